@@ -1,0 +1,36 @@
+"""Asking models over gRPC, and serving them.
+
+The client side needs gRPC, protobuf and NumPy, never TensorFlow or Keras:
+
+- :class:`serving.Client`, and :class:`serving.aio.Client` for asyncio
+- :class:`serving.Prediction` and the other values that they return
+- :mod:`serving.errors`, what can go wrong
+
+The server side is ``python -m serving serve`` and :mod:`serving.embedded`, which is not
+imported here.
+"""
+
+from serving import aio, errors
+from serving.channel import Retry
+from serving.client import Client
+from serving.errors import ServingError
+from serving.values import (
+    ModelMetadata,
+    Prediction,
+    Signature,
+    TensorSpec,
+    VersionStatus,
+)
+
+__all__ = [
+    "Client",
+    "ModelMetadata",
+    "Prediction",
+    "Retry",
+    "ServingError",
+    "Signature",
+    "TensorSpec",
+    "VersionStatus",
+    "aio",
+    "errors",
+]

@@ -1,0 +1,144 @@
+"""The asyncio client: the dialogues of the blocking one, awaited."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import Any, TypeVar
+
+import grpc
+import numpy as np
+
+from serving.channel import MAX_MESSAGE_BYTES, Retry, channel_options
+from serving.client import check_time
+from serving.dialogue import DEFAULT_SIGNATURE, Call, Dialogue, ModelDialogues, Pause
+from serving.errors import ServingError, from_rpc
+from serving.values import ModelMetadata, Prediction, VersionStatus
+
+T = TypeVar("T")
+
+
+class Client:
+    """:class:`serving.Client` for asyncio: same arguments, same methods, awaited.
+
+    Make it inside a running event loop.
+
+    ::
+
+        async with serving.aio.Client("127.0.0.1:8500", model="pronounce") as client:
+            predictions = await client.predict(["hello", "world"])
+    """
+
+    def __init__(
+        self,
+        target: str,
+        *,
+        model: str,
+        version: int | None = None,
+        label: str | None = None,
+        timeout: float | None = 30.0,
+        retry: Retry | None = None,
+        max_message_bytes: int = MAX_MESSAGE_BYTES,
+        credentials: grpc.ChannelCredentials | None = None,
+        options: Iterable[tuple[str, Any]] = (),
+    ):
+        self._dialogues = ModelDialogues(model, version, label)
+        self._target = target
+        self._timeout = timeout
+        arguments = channel_options(retry or Retry(), max_message_bytes, options)
+        if credentials is None:
+            self._channel = grpc.aio.insecure_channel(target, arguments)
+        else:
+            self._channel = grpc.aio.secure_channel(target, credentials, arguments)
+
+    async def predict(
+        self,
+        texts: Iterable[str | bytes],
+        options: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
+    ) -> list[Prediction]:
+        """See :meth:`serving.Client.predict`."""
+        return await self._drive(self._dialogues.predict(texts, options), timeout)
+
+    async def align(
+        self,
+        texts: Iterable[str | bytes],
+        options: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
+    ) -> list[Prediction]:
+        """See :meth:`serving.Client.align`."""
+        return await self._drive(self._dialogues.align(texts, options), timeout)
+
+    async def call(
+        self,
+        inputs: Mapping[str, Any],
+        signature: str = DEFAULT_SIGNATURE,
+        outputs: Iterable[str] = (),
+        timeout: float | None = None,
+    ) -> dict[str, np.ndarray]:
+        """See :meth:`serving.Client.call`."""
+        dialogue = self._dialogues.call(inputs, signature, outputs)
+        return await self._drive(dialogue, timeout)
+
+    async def status(self, timeout: float | None = None) -> list[VersionStatus]:
+        """See :meth:`serving.Client.status`."""
+        return await self._drive(self._dialogues.status(), timeout)
+
+    async def metadata(self, timeout: float | None = None) -> ModelMetadata:
+        """See :meth:`serving.Client.metadata`."""
+        return await self._drive(self._dialogues.metadata(), timeout)
+
+    async def wait_until_ready(self, timeout: float | None = None) -> None:
+        """See :meth:`serving.Client.wait_until_ready`."""
+        await self._drive(self._dialogues.wait_until_ready(), timeout)
+
+    async def close(self) -> None:
+        """Closes the connection; calls in flight are cancelled."""
+        await self._channel.close()
+
+    async def __aenter__(self) -> Client:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def _drive(self, dialogue: Dialogue[T], timeout: float | None) -> T:
+        seconds = self._timeout if timeout is None else timeout
+        deadline = None if seconds is None else time.monotonic() + seconds
+        try:
+            step = next(dialogue)
+            while True:
+                left = None if deadline is None else deadline - time.monotonic()
+                try:
+                    reply = await self._perform(step, left)
+                except ServingError as error:
+                    step = dialogue.throw(error)
+                else:
+                    step = dialogue.send(reply)
+        except StopIteration as stop:
+            return stop.value
+
+    async def _perform(self, step: Call | Pause, left: float | None) -> Any:
+        if isinstance(step, Pause):
+            check_time(left, self._target)
+            pause = step.seconds if left is None else min(step.seconds, left)
+            await asyncio.sleep(pause)
+            return None
+        call = self._channel.unary_unary(
+            step.method.path,
+            request_serializer=step.method.request.SerializeToString,
+            response_deserializer=step.method.response.FromString,
+        )
+        try:
+            return await call(
+                step.request, timeout=left, wait_for_ready=step.wait_for_ready
+            )
+        except grpc.RpcError as error:
+            raise from_rpc(error, self._target) from error

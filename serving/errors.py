@@ -1,0 +1,155 @@
+"""Everything that can go wrong between a caller and a model, by what to do about it.
+
+::
+
+    ServingError
+    ├── InvalidRequest          the request is wrong; sending it again cannot help
+    ├── NotFound                the server does not have what was asked for
+    │   ├── ModelNotFound       no such model, version or label
+    │   └── SignatureNotFound   the model has no such signature
+    ├── ServerUnavailable       nobody answers at the target; try later or elsewhere
+    ├── Overloaded              the server refuses work for now; slow down
+    ├── DeadlineExceeded        no answer within the timeout (also a TimeoutError)
+    ├── MessageTooLarge         a message exceeds a size limit; split the batch
+    ├── AccessDenied            credentials are missing or not sufficient
+    ├── NotSupported            the server does not offer this call
+    ├── Cancelled               the call was cancelled before it ended
+    ├── ModelFailed             the model or the server broke while computing
+    ├── UnexpectedResponse      the answer does not have the agreed form
+    └── StartupFailed           a server could not be started
+        ├── ModelLoadFailed     the model's directory is missing or broken
+        ├── PortInUse           the port is taken
+        └── MissingExtra        a package is not installed
+
+What gRPC said is kept: :attr:`ServingError.code` is the status name and ``__cause__``
+the ``grpc.RpcError``.
+"""
+
+from __future__ import annotations
+
+import grpc
+
+
+class ServingError(Exception):
+    """Base of all errors of this package.
+
+    Args:
+        message: What went wrong, in one line where possible.
+        code: Name of the gRPC status, such as ``"NOT_FOUND"``; None if no call failed.
+    """
+
+    def __init__(self, message: str, code: str | None = None):
+        super().__init__(message)
+        self.code = code
+
+
+class InvalidRequest(ServingError):
+    """The request is wrong as it stands."""
+
+
+class NotFound(ServingError):
+    """The server does not have what was asked for."""
+
+
+class ModelNotFound(NotFound):
+    """No such model, version or label."""
+
+
+class SignatureNotFound(NotFound):
+    """The model has no such signature."""
+
+
+class ServerUnavailable(ServingError):
+    """Nobody answers at the target."""
+
+
+class Overloaded(ServingError):
+    """The server refuses work for now."""
+
+
+class DeadlineExceeded(ServingError, TimeoutError):
+    """No answer within the timeout."""
+
+
+class MessageTooLarge(ServingError):
+    """A request or response exceeds a size limit."""
+
+
+class AccessDenied(ServingError):
+    """Credentials are missing or not sufficient."""
+
+
+class NotSupported(ServingError):
+    """The server does not offer this call."""
+
+
+class Cancelled(ServingError):
+    """The call was cancelled before it ended."""
+
+
+class ModelFailed(ServingError):
+    """The model or the server broke while computing."""
+
+
+class UnexpectedResponse(ServingError):
+    """The answer does not have the agreed form."""
+
+
+class StartupFailed(ServingError):
+    """A server could not be started."""
+
+
+class ModelLoadFailed(StartupFailed):
+    """The model's directory is missing or broken."""
+
+
+class PortInUse(StartupFailed):
+    """The port is taken."""
+
+
+class MissingExtra(StartupFailed):
+    """A package that an optional part needs is not installed."""
+
+
+_BY_CODE: dict[grpc.StatusCode, type[ServingError]] = {
+    grpc.StatusCode.INVALID_ARGUMENT: InvalidRequest,
+    grpc.StatusCode.OUT_OF_RANGE: InvalidRequest,
+    grpc.StatusCode.NOT_FOUND: ModelNotFound,
+    grpc.StatusCode.UNAVAILABLE: ServerUnavailable,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: Overloaded,
+    grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineExceeded,
+    grpc.StatusCode.UNAUTHENTICATED: AccessDenied,
+    grpc.StatusCode.PERMISSION_DENIED: AccessDenied,
+    grpc.StatusCode.UNIMPLEMENTED: NotSupported,
+    grpc.StatusCode.CANCELLED: Cancelled,
+}
+
+
+def from_rpc(error: grpc.RpcError, target: str) -> ServingError:
+    """The error that a failed call means.
+
+    TF Serving reports some meanings under a code it also uses for others; those are
+    told apart by its message.
+
+    Args:
+        error: What the call raised, from ``grpc`` or ``grpc.aio``.
+        target: Address of the server, for the message.
+
+    Returns:
+        An error to raise ``from`` the given one.
+    """
+    code, details = error.code(), error.details() or ""
+    exhausted = code is grpc.StatusCode.RESOURCE_EXHAUSTED
+    kind = _BY_CODE.get(code, ModelFailed)
+    message = details
+    if code is grpc.StatusCode.FAILED_PRECONDITION and details.startswith(
+        "Serving signature key"
+    ):
+        kind = SignatureNotFound
+    elif details.startswith("Unrecognized servable version label"):
+        kind = ModelNotFound
+    elif exhausted and "message larger than" in details:
+        kind = MessageTooLarge
+    elif kind is ServerUnavailable:
+        message = f"no server answers at {target}: {details}"
+    return kind(message or code.name, code.name)

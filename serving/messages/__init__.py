@@ -1,0 +1,1 @@
+"""TensorFlow Serving's messages, readable and writable without TensorFlow."""

@@ -1,0 +1,42 @@
+"""Writes the ``_pb2`` files from the ``.proto`` files beside it.
+
+``python serving/messages/generate.py``, with
+grpcio-tools 1.62 (protobuf 4.25): code from a generator that old loads under every
+protobuf from 4.25 on, where newer generators refuse older runtimes.
+"""
+
+from importlib import resources
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+
+
+def compile_protos(*outputs: str) -> None:
+    """Runs protoc over every ``.proto`` of this folder.
+
+    Args:
+        outputs: protoc's own output options, such as ``--python_out=DIR``.
+
+    Raises:
+        RuntimeError: protoc refused a file.
+    """
+    from grpc_tools import protoc  # a maintainer's tool, not of the package
+
+    well_known = resources.files("grpc_tools") / "_proto"
+    sources = sorted(str(path.relative_to(ROOT)) for path in HERE.glob("*.proto"))
+    arguments = ["protoc", f"-I{ROOT}", f"-I{well_known}", *outputs, *sources]
+    if protoc.main(arguments) != 0:
+        raise RuntimeError(f"protoc failed: {' '.join(arguments)}")
+
+
+def main() -> None:
+    """Regenerates everything in place."""
+    compile_protos(f"--python_out={ROOT}", f"--pyi_out={ROOT}")
+    for path in HERE.glob("*_pb2.pyi"):
+        # Written by protoc in a style of its own.
+        path.write_text("# ruff: noqa\n" + path.read_text())
+
+
+if __name__ == "__main__":
+    main()

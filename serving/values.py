@@ -1,0 +1,89 @@
+"""What a client hands back: small immutable values, no messages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """The model's answer to one text.
+
+    ``predict`` fills the first two fields; ``align`` fills all. Shapes: T target
+    tokens, S source tokens, both of this row alone, without padding.
+
+    Attributes:
+        text: The output text.
+        log_prob: Natural logarithm of its probability, summed over its tokens.
+        tokens: Target tokens ``[T]``.
+        source_tokens: Source tokens ``[S]``.
+        source_offsets: For each source token its first byte and the byte after its
+            last, in the UTF-8 text as it was sent ``[S]``.
+        alignment: Attention weights ``[T, S]``, or None.
+    """
+
+    text: str
+    log_prob: float
+    tokens: list[str] = field(default_factory=list)
+    source_tokens: list[str] = field(default_factory=list)
+    source_offsets: list[tuple[int, int]] = field(default_factory=list)
+    alignment: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """One input or output: TensorFlow's dtype name and a shape.
+
+    Attributes:
+        dtype: Such as ``"DT_STRING"``.
+        shape: None for an unknown dimension; None altogether for an unknown rank.
+    """
+
+    dtype: str
+    shape: tuple[int | None, ...] | None
+
+
+@dataclass(frozen=True)
+class Signature:
+    """One way to call a model.
+
+    Attributes:
+        inputs: Specification by input name.
+        outputs: Specification by output name.
+        defaults: Values of the inputs that may be left out.
+        method_name: TensorFlow's name for the kind of signature.
+    """
+
+    inputs: Mapping[str, TensorSpec]
+    outputs: Mapping[str, TensorSpec]
+    defaults: Mapping[str, np.ndarray]
+    method_name: str
+
+
+@dataclass(frozen=True)
+class ModelMetadata:
+    """What one version of a model offers."""
+
+    name: str
+    version: int
+    signatures: Mapping[str, Signature]
+
+
+@dataclass(frozen=True)
+class VersionStatus:
+    """How one version of a model fares.
+
+    Attributes:
+        version: Its number.
+        state: ``START``, ``LOADING``, ``AVAILABLE``, ``UNLOADING`` or ``END``.
+        error_code: ``OK``, or why it could not be loaded.
+        error_message: The same in words.
+    """
+
+    version: int
+    state: str
+    error_code: str
+    error_message: str
