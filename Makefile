@@ -1,0 +1,66 @@
+VENV ?= .venv
+PYTHON ?= python3
+# TORCH may carry pip options, for instance the index of the small CPU-only wheels.
+TORCH ?= torch==2.13.0
+DEMO_ARGS ?=
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --no-cache-dir
+TIMED = start=$$(date +%s); { $(1); } && \
+	echo "Installed $(2) in $$(( $$(date +%s) - start )) s." > $@
+export KERAS_BACKEND ?= tensorflow
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+
+.PHONY: help demo test check test-torch docs clean
+.DELETE_ON_ERROR:
+
+help:
+	@echo "make demo        train on a pronunciation dictionary, serve it, ask it over gRPC"
+	@echo "make test        lint, types, import contracts, all tests; layer tests on JAX"
+	@echo "make test-torch  layer tests on torch (installs $(TORCH))"
+	@echo "make docs        HTML documentation in docs/_build"
+	@echo "make clean       remove $(VENV) and everything built"
+
+demo: $(VENV)/.demo
+	@cat $<
+	$(BIN)/python examples/03_pronounce.py $(DEMO_ARGS)
+
+test: check
+	$(BIN)/python -m pytest
+	KERAS_BACKEND=jax $(BIN)/python -m pytest tests/layers -m "not tensorflow_only"
+
+check: $(VENV)/.dev
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+test-torch: $(VENV)/.torch
+	KERAS_BACKEND=torch $(BIN)/python -m pytest tests/layers -m "not tensorflow_only"
+
+docs: $(VENV)/.docs
+	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+
+clean:
+	rm -rf $(VENV) build dist docs/_build *.egg-info
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+	|| { echo "Python 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+	|| { echo "$(PYTHON) cannot make virtual environments: install its venv package" \
+	"(Debian, Ubuntu: apt install python3-venv)." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# Each stamp holds how long its installation took.
+$(VENV)/.demo: setup.cfg pyproject.toml | $(BIN)/python
+	@echo "Installing into $(VENV) (TensorFlow alone is over 500 MB) ..."
+	@$(call TIMED,$(PIP) -e '.[examples]',the demo)
+
+$(VENV)/.dev: $(VENV)/.demo
+	@$(call TIMED,$(PIP) -e '.[dev]',the tools and JAX)
+
+$(VENV)/.torch: $(VENV)/.dev
+	@$(call TIMED,$(PIP) $(TORCH),torch)
+
+$(VENV)/.docs: $(VENV)/.demo
+	@$(call TIMED,$(PIP) -e '.[docs]',the documentation tools)
