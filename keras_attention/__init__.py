@@ -1,0 +1,57 @@
+"""Attention for recurrent encoder-decoders in Keras 3, from layer to server.
+
+Importing this registers every class with Keras, so that saved models load
+without `custom_objects`. Text and export need TensorFlow and are imported when
+they are first asked for.
+"""
+
+from typing import Any
+
+from keras_attention import alignments, losses, metrics, readouts, scores
+from keras_attention.attention import Attention
+from keras_attention.bahdanau import BahdanauAttention
+from keras_attention.decoder import AttentionDecoder
+from keras_attention.encoder import RecurrentEncoder
+from keras_attention.fixed_context import FixedContext
+from keras_attention.generation import Generation, GenerationOptions, generate
+from keras_attention.luong import LuongAttention
+from keras_attention.memory import AttentionMemory, AttentionState
+from keras_attention.orders import DecoderState
+from keras_attention.seq2seq import Seq2Seq
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Attention",
+    "AttentionDecoder",
+    "AttentionMemory",
+    "AttentionState",
+    "BahdanauAttention",
+    "DecoderState",
+    "FixedContext",
+    "Generation",
+    "GenerationOptions",
+    "LuongAttention",
+    "Prediction",
+    "RecurrentEncoder",
+    "Seq2Seq",
+    "TextToText",
+    "alignments",
+    "generate",
+    "losses",
+    "metrics",
+    "readouts",
+    "scores",
+]
+
+_NEEDS_TENSORFLOW = {"TextToText", "Prediction"}
+
+
+def __getattr__(name: str) -> Any:
+    # Everything Keras must find when it loads a model is imported above; these
+    # are not saved by Keras, and would bring TensorFlow into JAX programs.
+    if name in _NEEDS_TENSORFLOW:
+        from keras_attention import text_to_text
+
+        return getattr(text_to_text, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

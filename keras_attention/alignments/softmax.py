@@ -1,0 +1,64 @@
+"""Softmax over the valid positions."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_attention.alignments.base import Alignment
+from keras_attention.precision import at_least_float32
+
+
+def masked_softmax(energies: Any, mask: Any) -> Any:
+    r"""Softmax over valid positions; zeros where there is none.
+
+    $$ a_s = \frac{m_s \exp(e_s)}{\sum_r m_r \exp(e_r)} $$
+
+    Args:
+        energies: `[B, H, T, S]`.
+        mask: `[B, S]` booleans.
+
+    Returns:
+        `[B, H, T, S]` in at least float32.
+    """
+    energies = ops.cast(energies, at_least_float32(energies.dtype))
+    valid = ops.expand_dims(ops.expand_dims(mask, 1), 1)  # [B, 1, 1, S]
+    # Selected twice: before exp so that no inf meets a zero gradient, after it
+    # so that padding has exactly no weight whatever its energy was.
+    lowest = ops.cast(-1e30, energies.dtype)
+    energies = ops.where(valid, energies, lowest)
+    peak = ops.stop_gradient(ops.max(energies, axis=-1, keepdims=True))
+    exponentials = ops.where(
+        valid, ops.exp(energies - peak), ops.zeros_like(energies)
+    )
+    total = ops.sum(exponentials, axis=-1, keepdims=True)  # [B, H, T, 1]
+    # At least 1 when any position is valid, since the peak contributes exp(0).
+    return exponentials / ops.where(total > 0, total, ops.ones_like(total))
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class SoftmaxAlignment(Alignment):
+    r"""Softmax over the valid positions, in at least float32.
+
+    $$ a_{ts} = \frac{\exp(e_{ts})}{\sum_r \exp(e_{tr})} $$
+
+    Masked positions are selected away, not pushed down by a large negative
+    number, so they have weight exactly 0 whatever their energies. A row without
+    a valid position has weights 0.
+
+    References:
+        Bahdanau, Cho & Bengio 2014, arXiv 1409.0473, equation 6.
+
+    Example:
+
+    >>> import numpy as np
+    >>> import keras_attention as ka
+    >>> softmax = ka.alignments.get("softmax")
+    >>> mask = np.array([[True, True, False]])
+    >>> weights = softmax(np.zeros((1, 1, 1, 3)), mask, np.zeros((1, 1, 2)))
+    >>> np.asarray(weights).ravel().tolist()
+    [0.5, 0.5, 0.0]
+    """
+
+    def align(self, energies: Any, mask: Any, query: Any, state: Any) -> Any:
+        return masked_softmax(energies, mask)

@@ -1,0 +1,304 @@
+"""The wiring of attention: precompute, score, align, weigh, carry."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_attention import alignments, scores
+from keras_attention.functional_output import widest_output
+from keras_attention.heads import check_heads, merge_heads, split_heads
+from keras_attention.masks import as_mask, keep_where_masked, zero_where_masked
+from keras_attention.memory import AttentionMemory, AttentionState
+from keras_attention.precision import require_concrete
+from keras_attention.scan import scan
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class Attention(keras.layers.Layer):
+    r"""Attention of any score and any alignment.
+
+    $$ e_{ts} = \mathrm{score}(q_t, k_s) \qquad
+       a_t = \mathrm{alignment}(e_t) \qquad
+       c_t = \sum_s a_{ts} v_s $$
+
+    Args:
+        score: Name, configuration or instance; see `ka.scores`.
+        alignment: Name, configuration or instance; see `ka.alignments`.
+        num_heads: H. Head h compares slice h of the score's hidden depth and
+            weighs slice h of the values; there is no output projection.
+        dropout: Fraction of the weights dropped in training. The weights that
+            are returned, and the state, are those before dropout.
+        seed: Seed of the dropout.
+        **layer: `name`, `dtype`, `trainable`.
+
+    Call arguments:
+        query: `[B, T, Dq]`, or `[B, Dq]` for a single query.
+        value: `[B, S, Dv]`.
+        key: `[B, S, Dk]`, default `value`.
+        query_mask: `[B, T]` (`[B]` for a single query), False rows give zeros.
+        value_mask: `[B, S]`, False positions are never seen, whatever is there.
+        return_attention_scores: Also return the weights.
+        training: Whether dropout is active.
+
+    Returns:
+        `[B, T, Dv]` (`[B, Dv]`), and the weights `[B, T, S]` or `[B, H, T, S]`
+        (`[B, S]`, `[B, H, S]`) when asked for. A row without a valid key has
+        weights 0 and context 0.
+
+    Raises:
+        ValueError, TypeError: Unknown parts, wrong ranks or masks.
+
+    Example:
+
+    >>> import numpy as np
+    >>> import keras_attention as ka
+    >>> attention = ka.Attention("dot", num_heads=2)
+    >>> context, weights = attention(
+    ...     np.ones((1, 3, 4)), np.ones((1, 5, 4)), return_attention_scores=True
+    ... )
+    >>> context.shape, weights.shape
+    (TensorShape([1, 3, 4]), TensorShape([1, 2, 3, 5]))
+    """
+
+    def __init__(
+        self,
+        score: Any,
+        alignment: Any = "softmax",
+        num_heads: int = 1,
+        dropout: float = 0.0,
+        seed: int | None = None,
+        **layer: Any,
+    ) -> None:
+        super().__init__(**layer)
+        if not isinstance(num_heads, int) or num_heads < 1:
+            raise ValueError(
+                "`num_heads` must be a positive integer. "
+                f"Received: num_heads={num_heads!r}"
+            )
+        if not 0.0 <= dropout < 1.0:
+            raise ValueError(
+                f"`dropout` must be in [0, 1). Received: dropout={dropout!r}"
+            )
+        # Names get this layer's dtype policy; instances keep their own.
+        made = {"dtype": self.dtype_policy}
+        self.score = scores.get(
+            score, **(made if isinstance(score, str) else {})
+        )
+        self.alignment = alignments.get(
+            alignment, **(made if isinstance(alignment, str) else {})
+        )
+        self.score.num_heads = num_heads
+        self.num_heads = num_heads
+        self.dropout = dropout
+        self.seed = seed
+        self.seed_generator = (
+            keras.random.SeedGenerator(seed) if dropout > 0 else None
+        )
+        self.supports_masking = True
+
+    def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:
+        self._check_ranks(query_shape, value_shape, key_shape)
+        check_heads(value_shape[-1], self.num_heads, "the depth of the values")
+        query_shape = (query_shape[0], None, query_shape[-1])
+        self.score.build(query_shape, key_shape or value_shape)
+        self.alignment.build(query_shape)
+
+    def call(
+        self,
+        query: Any,
+        value: Any,
+        key: Any = None,
+        query_mask: Any = None,
+        value_mask: Any = None,
+        return_attention_scores: bool = False,
+        training: bool = False,
+    ) -> Any:
+        self._check_ranks(query.shape, value.shape, None if key is None else key.shape)
+        query_mask = as_mask(query_mask, "query_mask", like=query)
+        single = len(query.shape) == 2
+        if single:
+            query = ops.expand_dims(query, 1)  # [B, 1, Dq]
+            if query_mask is not None:
+                query_mask = ops.expand_dims(query_mask, 1)  # [B, 1]
+        memory = self._precompute(value, key, value_mask)
+        context, weights = self.attend(query, memory, query_mask, training)
+        if single:
+            context = ops.squeeze(context, 1)  # [B, Dv]
+        if not return_attention_scores:
+            return context
+        weights = self._public_weights(weights)  # [B, T, S] or [B, H, T, S]
+        return context, ops.squeeze(weights, -2) if single else weights
+
+    def precompute(self, value: Any, key: Any = None, value_mask: Any = None) -> Any:
+        """Everything that depends on the source alone, once per sentence.
+
+        Args:
+            value: `[B, S, Dv]`.
+            key: `[B, S, Dk]`, default `value`.
+            value_mask: `[B, S]`, default: the mask that `value` carries, if any.
+
+        Returns:
+            `AttentionMemory`, a value to pass to `initial_state` and `step`.
+
+        Raises:
+            ValueError: The layer is not built, or an argument is symbolic.
+        """
+        self._check_built("precompute")
+        require_concrete("precompute", value, key, value_mask)
+        if value_mask is None:
+            value_mask = getattr(value, "_keras_mask", None)
+        return self._precompute(value, key, value_mask)
+
+    def initial_state(self, memory: AttentionMemory) -> AttentionState:
+        """The attention state before the first target step."""
+        return AttentionState(
+            score=self.score.initial_state(memory.keys, memory.mask),
+            alignment=self.alignment.initial_state(memory.mask, self.num_heads),
+        )
+
+    def step(self, query: Any, memory: AttentionMemory, state: AttentionState) -> Any:
+        """Attend with one query; deterministic, whatever the dropout.
+
+        Args:
+            query: `[B, Dq]`.
+            memory: What `precompute` returned.
+            state: What `initial_state` or the previous step returned.
+
+        Returns:
+            context `[B, Dv]`, weights `[B, S]` or `[B, H, S]`, the next state.
+
+        Raises:
+            ValueError: The layer is not built, or an argument is symbolic.
+        """
+        self._check_built("step")
+        require_concrete("step", query, memory, state)
+        query = ops.cast(ops.convert_to_tensor(query), self.compute_dtype)
+        context, weights, state = self.advance(query, memory, state)
+        return context, self._public_weights(weights), state
+
+    def attend(
+        self, query: Any, memory: AttentionMemory, query_mask: Any, training: bool
+    ) -> Any:
+        """All queries at once: context `[B, T, Dv]`, weights `[B, H, T, S]`."""
+        query = zero_where_masked(query, query_mask)
+        state = self.initial_state(memory)
+        keep = self.draw_dropout(query, memory, training)  # [B, H, T, S]
+        if not keras.tree.flatten(state):
+            context, weights = self._weigh(query, memory, state, keep)
+        else:
+            context, weights = self._attend_in_order(
+                query, memory, state, query_mask, keep
+            )
+        if query_mask is not None:
+            context = zero_where_masked(context, query_mask)
+            rows = ops.expand_dims(ops.expand_dims(query_mask, 1), -1)  # [B,1,T,1]
+            weights = ops.where(rows, weights, ops.zeros_like(weights))
+        return context, weights
+
+    def advance(
+        self, query: Any, memory: AttentionMemory, state: AttentionState, keep: Any = None
+    ) -> Any:
+        """One query `[B, Dq]`: context, weights `[B, H, S]` and the next state."""
+        rows = None if keep is None else ops.expand_dims(keep, 2)  # [B, H, 1, S]
+        context, weights = self._weigh(ops.expand_dims(query, 1), memory, state, rows)
+        context = ops.squeeze(context, 1)  # [B, Dv]
+        weights = ops.squeeze(weights, 2)  # [B, H, S]
+        carried = AttentionState(
+            score=self.score.next_state(state.score, weights, context, query),
+            alignment=self.alignment.next_state(
+                state.alignment, weights, context, query
+            ),
+        )
+        return context, weights, carried
+
+    def draw_dropout(self, query: Any, memory: AttentionMemory, training: bool) -> Any:
+        """Factors `[B, H, T, S]` for the weights, or None when nothing is dropped."""
+        if self.seed_generator is None or not training:
+            return None
+        batch, targets = ops.shape(query)[:2]
+        shape = (batch, self.num_heads, targets, ops.shape(memory.mask)[1])
+        return keras.random.dropout(
+            ops.ones(shape, self.compute_dtype), self.dropout, seed=self.seed_generator
+        )
+
+    @property
+    def output(self) -> Any:
+        return widest_output(self, super())
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {
+            "score": keras.saving.serialize_keras_object(self.score),
+            "alignment": keras.saving.serialize_keras_object(self.alignment),
+            "num_heads": self.num_heads,
+            "dropout": self.dropout,
+            "seed": self.seed,
+        }
+
+    def _precompute(self, value: Any, key: Any, value_mask: Any) -> AttentionMemory:
+        value = ops.cast(ops.convert_to_tensor(value), self.compute_dtype)
+        mask = as_mask(value_mask, "value_mask", like=value)
+        value = zero_where_masked(value, mask)
+        if key is None:
+            key = value
+        else:
+            key = ops.cast(ops.convert_to_tensor(key), self.compute_dtype)
+            key = zero_where_masked(key, mask)
+        if mask is None:
+            mask = ops.ones(ops.shape(value)[:2], "bool")
+        return AttentionMemory(
+            keys=self.score.precompute(key),
+            values=split_heads(value, self.num_heads),
+            mask=mask,
+        )
+
+    def _weigh(self, query: Any, memory: AttentionMemory, state: Any, keep: Any) -> Any:
+        energies = self.score.energies(query, memory.keys, state.score)  # [B, H, T, S]
+        weights = self.alignment.align(energies, memory.mask, query, state.alignment)
+        weights = ops.cast(weights, self.compute_dtype)
+        kept = weights if keep is None else weights * keep
+        context = merge_heads(ops.matmul(kept, memory.values))  # [B, T, Dv]
+        return context, weights
+
+    def _attend_in_order(
+        self, query: Any, memory: Any, state: Any, query_mask: Any, keep: Any
+    ) -> Any:
+        """Step through the queries: for parts that carry a state."""
+
+        def step(carried: Any, inputs: dict[str, Any]) -> Any:
+            context, weights, new = self.advance(
+                inputs["query"], memory, AttentionState(*carried), inputs.get("keep")
+            )
+            new = keep_where_masked(inputs.get("mask"), tuple(new), carried)
+            return new, (context, weights)
+
+        rows = {"query": ops.swapaxes(query, 0, 1)}  # [T, B, Dq]
+        if query_mask is not None:
+            rows["mask"] = ops.swapaxes(query_mask, 0, 1)  # [T, B]
+        if keep is not None:
+            rows["keep"] = ops.transpose(keep, (2, 0, 1, 3))  # [T, B, H, S]
+        _, (context, weights) = scan(step, tuple(state), rows)
+        context = ops.swapaxes(context, 0, 1)  # [B, T, Dv]
+        return context, ops.transpose(weights, (1, 2, 0, 3))  # [B, H, T, S]
+
+    def _public_weights(self, weights: Any) -> Any:
+        return ops.squeeze(weights, 1) if self.num_heads == 1 else weights
+
+    def _check_built(self, method: str) -> None:
+        if not self.built:
+            raise ValueError(
+                f"`{method}` needs a built layer: call {type(self).__name__} "
+                f"{self.name!r} once, or `build(query_shape, value_shape)`."
+            )
+
+    def _check_ranks(self, query: Any, value: Any, key: Any) -> None:
+        for argument, shape, ranks in (
+            ("query", query, (2, 3)),
+            ("value", value, (3,)),
+            ("key", key, (3,)),
+        ):
+            if shape is not None and len(shape) not in ranks:
+                raise ValueError(
+                    f"`{argument}` must have rank {' or '.join(map(str, ranks))}. "
+                    f"Received: {argument} of shape {tuple(shape)}"
+                )

@@ -1,0 +1,126 @@
+r"""Bridges: from the encoder's last states to the decoder's first ones.
+
+| name | equation, per layer and state tensor | paper |
+|---|---|---|
+| `dense` | $s_0 = \tanh(W [h; c; ...] + b)$ | Bahdanau et al. 2014, A.2.2, on all final states |
+| `copy` | $s_0 = h$; the depths must agree | Sutskever et al. 2014 |
+| `zero` | $s_0 = 0$: nothing passes but through attention | |
+"""
+
+import abc
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_attention.registry import Registry
+
+States = Any
+
+
+def per_layer(initial_state: Any) -> list[list[Any]]:
+    """Encoder states as one list of tensors a layer, whatever nesting came in."""
+    if not isinstance(initial_state, (list, tuple)):
+        return [[initial_state]]
+    if all(not isinstance(part, (list, tuple)) for part in initial_state):
+        return [list(initial_state)]
+    return [
+        list(part) if isinstance(part, (list, tuple)) else [part]
+        for part in initial_state
+    ]
+
+
+class Bridge(keras.layers.Layer, abc.ABC):
+    """Maps the states of E encoder layers to those of the decoder's cells.
+
+    Decoder layer i takes encoder layer i, or the last one when there are fewer.
+    """
+
+    def call(self, initial_state: Any, zeros: Any) -> Any:
+        """`initial_state` as `per_layer` gives it, `zeros` the cells' own states."""
+        layers = per_layer(initial_state)
+        return tuple(
+            self.map_layer(i, layers[min(i, len(layers) - 1)], target)
+            for i, target in enumerate(zeros)
+        )
+
+    def build_for(self, encoder_depths: list[list[int]], sizes: list[list[int]]) -> None:
+        """Build for encoder states and cell states of these depths."""
+        for i, targets in enumerate(sizes):
+            self.build_layer(i, encoder_depths[min(i, len(encoder_depths) - 1)], targets)
+        self.built = True
+
+    def build_layer(self, index: int, sources: list[int], targets: list[int]) -> None:
+        """Make the weights of decoder layer `index`; none by default."""
+
+    @abc.abstractmethod
+    def map_layer(self, index: int, sources: list[Any], zeros: tuple[Any, ...]) -> Any:
+        """States of decoder layer `index`."""
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class ZeroBridge(Bridge):
+    """The decoder starts from its cells' own initial states."""
+
+    def map_layer(self, index: int, sources: list[Any], zeros: tuple[Any, ...]) -> Any:
+        return zeros
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class CopyBridge(Bridge):
+    """The decoder starts where the encoder ended.
+
+    Raises:
+        ValueError: Number or depth of the states differ.
+    """
+
+    def build_layer(self, index: int, sources: list[int], targets: list[int]) -> None:
+        if sources != targets:
+            raise ValueError(
+                'bridge="copy" needs encoder and decoder states of the same depth. '
+                f"Expected: {targets} for layer {index}. Received: {sources} "
+                "(a bidirectional encoder has states of 2 * units)"
+            )
+
+    def map_layer(self, index: int, sources: list[Any], zeros: tuple[Any, ...]) -> Any:
+        return tuple(
+            ops.cast(s, z.dtype) for s, z in zip(sources, zeros, strict=True)
+        )
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class DenseBridge(Bridge):
+    r"""$s_0 = \tanh(W [h; c; ...] + b)$, a layer for every state tensor.
+
+    Bahdanau et al. use the backward encoder's first state alone and no bias;
+    here every final state of the encoder layer enters.
+    """
+
+    def build_layer(self, index: int, sources: list[int], targets: list[int]) -> None:
+        for number, size in enumerate(targets):
+            dense = keras.layers.Dense(
+                size,
+                activation="tanh",
+                name=f"layer_{index}_state_{number}",
+                dtype=self.dtype_policy,
+            )
+            dense.build((None, sum(sources)))
+            setattr(self, f"layer_{index}_state_{number}", dense)
+
+    def map_layer(self, index: int, sources: list[Any], zeros: tuple[Any, ...]) -> Any:
+        joined = ops.concatenate(sources, axis=-1)  # [B, sum of depths]
+        return tuple(
+            ops.cast(getattr(self, f"layer_{index}_state_{number}")(joined), z.dtype)
+            for number, z in enumerate(zeros)
+        )
+
+
+registry: Registry[Bridge] = Registry("bridge", Bridge)
+registry.add("copy", CopyBridge)
+registry.add("dense", DenseBridge)
+registry.add("zero", ZeroBridge)
+
+
+def get(identifier: Any, **arguments: Any) -> Bridge:
+    """A bridge from its name, configuration or itself."""
+    return registry.get(identifier, **arguments)

@@ -1,0 +1,137 @@
+"""One cell or several on top of each other, behind one interface."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+from keras import ops, tree
+
+from keras_attention.cells.gru import prepare_gru
+from keras_attention.cells.lstm import prepare_lstm
+from keras_attention.cells.prepared import PreparedCell
+from keras_attention.cells.whole import (
+    draw_dropout_masks,
+    forget_dropout_masks,
+    has_dropout,
+    prepare_whole,
+)
+
+States = tuple[tuple[Any, ...], ...]
+
+
+class CellStack:
+    """How a loop drives `cell`, whatever it is.
+
+    Args:
+        cell: A Keras cell, or `keras.layers.StackedRNNCells`, whose cells are
+            driven one by one.
+        dtype: Compute dtype of the loop.
+        argument: What the cell is called in messages.
+
+    Raises:
+        TypeError: Not a cell (no `state_size`).
+    """
+
+    def __init__(
+        self, cell: keras.layers.Layer, dtype: str, argument: str = "cell"
+    ) -> None:
+        if not hasattr(cell, "state_size") or not callable(cell):
+            raise TypeError(
+                f"`{argument}` must be a Keras RNN cell (with `state_size`) or "
+                f"`keras.layers.StackedRNNCells`. Received: {argument}={cell!r}"
+            )
+        self.cell = cell
+        self.dtype = dtype
+        stacked = type(cell) is keras.layers.StackedRNNCells
+        self.cells = list(cell.cells) if stacked else [cell]
+
+    @property
+    def state_sizes(self) -> list[list[int]]:
+        """Depth of every state tensor of every cell, bottom first."""
+        return [list(tree.flatten(cell.state_size)) for cell in self.cells]
+
+    @property
+    def output_depth(self) -> int:
+        """Depth of the top cell's output."""
+        top = self.cells[-1]
+        return int(getattr(top, "output_size", None) or self.state_sizes[-1][0])
+
+    def build(self, input_depth: int) -> None:
+        """Build the cell for inputs `[B, input_depth]`."""
+        if not self.cell.built:
+            self.cell.build((None, input_depth))
+        self.input_depth = input_depth
+
+    def zero_states(self, batch: Any) -> States:
+        """The cells' own initial states, which are zeros unless they say else."""
+        states = []
+        for cell, sizes in zip(self.cells, self.state_sizes, strict=True):
+            if hasattr(cell, "get_initial_state"):
+                initial = tree.flatten(cell.get_initial_state(batch_size=batch))
+            else:
+                initial = [ops.zeros((batch, size)) for size in sizes]
+            states.append(tuple(ops.cast(state, self.dtype) for state in initial))
+        return tuple(states)
+
+    @contextlib.contextmanager
+    def dropout_masks(self, batch: Any, training: bool) -> Iterator[None]:
+        """One set of dropout masks for everything run inside."""
+        dropping = [c for c in self.cells if training and has_dropout(c)]
+        try:
+            depth = self.input_depth
+            for cell, sizes in zip(self.cells, self.state_sizes, strict=True):
+                if cell in dropping:
+                    draw_dropout_masks(cell, depth, batch, self.dtype)
+                depth = int(getattr(cell, "output_size", None) or sizes[0])
+            yield
+        finally:
+            for cell in dropping:
+                forget_dropout_masks(cell)
+
+    def prepare(self, fed_depth: int, training: bool) -> PreparedCell:
+        """Do the per-sentence work.
+
+        Args:
+            fed_depth: How many of the last input dimensions are only known
+                inside the loop.
+            training: Whether the cells' own dropout is active; then call inside
+                `dropout_masks`.
+        """
+        first = self._prepare_one(self.cells[0], fed_depth, training)
+        upper = []
+        for cell, below in zip(self.cells[1:], self.cells, strict=False):
+            depth = getattr(below, "output_size", None)
+            depth = int(depth or tree.flatten(below.state_size)[0])
+            prepared = self._prepare_one(cell, depth, training)
+            upper.append((prepared, self._without_input(cell, training)))
+
+        def step(projected: Any, fed: Any, states: States) -> Any:
+            output, new = first.step(projected, fed, states[0])
+            collected = [new]
+            for (prepared, empty), state in zip(upper, states[1:], strict=True):
+                output, new = prepared.step(empty, output, state)
+                collected.append(new)
+            return output, tuple(collected)
+
+        return PreparedCell(first.project, step)
+
+    def _runs_whole(self, cell: Any, training: bool) -> bool:
+        hoisted = type(cell) in (keras.layers.LSTMCell, keras.layers.GRUCell)
+        return not hoisted or (training and has_dropout(cell))
+
+    def _prepare_one(self, cell: Any, fed_depth: int, training: bool) -> PreparedCell:
+        if self._runs_whole(cell, training):
+            return prepare_whole(cell, self.dtype, training)
+        if type(cell) is keras.layers.LSTMCell:
+            return prepare_lstm(cell, fed_depth, self.dtype)
+        return prepare_gru(cell, fed_depth, self.dtype)
+
+    def _without_input(self, cell: Any, training: bool) -> Any:
+        """What `project` gives for an input of depth 0: the bias alone."""
+        if self._runs_whole(cell, training):
+            return None
+        if not cell.use_bias:
+            return 0
+        bias = ops.cast(cell.bias, self.dtype)
+        return bias[0] if len(bias.shape) == 2 else bias

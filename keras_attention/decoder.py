@@ -1,0 +1,422 @@
+"""The attention decoder: cell, attention, order and readout, put together."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import keras
+from keras import ops, tree
+
+from keras_attention import bridges, orders, readouts
+from keras_attention.attention import Attention
+from keras_attention.bahdanau import BahdanauAttention
+from keras_attention.cells import CellStack
+from keras_attention.cells.prepared import PreparedCell
+from keras_attention.fixed_context import FixedContext
+from keras_attention.functional_output import widest_output
+from keras_attention.masks import as_mask, keep_where_masked, zero_where_masked
+from keras_attention.memory import AttentionMemory
+from keras_attention.orders import DecoderState
+from keras_attention.ownership import claim
+from keras_attention.precision import require_concrete
+from keras_attention.scan import scan
+
+
+class StepParts(NamedTuple):
+    """What one target step works with, all of it per-sentence values."""
+
+    cell: PreparedCell
+    attention: Attention
+    memory: AttentionMemory
+    fed_readout: Callable[[Any, Any], Any] | None
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class AttentionDecoder(keras.layers.Layer):
+    r"""A recurrent decoder that attends to the encoder's outputs.
+
+    Order `bahdanau`:
+    $c_t = \mathrm{attend}(s_{t-1}),\; s_t = \mathrm{cell}([y_t; c_t], s_{t-1})$.
+
+    Order `luong`:
+    $h_t = \mathrm{cell}([y_t; \tilde h_{t-1}], h_{t-1}),\;
+    c_t = \mathrm{attend}(h_t)$.
+
+    Args:
+        cell: A Keras cell or `keras.layers.StackedRNNCells`. Its own dropout
+            has one mask per sequence.
+        attention: A `ka.Attention` or preset. None is `ka.FixedContext()`, the
+            encoder-decoder without attention.
+        order: `"bahdanau"` or `"luong"`; None takes the attention's own:
+            bahdanau for `ka.BahdanauAttention`, otherwise luong.
+        readout: `"concat"`, `"attentional"`, `"none"` or a readout; None takes
+            the order's own (concat for bahdanau, attentional for luong).
+        input_feeding: For luong: feed the previous readout (the context where
+            the readout is not attentional) to the cell. Without it, attention
+            is computed for all steps at once after the loop.
+        output_units: Depth of the attentional readout, default the cell's.
+        bridge: `"dense"`, `"copy"` or `"zero"`: from the encoder's states to the
+            first decoder state.
+        dropout: Fraction of the inputs and of the outputs dropped in training.
+        seed: Seed of the dropout.
+        **layer: `name`, `dtype`, `trainable`.
+
+    Call arguments:
+        inputs: `[B, T, D]`, the embedded target shifted by one (teacher forced).
+        value: `[B, S, Dv]`, the encoder's outputs.
+        inputs_mask: `[B, T]`; a masked step gives zeros and leaves the state.
+        value_mask: `[B, S]`; default the mask that `value` carries.
+        initial_state: The encoder's states, one list per layer.
+        return_attention_scores: Also return the weights.
+        training: Whether dropout is active.
+
+    Returns:
+        `[B, T, Do]`, and the weights `[B, T, S]` or `[B, H, T, S]`.
+
+    Raises:
+        ValueError, TypeError: Unknown parts, wrong shapes, a cell or attention
+            that another layer already holds.
+
+    References:
+        Bahdanau, Cho & Bengio 2014, arXiv 1409.0473, appendix A.2.2.
+        Luong, Pham & Manning 2015, arXiv 1508.04025, sections 3 and 3.3.
+
+    Relative to the papers: Bahdanau's maxout layer over $[s_t; y_t; c_t]$ is
+    replaced by the concatenation $[s_t; c_t]$, to be followed by any layer.
+
+    Example:
+
+    >>> import keras, numpy as np
+    >>> import keras_attention as ka
+    >>> decoder = ka.AttentionDecoder(
+    ...     keras.layers.GRUCell(8), ka.BahdanauAttention(units=8)
+    ... )
+    >>> decoder(np.ones((2, 3, 4)), np.ones((2, 5, 6))).shape[1:]
+    (3, 14)
+    """
+
+    def __init__(
+        self,
+        cell: Any,
+        attention: Any,
+        order: Any = None,
+        readout: Any = None,
+        input_feeding: bool = True,
+        output_units: int | None = None,
+        bridge: Any = "dense",
+        dropout: float = 0.0,
+        seed: int | None = None,
+        **layer: Any,
+    ) -> None:
+        super().__init__(**layer)
+        if isinstance(cell, dict):
+            cell = keras.saving.deserialize_keras_object(cell)
+        self.stack = CellStack(cell, self.compute_dtype)
+        claim(cell, self, "cell")
+        self.cell = cell
+        self.attention = self._attention_from(attention)
+        claim(self.attention, self, "attention")
+        if order is None:
+            bahdanau = isinstance(self.attention, BahdanauAttention)
+            order = "bahdanau" if bahdanau else "luong"
+        self.order = orders.get(order)
+        self.readout = self._readout_from(readout, output_units)
+        self.output_units = output_units
+        self.input_feeding = input_feeding
+        arguments = {"dtype": self.dtype_policy} if isinstance(bridge, str) else {}
+        self.bridge = bridges.get(bridge, **arguments)
+        self.dropout = dropout
+        self.seed = seed
+        self.input_dropout = keras.layers.Dropout(
+            dropout, seed=seed, dtype=self.dtype_policy
+        )
+        self.output_dropout = keras.layers.Dropout(
+            dropout, seed=seed, dtype=self.dtype_policy
+        )
+        self.supports_masking = True
+
+    def build(
+        self, inputs_shape: Any, value_shape: Any, initial_state_shape: Any = None
+    ) -> None:
+        for argument, shape in (("inputs", inputs_shape), ("value", value_shape)):
+            if len(shape) != 3:
+                raise ValueError(
+                    f"`{argument}` must have rank 3. "
+                    f"Received: {argument} of shape {tuple(shape)}"
+                )
+        context = value_shape[-1]
+        sizes = self.stack.state_sizes
+        query = self.order.query_depth(self.stack.output_depth, sizes[-1][0])
+        self.attention.build((None, None, query), value_shape)
+        self.readout.build((None, None, self.stack.output_depth), (None, None, context))
+        self.stack.build(inputs_shape[-1] + self._fed_depth(context))
+        if initial_state_shape is not None:
+            depths = [
+                [shape[-1] for shape in shapes]
+                for shapes in _shapes_per_layer(initial_state_shape)
+            ]
+            self.bridge.build_for(depths, sizes)
+
+    def call(
+        self,
+        inputs: Any,
+        value: Any,
+        inputs_mask: Any = None,
+        value_mask: Any = None,
+        initial_state: Any = None,
+        return_attention_scores: bool = False,
+        training: bool = False,
+    ) -> Any:
+        mask = as_mask(inputs_mask, "inputs_mask", like=inputs)
+        inputs = zero_where_masked(inputs, mask)
+        inputs = self.input_dropout(inputs, training=training)
+        memory = self.attention._precompute(value, None, value_mask)
+        state = self._initial_state(memory, initial_state)
+        with self.stack.dropout_masks(ops.shape(inputs)[0], training):
+            parts = self._parts(memory, training)
+            rows = {"x": _time_major(parts.cell.project(inputs))}
+            if mask is not None:
+                rows["mask"] = _time_major(mask)
+            if self._attends_after_loop:
+                hidden = self._run_cell(parts, rows, state)
+                context, weights = self.attention.attend(hidden, memory, mask, training)
+                outputs = self.readout(hidden, context)
+            else:
+                keep = self.attention.draw_dropout(inputs, memory, training)
+                if keep is not None:
+                    rows["keep"] = ops.transpose(keep, (2, 0, 1, 3))  # [T, B, H, S]
+                outputs, weights = self._run(
+                    parts, rows, state, return_attention_scores
+                )
+        outputs = self.output_dropout(
+            zero_where_masked(outputs, mask), training=training
+        )  # [B, T, Do]
+        if not return_attention_scores:
+            return outputs
+        if mask is not None:
+            valid = ops.expand_dims(ops.expand_dims(mask, 1), -1)  # [B, 1, T, 1]
+            weights = ops.where(valid, weights, ops.zeros_like(weights))
+        return outputs, self.attention._public_weights(weights)
+
+    def precompute(self, value: Any, value_mask: Any = None) -> AttentionMemory:
+        """Everything that depends on the source alone, once per sentence.
+
+        Args:
+            value: `[B, S, Dv]`.
+            value_mask: `[B, S]`, default: the mask that `value` carries, if any.
+
+        Raises:
+            ValueError: The layer is not built, or an argument is symbolic.
+        """
+        self._check_built("precompute")
+        return self.attention.precompute(value, value_mask=value_mask)
+
+    def initial_state(
+        self, memory: AttentionMemory, initial_state: Any = None
+    ) -> DecoderState:
+        """The decoder state before the first target step.
+
+        Args:
+            memory: What `precompute` returned.
+            initial_state: The encoder's states, one list per layer; None starts
+                from the cells' own initial states.
+        """
+        self._check_built("initial_state")
+        require_concrete("initial_state", memory, initial_state)
+        return self._initial_state(memory, initial_state)
+
+    def step(self, inputs: Any, memory: AttentionMemory, state: DecoderState) -> Any:
+        """One target step; deterministic, whatever the dropout.
+
+        Args:
+            inputs: `[B, D]`.
+            memory: What `precompute` returned.
+            state: What `initial_state` or the previous step returned.
+
+        Returns:
+            output `[B, Do]`, weights `[B, S]` or `[B, H, S]`, the next state.
+        """
+        self._check_built("step")
+        require_concrete("step", inputs, memory, state)
+        return self.stepper(memory)(inputs, state)
+
+    def stepper(self, memory: AttentionMemory) -> Callable[[Any, DecoderState], Any]:
+        """`step` with the work that does not depend on the step already done.
+
+        For loops: `step_t = decoder.stepper(memory)` outside, then
+        `output, weights, state = step_t(inputs, state)` inside.
+        """
+        self._check_built("stepper")
+        parts = self._parts(memory, training=False)
+
+        def step(inputs: Any, state: DecoderState) -> Any:
+            inputs = ops.cast(ops.convert_to_tensor(inputs), self.compute_dtype)
+            result = self.order.step(parts, parts.cell.project(inputs), state, None)
+            output = result.output
+            if output is None:
+                output = self.readout(result.hidden, result.context)
+            weights = result.weights  # [B, H, S]
+            if self.attention.num_heads == 1:
+                weights = ops.squeeze(weights, 1)  # [B, S]
+            return output, weights, result.state
+
+        return step
+
+    @property
+    def output(self) -> Any:
+        return widest_output(self, super())
+
+    def get_config(self) -> dict[str, Any]:
+        serialize = keras.saving.serialize_keras_object
+        return super().get_config() | {
+            "cell": serialize(self.cell),
+            "attention": serialize(self.attention),
+            "order": self.order.name,
+            "readout": serialize(self.readout),
+            "input_feeding": self.input_feeding,
+            "bridge": serialize(self.bridge),
+            "dropout": self.dropout,
+            "seed": self.seed,
+        }
+
+    @property
+    def _feeds_back(self) -> bool:
+        return self.order.feeds_back(self.input_feeding)
+
+    @property
+    def _attends_after_loop(self) -> bool:
+        return not self._feeds_back and not self.order.eats_context()
+
+    def _fed_depth(self, context_depth: int) -> int:
+        """How much of the cell's input is only known inside the loop."""
+        if self.order.eats_context():
+            return context_depth
+        if not self._feeds_back:
+            return 0
+        if not self.readout.fed_back:
+            return context_depth
+        return self.readout.depth(self.stack.output_depth, context_depth)
+
+    def _attention_from(self, attention: Any) -> Attention:
+        if attention is None:
+            return FixedContext(dtype=self.dtype_policy)
+        if isinstance(attention, dict):
+            attention = keras.saving.deserialize_keras_object(attention)
+        if not isinstance(attention, Attention):
+            raise TypeError(
+                "`attention` must be a ka.Attention, one of its presets or None. "
+                f"Received: attention={attention!r}"
+            )
+        return attention
+
+    def _readout_from(self, readout: Any, output_units: int | None) -> Any:
+        if readout is None:
+            readout = self.order.default_readout
+        arguments: dict[str, Any] = {}
+        if isinstance(readout, str):
+            arguments["dtype"] = self.dtype_policy
+            if output_units is not None:
+                if readout != "attentional":
+                    raise ValueError(
+                        '`output_units` is for readout="attentional" only: expected '
+                        f"None. Received: output_units={output_units!r}, "
+                        f"readout={readout!r}"
+                    )
+                arguments["units"] = output_units
+        return readouts.get(readout, **arguments)
+
+    def _parts(self, memory: AttentionMemory, training: bool) -> StepParts:
+        fed_depth = self._fed_depth(
+            memory.values.shape[1] * memory.values.shape[-1]
+        )
+        fed_readout = (
+            self.readout if self._feeds_back and self.readout.fed_back else None
+        )
+        cell = self.stack.prepare(fed_depth, training)
+        return StepParts(cell, self.attention, memory, fed_readout)
+
+    def _initial_state(self, memory: AttentionMemory, initial_state: Any) -> Any:
+        batch = ops.shape(memory.mask)[0]
+        cell = self.stack.zero_states(batch)
+        if initial_state is not None:
+            if not self.bridge.built:
+                raise ValueError(
+                    "This decoder was built without encoder states. Expected: "
+                    "`initial_state` in the first call. Received: it only now"
+                )
+            initial_state = tree.map_structure(
+                lambda x: ops.cast(ops.convert_to_tensor(x), self.compute_dtype),
+                initial_state,
+            )
+            cell = self.bridge.call(initial_state, cell)
+        fed: Any = ()
+        if self._feeds_back:
+            depth = self._fed_depth(memory.values.shape[1] * memory.values.shape[-1])
+            fed = ops.zeros((batch, depth), self.compute_dtype)
+        return DecoderState(cell, self.attention.initial_state(memory), fed)
+
+    def _run_cell(self, parts: StepParts, rows: Any, state: DecoderState) -> Any:
+        """The cell alone over all steps: `[B, T, Dh]`."""
+
+        def step(carried: Any, row: dict[str, Any]) -> Any:
+            hidden, new = parts.cell.step(row["x"], None, carried)
+            return keep_where_masked(row.get("mask"), new, carried), hidden
+
+        return _batch_major(scan(step, state.cell, rows)[1])
+
+    def _run(
+        self, parts: StepParts, rows: Any, state: DecoderState, with_weights: bool
+    ) -> Any:
+        """Cell and attention over all steps: outputs, weights `[B, H, T, S]`."""
+
+        def step(carried: Any, row: dict[str, Any]) -> Any:
+            (state,) = carried
+            result = self.order.step(parts, row["x"], state, row.get("keep"))
+            new = keep_where_masked(row.get("mask"), result.state, state)
+            emitted = {}
+            if result.output is None:
+                emitted = {"hidden": result.hidden, "context": result.context}
+            else:
+                emitted = {"output": result.output}
+            if with_weights:
+                emitted["weights"] = result.weights
+            return (new,), emitted
+
+        _, emitted = scan(step, (state,), rows)
+        weights = None
+        if with_weights:
+            weights = ops.transpose(emitted["weights"], (1, 2, 0, 3))  # [B, H, T, S]
+        if "output" in emitted:
+            return _batch_major(emitted["output"]), weights
+        hidden = _batch_major(emitted["hidden"])
+        return self.readout(hidden, _batch_major(emitted["context"])), weights
+
+    def _check_built(self, method: str) -> None:
+        if not self.built:
+            raise ValueError(
+                f"`{method}` needs a built layer: call AttentionDecoder "
+                f"{self.name!r} once, or `build(inputs_shape, value_shape)`."
+            )
+
+
+def _time_major(x: Any) -> Any:
+    return ops.swapaxes(x, 0, 1)  # [T, B, ...]
+
+
+def _batch_major(x: Any) -> Any:
+    return ops.swapaxes(x, 0, 1)  # [B, T, ...]
+
+
+def _shapes_per_layer(shapes: Any) -> list[list[tuple[int | None, ...]]]:
+    """Shapes of encoder states, one list per layer, whatever nesting came in."""
+
+    def is_shape(value: Any) -> bool:
+        return all(part is None or isinstance(part, int) for part in value)
+
+    if is_shape(shapes):
+        return [[tuple(shapes)]]
+    if all(is_shape(part) for part in shapes):
+        return [[tuple(part) for part in shapes]]
+    return [
+        [tuple(part)] if is_shape(part) else [tuple(shape) for shape in part]
+        for part in shapes
+    ]

@@ -1,0 +1,177 @@
+"""The recurrent encoder: what attention looks at."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_attention.cells import CellStack
+from keras_attention.masks import as_mask, keep_where_masked, zero_where_masked
+from keras_attention.scan import scan
+
+_CELLS = {"lstm": keras.layers.LSTMCell, "gru": keras.layers.GRUCell}
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class RecurrentEncoder(keras.layers.Layer):
+    r"""A stack of recurrent layers, one or two directions each.
+
+    $$ \overrightarrow{h}_s = \mathrm{cell}(x_s, \overrightarrow{h}_{s-1}) \qquad
+       \overleftarrow{h}_s = \mathrm{cell}(x_s, \overleftarrow{h}_{s+1}) \qquad
+       h_s = [\overrightarrow{h}_s; \overleftarrow{h}_s] $$
+
+    Args:
+        units: Depth of one direction.
+        cell: `"lstm"` or `"gru"`.
+        num_layers: Layers on top of each other.
+        bidirectional: Read both ways; the outputs have depth `2 * units`.
+        dropout: Fraction of every layer's inputs dropped in training.
+        seed: Seed of the dropout.
+        **layer: `name`, `dtype`, `trainable`.
+
+    Call arguments:
+        embedded: `[B, S, D]`.
+        mask: `[B, S]`; masked positions are stepped over and give zeros. It is
+            also set on the outputs, so that an attention given them knows it.
+        training: Whether dropout is active.
+
+    Returns:
+        value `[B, S, 2 * units]` (`[B, S, units]` in one direction) and the last
+        states, one list per layer: `[h, c]` or `[h]`, each of the depth of the
+        value, both directions joined.
+
+    Relative to `keras.layers.Bidirectional(LSTM)`: the same numbers with the
+    same weights; both directions run in one loop, the input projections outside
+    it, and no kernel that only one kind of device has.
+
+    References:
+        Bahdanau, Cho & Bengio 2014, arXiv 1409.0473, section 3.2.
+
+    Example:
+
+    >>> import numpy as np
+    >>> import keras_attention as ka
+    >>> value, state = ka.RecurrentEncoder(4)(np.ones((2, 5, 3)))
+    >>> value.shape[1:], len(state), len(state[0])
+    (TensorShape([5, 8]), 1, 2)
+    """
+
+    def __init__(
+        self,
+        units: int,
+        cell: str = "lstm",
+        num_layers: int = 1,
+        bidirectional: bool = True,
+        dropout: float = 0.0,
+        seed: int | None = None,
+        **layer: Any,
+    ) -> None:
+        super().__init__(**layer)
+        for argument, value in (("units", units), ("num_layers", num_layers)):
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(
+                    f"`{argument}` must be a positive integer. "
+                    f"Received: {argument}={value!r}"
+                )
+        if cell not in _CELLS:
+            raise ValueError(
+                f"`cell` must be one of {sorted(_CELLS)}. Received: cell={cell!r}"
+            )
+        self.units = units
+        self.cell = cell
+        self.num_layers = num_layers
+        self.bidirectional = bidirectional
+        self.dropout = dropout
+        self.seed = seed
+        self.directions = ["forward", "backward"] if bidirectional else ["forward"]
+        self.cells = [
+            _CELLS[cell](units, name=f"{direction}_{i}", dtype=self.dtype_policy)
+            for i in range(num_layers)
+            for direction in self.directions
+        ]
+        self.dropouts = [
+            keras.layers.Dropout(dropout, seed=seed, dtype=self.dtype_policy)
+            for _ in range(num_layers)
+        ]
+        self.supports_masking = True
+
+    def build(self, embedded_shape: Any) -> None:
+        if len(embedded_shape) != 3:
+            raise ValueError(
+                "`embedded` must have rank 3. "
+                f"Received: embedded of shape {tuple(embedded_shape)}"
+            )
+        depth = embedded_shape[-1]
+        for cells in self._cells_by_layer():
+            for cell in cells:
+                if not cell.built:
+                    cell.build((None, depth))
+            depth = self.units * len(cells)
+
+    def call(self, embedded: Any, mask: Any = None, training: bool = False) -> Any:
+        mask = as_mask(mask, "mask", like=embedded)
+        value = zero_where_masked(embedded, mask)
+        states = []
+        for cells, dropout in zip(
+            self._cells_by_layer(), self.dropouts, strict=True
+        ):
+            value, state = self._run(cells, dropout(value, training=training), mask)
+            states.append(state)
+        return value, states
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        if previous_mask is not None:
+            previous_mask = as_mask(previous_mask, "mask")
+        return [previous_mask]
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {
+            "units": self.units,
+            "cell": self.cell,
+            "num_layers": self.num_layers,
+            "bidirectional": self.bidirectional,
+            "dropout": self.dropout,
+            "seed": self.seed,
+        }
+
+    def _cells_by_layer(self) -> list[list[Any]]:
+        width = len(self.directions)
+        return [self.cells[i : i + width] for i in range(0, len(self.cells), width)]
+
+    def _run(self, cells: list[Any], x: Any, mask: Any) -> Any:
+        """One layer: outputs `[B, S, directions * U]`, states of that depth."""
+        batch = ops.shape(x)[0]
+        steps, rows, states = [], [], []
+        for cell, reverse in zip(cells, (False, True), strict=False):
+            stack = CellStack(cell, self.compute_dtype)
+            prepared = stack.prepare(0, training=False)
+            steps.append(prepared.step)
+            states.append(stack.zero_states(batch))
+            row = {"x": self._in_order(prepared.project(x), reverse)}
+            if mask is not None:
+                row["mask"] = self._in_order(mask, reverse)
+            rows.append(row)
+
+        # Both directions in one loop: their products run side by side.
+        def step(carried: Any, inputs: Any) -> Any:
+            news, outputs = [], []
+            for run, state, row in zip(steps, carried, inputs, strict=True):
+                output, new = run(row["x"], None, state)
+                news.append(keep_where_masked(row.get("mask"), new, state))
+                outputs.append(output)
+            return tuple(news), tuple(outputs)
+
+        states, outputs = scan(step, tuple(states), tuple(rows))
+        value = ops.swapaxes(outputs[0], 0, 1)  # [B, S, U]
+        if len(cells) == 2:
+            backward = ops.swapaxes(ops.flip(outputs[1], 0), 0, 1)  # [B, S, U]
+            value = ops.concatenate([value, backward], axis=-1)  # [B, S, 2U]
+        joined = [
+            parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=-1)
+            for parts in zip(*(state[0] for state in states), strict=True)
+        ]  # each [B, directions * U]
+        return zero_where_masked(value, mask), joined
+
+    def _in_order(self, x: Any, reverse: bool) -> Any:
+        x = ops.swapaxes(x, 0, 1)  # [S, B, ...]
+        return ops.flip(x, 0) if reverse else x

@@ -1,0 +1,76 @@
+"""Masks select, they are never added."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+
+def as_mask(mask: Any, argument: str, like: Any = None) -> Any:
+    """Return `mask` as a boolean tensor.
+
+    Args:
+        mask: `[B, S]` booleans or integers (non-zero is valid), or None.
+        argument: Name of the argument, for messages.
+        like: Tensor `[B, S, ...]` whose first dimensions the mask must have.
+
+    Raises:
+        TypeError: A floating-point mask: its meaning (0/1 or additive) is
+            ambiguous.
+        ValueError: Rank or shape differ from those of `like`.
+    """
+    if mask is None:
+        return None
+    mask = ops.convert_to_tensor(mask)
+    dtype = keras.backend.standardize_dtype(mask.dtype)
+    if keras.backend.is_float_dtype(dtype):
+        raise TypeError(
+            f"`{argument}` must be boolean or integer (non-zero is valid). "
+            f"Received: {argument} of dtype {dtype}"
+        )
+    if like is not None:
+        expected = tuple(like.shape[:-1])
+        received = tuple(mask.shape)
+        if len(expected) != len(received) or any(
+            a is not None and b is not None and a != b
+            for a, b in zip(expected, received, strict=True)
+        ):
+            raise ValueError(
+                f"`{argument}` must have the shape of its tensor without the last "
+                f"dimension. Expected: {expected}. Received: {received}"
+            )
+    return ops.cast(mask, "bool")
+
+
+def zero_where_masked(x: Any, mask: Any) -> Any:
+    """Put exact zeros where `mask` is False, so that not even NaN gets through.
+
+    Args:
+        x: `[B, S, ...]`.
+        mask: `[B, S]` booleans or None.
+    """
+    if mask is None:
+        return x
+    for _ in range(len(x.shape) - len(mask.shape)):
+        mask = ops.expand_dims(mask, -1)
+    return ops.where(mask, x, ops.zeros_like(x))
+
+
+def keep_where_masked(mask: Any, new: Any, old: Any) -> Any:
+    """Take `new` in valid rows and `old` in masked ones, leaf by leaf.
+
+    Args:
+        mask: `[B]` booleans or None (every row is valid).
+        new: Structure of tensors `[B, ...]`.
+        old: The same structure.
+    """
+    if mask is None:
+        return new
+
+    def select(a: Any, b: Any) -> Any:
+        row = mask
+        for _ in range(len(a.shape) - 1):
+            row = ops.expand_dims(row, -1)
+        return ops.where(row, a, b)
+
+    return keras.tree.map_structure(select, new, old)

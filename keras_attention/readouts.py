@@ -1,0 +1,130 @@
+r"""Readouts: what leaves the decoder at each target step.
+
+| name | equation | parameters | paper |
+|---|---|---|---|
+| `concat` | $[h_t; c_t]$ | none | Bahdanau et al. 2014 (input of the output layer) |
+| `attentional` | $\tanh(W_c [c_t; h_t])$ | $W_c$ | Luong et al. 2015, eq. 5 |
+| `none` | $h_t$ | none | |
+"""
+
+import abc
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_attention.registry import Registry
+
+
+class Readout(keras.layers.Layer, abc.ABC):
+    """output = readout(hidden, context), over any leading dimensions.
+
+    Attributes:
+        fed_back: Whether input feeding feeds this output (else the context).
+        takes_units: Whether `output_units` means something.
+    """
+
+    fed_back = False
+    takes_units = False
+
+    @abc.abstractmethod
+    def depth(self, hidden_depth: int, context_depth: int) -> int:
+        """Depth of the output."""
+
+    @abc.abstractmethod
+    def call(self, hidden: Any, context: Any) -> Any: ...
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class ConcatReadout(Readout):
+    r"""$o_t = [h_t; c_t]$: what Bahdanau's output layer sees, without $y_{t-1}$."""
+
+    def build(self, hidden_shape: Any, context_shape: Any) -> None:
+        pass
+
+    def depth(self, hidden_depth: int, context_depth: int) -> int:
+        return hidden_depth + context_depth
+
+    def call(self, hidden: Any, context: Any) -> Any:
+        return ops.concatenate([hidden, context], axis=-1)  # [..., Dh + Dc]
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class NoneReadout(Readout):
+    r"""$o_t = h_t$: the context acts through the cell alone."""
+
+    def build(self, hidden_shape: Any, context_shape: Any) -> None:
+        pass
+
+    def depth(self, hidden_depth: int, context_depth: int) -> int:
+        return hidden_depth
+
+    def call(self, hidden: Any, context: Any) -> Any:
+        return hidden
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class AttentionalReadout(Readout):
+    r"""The attentional vector $\tilde h_t = \tanh(W_c [c_t; h_t])$.
+
+    Args:
+        units: Depth of the output, default that of the hidden state.
+        activation: Default tanh, the paper's; `"linear"` is TF Addons' form.
+        kernel_initializer: As in `keras.layers.Dense`.
+
+    Weights: `kernel [Dc + Dh, units]`, no bias.
+
+    References:
+        Luong, Pham & Manning 2015, arXiv 1508.04025, equation 5.
+    """
+
+    fed_back = True
+    takes_units = True
+
+    def __init__(
+        self,
+        units: int | None = None,
+        activation: Any = "tanh",
+        kernel_initializer: Any = "glorot_uniform",
+        **layer: Any,
+    ) -> None:
+        super().__init__(**layer)
+        self.units = units
+        self.activation = keras.activations.get(activation)
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+
+    def build(self, hidden_shape: Any, context_shape: Any) -> None:
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(context_shape[-1] + hidden_shape[-1], self.depth(hidden_shape[-1], 0)),
+            initializer=self.kernel_initializer,
+        )
+
+    def depth(self, hidden_depth: int, context_depth: int) -> int:
+        return self.units or hidden_depth
+
+    def call(self, hidden: Any, context: Any) -> Any:
+        joined = ops.concatenate([context, hidden], axis=-1)  # [..., Dc + Dh]
+        return self.activation(
+            ops.matmul(joined, ops.cast(self.kernel, joined.dtype))
+        )  # [..., units]
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {
+            "units": self.units,
+            "activation": keras.activations.serialize(self.activation),
+            "kernel_initializer": keras.initializers.serialize(
+                self.kernel_initializer
+            ),
+        }
+
+
+registry: Registry[Readout] = Registry("readout", Readout)
+registry.add("attentional", AttentionalReadout)
+registry.add("concat", ConcatReadout)
+registry.add("none", NoneReadout)
+
+
+def get(identifier: Any, **arguments: Any) -> Readout:
+    """A readout from its name, configuration or itself."""
+    return registry.get(identifier, **arguments)

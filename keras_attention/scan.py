@@ -1,0 +1,276 @@
+"""The one loop over time that works under graph, XLA, JAX and torch.
+
+`keras.ops.scan` cannot serve: on TensorFlow its outputs must be shaped like its
+carry and its loop has no bound, so it does not train under XLA. Each backend's
+own loop does what is needed; this is the place that knows them.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import ops, tree
+
+Step = Callable[[Any, Any], tuple[Any, Any]]
+
+
+def scan(step: Step, state: Any, inputs: Any) -> tuple[Any, Any]:
+    """Carry `state` through `step` for every row of `inputs`, in order.
+
+    Args:
+        step: `state, outputs = step(state, inputs_t)`; all three structures of
+            tensors, `state` of the same shapes and dtypes throughout.
+        state: Structure of tensors, the state before the first row.
+        inputs: Structure of time-major tensors `[T, B, ...]`, T >= 1.
+
+    Returns:
+        The state after the last row and the outputs, time-major `[T, ...]`.
+        Gradients flow through both.
+    """
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        return _scan_tensorflow(step, state, inputs)
+    if backend == "jax":
+        import jax
+
+        return jax.lax.scan(step, state, inputs)
+    length = tree.flatten(inputs)[0].shape[0]
+    collected = []
+    for t in range(length):
+        state, outputs = step(state, tree.map_structure(lambda x, t=t: x[t], inputs))
+        collected.append(outputs)
+    return state, tree.map_structure(lambda *rows: ops.stack(rows), *collected)
+
+
+def unfold(
+    step: Callable[[Any, Any], tuple[Any, Any]],
+    state: Any,
+    proceed: Callable[[Any], Any],
+    max_steps: Any,
+) -> tuple[Any, Any, Any]:
+    """Run `step` until `proceed(state)` is False, at least once.
+
+    Args:
+        step: `state, outputs = step(t, state)` with `t` an int32 scalar.
+        state: Structure of tensors, the state before the first step.
+        proceed: Boolean scalar: whether another step is needed.
+        max_steps: Bound on the number of steps, at least 1. A Python int on
+            JAX, whose buffers have a static size.
+
+    Returns:
+        The last state, the outputs (time-major) and the number of steps run.
+        The outputs have as many rows as steps were run; on JAX under `jit`
+        they have `max_steps` rows, of which those past the steps are zeros.
+        No gradient flows.
+    """
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        return _unfold_tensorflow(step, state, proceed, max_steps)
+    if backend == "jax":
+        return _unfold_jax(step, state, proceed, int(max_steps))
+    collected = []
+    for t in range(int(max_steps)):
+        state, outputs = step(ops.convert_to_tensor(t, dtype="int32"), state)
+        collected.append(outputs)
+        if not bool(proceed(state)):
+            break
+    outputs = tree.map_structure(lambda *rows: ops.stack(rows), *collected)
+    return state, outputs, ops.convert_to_tensor(len(collected), dtype="int32")
+
+
+def compiled(
+    function: Callable[..., Any], signature: tuple[tuple[Any, str], ...]
+) -> Callable[..., Any]:
+    """`function` as one graph where the backend's eager loop would be slow.
+
+    Only TensorFlow needs it: JAX compiles the loop itself, torch is eager.
+
+    Args:
+        function: Takes tensors, one for each entry of `signature`.
+        signature: Shapes (None where dynamic) and dtypes.
+    """
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        specs = [tf.TensorSpec(shape, dtype) for shape, dtype in signature]
+        return tf.function(function, input_signature=specs, autograph=False)
+    return function
+
+
+def _flat_step(step: Step, state: Any) -> Callable[[Any, list[Any]], Any]:
+    """`step` on a flat list of state tensors, with their static shapes kept."""
+    shapes = [x.shape for x in tree.flatten(state)]
+
+    def flat_step(x: Any, flat: list[Any]) -> tuple[list[Any], Any]:
+        new, outputs = step(tree.pack_sequence_as(state, flat), x)
+        tree.assert_same_structure(new, state)
+        new_flat = tree.flatten(new)
+        for tensor, shape in zip(new_flat, shapes, strict=True):
+            tensor.set_shape(shape)
+        return new_flat, outputs
+
+    return flat_step
+
+
+def _array_like(spec: Any, size: Any) -> Any:
+    import tensorflow as tf
+
+    return tf.TensorArray(spec.dtype, size=size, element_shape=spec.shape)
+
+
+def _outputs_of(flat_step: Any, x: Any, flat: list[Any]) -> Any:
+    """Dtypes and static shapes of a step's outputs, from a trace thrown away."""
+    import tensorflow as tf
+
+    def spec(value: Any) -> Any:
+        return tf.TensorSpec(value.shape, value.dtype)
+
+    traced = tf.function(flat_step, autograph=False).get_concrete_function(
+        tree.map_structure(spec, x), [spec(value) for value in flat]
+    )
+    return traced.structured_outputs[1]
+
+
+def _scan_tensorflow(step: Step, state: Any, inputs: Any) -> tuple[Any, Any]:
+    import tensorflow as tf
+
+    flat_inputs = [tf.convert_to_tensor(x) for x in tree.flatten(inputs)]
+    length = tf.shape(flat_inputs[0])[0]
+    flat_state = [tf.convert_to_tensor(x) for x in tree.flatten(state)]
+    state = tree.pack_sequence_as(state, flat_state)
+    flat_step = _flat_step(step, state)
+
+    if tf.executing_eagerly():
+        rows = []
+        for t in range(int(length)):
+            x = tree.pack_sequence_as(inputs, [value[t] for value in flat_inputs])
+            flat_state, outputs = flat_step(x, flat_state)
+            rows.append(outputs)
+        stacked = tree.map_structure(lambda *row: tf.stack(row), *rows)
+        return tree.pack_sequence_as(state, flat_state), stacked
+
+    first = tree.pack_sequence_as(
+        inputs, [tf.TensorSpec(x.shape[1:], x.dtype) for x in flat_inputs]
+    )
+    specs = _outputs_of(flat_step, first, flat_state)
+    # Reading rows from arrays, not by slicing: the gradient of a slice is as
+    # large as the whole sequence, at every step.
+    sources = [
+        tf.TensorArray(x.dtype, size=length, element_shape=x.shape[1:]).unstack(x)
+        for x in flat_inputs
+    ]
+    targets = [_array_like(spec, length) for spec in tree.flatten(specs)]
+
+    def body(t: Any, flat: list[Any], arrays: list[Any]) -> Any:
+        x = tree.pack_sequence_as(inputs, [source.read(t) for source in sources])
+        flat, outputs = flat_step(x, flat)
+        written = [
+            array.write(t, value)
+            for array, value in zip(arrays, tree.flatten(outputs), strict=True)
+        ]
+        return t + 1, flat, written
+
+    _, flat_state, targets = tf.while_loop(
+        lambda t, *_: t < length,
+        body,
+        (tf.constant(0), flat_state, targets),
+        shape_invariants=(
+            tf.TensorShape([]),
+            [x.shape for x in flat_state],
+            [tf.TensorShape(None) for _ in targets],
+        ),
+        maximum_iterations=length,
+    )
+    static_length = flat_inputs[0].shape[0]
+    stacked = []
+    for array in targets:
+        rows = array.stack()
+        rows.set_shape([static_length, *rows.shape[1:]])
+        stacked.append(rows)
+    return (
+        tree.pack_sequence_as(state, flat_state),
+        tree.pack_sequence_as(specs, stacked),
+    )
+
+
+def _unfold_tensorflow(step: Any, state: Any, proceed: Any, max_steps: Any) -> Any:
+    import tensorflow as tf
+
+    flat_state = [tf.convert_to_tensor(x) for x in tree.flatten(state)]
+    state = tree.pack_sequence_as(state, flat_state)
+    flat_step = _flat_step(lambda carried, t: step(t, carried), state)
+
+    if tf.executing_eagerly():
+        rows = []
+        for t in range(int(max_steps)):
+            flat_state, outputs = flat_step(tf.constant(t), flat_state)
+            rows.append(outputs)
+            if not bool(proceed(tree.pack_sequence_as(state, flat_state))):
+                break
+        stacked = tree.map_structure(lambda *row: tf.stack(row), *rows)
+        last = tree.pack_sequence_as(state, flat_state)
+        return last, stacked, tf.constant(len(rows))
+
+    specs = _outputs_of(flat_step, tf.TensorSpec([], tf.int32), flat_state)
+    max_steps = tf.convert_to_tensor(max_steps, tf.int32)
+    arrays = [_array_like(spec, max_steps) for spec in tree.flatten(specs)]
+
+    def again(t: Any, flat: list[Any], arrays: list[Any]) -> Any:
+        more = proceed(tree.pack_sequence_as(state, flat))
+        return tf.logical_or(t < 1, tf.logical_and(t < max_steps, more))
+
+    def body(t: Any, flat: list[Any], arrays: list[Any]) -> Any:
+        flat, outputs = flat_step(t, flat)
+        written = [
+            array.write(t, value)
+            for array, value in zip(arrays, tree.flatten(outputs), strict=True)
+        ]
+        return t + 1, flat, written
+
+    steps, flat_state, arrays = tf.while_loop(
+        again,
+        body,
+        (tf.constant(0), flat_state, arrays),
+        shape_invariants=(
+            tf.TensorShape([]),
+            [x.shape for x in flat_state],
+            [tf.TensorShape(None) for _ in arrays],
+        ),
+        parallel_iterations=1,
+    )
+    rows = [array.gather(tf.range(steps)) for array in arrays]
+    return (
+        tree.pack_sequence_as(state, flat_state),
+        tree.pack_sequence_as(specs, rows),
+        steps,
+    )
+
+
+def _unfold_jax(step: Any, state: Any, proceed: Any, max_steps: int) -> Any:
+    import jax
+    import jax.numpy as jnp
+
+    zero = jnp.zeros((), "int32")
+    _, specs = jax.eval_shape(step, zero, state)
+    buffers = jax.tree.map(
+        lambda spec: jnp.zeros((max_steps, *spec.shape), spec.dtype), specs
+    )
+
+    def again(carried: Any) -> Any:
+        t, state, _ = carried
+        return jnp.logical_or(t < 1, jnp.logical_and(t < max_steps, proceed(state)))
+
+    def body(carried: Any) -> Any:
+        t, state, buffers = carried
+        state, outputs = step(t, state)
+        buffers = jax.tree.map(
+            lambda buffer, row: jax.lax.dynamic_update_index_in_dim(buffer, row, t, 0),
+            buffers,
+            outputs,
+        )
+        return t + 1, state, buffers
+
+    steps, state, buffers = jax.lax.while_loop(again, body, (zero, state, buffers))
+    if not isinstance(steps, jax.core.Tracer):
+        buffers = jax.tree.map(lambda buffer: buffer[: int(steps)], buffers)
+    return state, buffers, steps

@@ -1,0 +1,48 @@
+r"""Score functions: what a query thinks of a key, before normalisation.
+
+| name | equation | parameters | state | paper |
+|---|---|---|---|---|
+| `additive` | $v^\top \tanh(W_q q + W_k k + b)$ | $W_q, W_k, v$ (and $g, b$) | none | Bahdanau et al. 2014, A.1.2 |
+| `concat` | $v^\top \tanh(W [q; k])$, the same function | as `additive` | none | Luong et al. 2015, eq. 8 |
+| `dot` | $c \, q^\top k$ | none (or $g$) | none | Luong et al. 2015, eq. 8 |
+| `general` | $c \, q^\top W^\top k$ | $W$ (or $W, g$) | none | Luong et al. 2015, eq. 8 |
+| `zero` | $0$ | none | none | for alignments that ignore energies |
+"""  # noqa: E501
+
+from typing import Any
+
+from keras_attention.registry import Registry
+from keras_attention.scores.additive import AdditiveScore
+from keras_attention.scores.base import Score
+from keras_attention.scores.dot import DotScore
+from keras_attention.scores.general import GeneralScore
+from keras_attention.scores.zero import ZeroScore
+
+registry: Registry[Score] = Registry("score", Score)
+registry.add("additive", AdditiveScore)
+registry.add("concat", AdditiveScore)
+registry.add("dot", DotScore)
+registry.add("general", GeneralScore)
+registry.add("zero", ZeroScore)
+
+
+def get(identifier: Any, **arguments: Any) -> Score:
+    """A score from its name, configuration or itself; see `Registry.get`."""
+    return registry.get(identifier, **arguments)
+
+
+def names() -> list[str]:
+    """Every registered name."""
+    return registry.names()
+
+
+__all__ = [
+    "AdditiveScore",
+    "DotScore",
+    "GeneralScore",
+    "Score",
+    "ZeroScore",
+    "get",
+    "names",
+    "registry",
+]

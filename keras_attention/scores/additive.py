@@ -1,0 +1,175 @@
+"""Additive score: Bahdanau et al. 2014, appendix A.1.2; Luong's "concat"."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_attention.heads import check_heads
+from keras_attention.scores.base import Score
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class AdditiveScore(Score):
+    r"""Additive score, the one of the first attention paper.
+
+    $$ e_{ts} = v^\top \tanh(W_q q_t + W_k k_s + b) $$
+
+    and with `normalize=True` the weight-normalised form
+
+    $$ e_{ts} = g \, \frac{v}{\lVert v \rVert}^\top \tanh(W_q q_t + W_k k_s + b). $$
+
+    Luong's `concat`, $v^\top \tanh(W [q_t; k_s])$, is the same function with
+    $W = [W_q, W_k]$; the registry's name `"concat"` makes this class.
+
+    Args:
+        units: Depth U of the hidden layer. None takes the depth of the query.
+        normalize: Scale `v` to length `g`. `g` starts at $1/\sqrt{U}$, `b` at 0.
+        use_bias: Add `b` inside the tanh (always there when normalised).
+        kernel_initializer, bias_initializer, kernel_regularizer,
+        bias_regularizer, kernel_constraint, bias_constraint: As in
+            `keras.layers.Dense`; the kernel ones also serve `v`.
+
+    Weights: `query/kernel [Dq, U]`, `key/kernel [Dk, U]`, `v [U]`, and `g []`,
+    `b [U]` where present. With heads, `units` divides by their number and head
+    h is the score over slice h of the units; the norm is that of the whole `v`.
+
+    Relative to the paper: Bahdanau et al. have no bias and no normalisation;
+    the second form is weight normalisation (Salimans & Kingma 2016, section 2).
+
+    References:
+        Bahdanau, Cho & Bengio 2014, arXiv 1409.0473, appendix A.1.2.
+        Luong, Pham & Manning 2015, arXiv 1508.04025, equation 8 (concat).
+
+    Example:
+
+    >>> import numpy as np
+    >>> import keras_attention as ka
+    >>> attention = ka.Attention(ka.scores.AdditiveScore(units=8))
+    >>> attention(np.ones((2, 3, 4)), np.ones((2, 5, 6))).shape[1:]
+    (3, 6)
+    """
+
+    def __init__(
+        self,
+        units: int | None = None,
+        normalize: bool = False,
+        use_bias: bool = False,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **layer: Any,
+    ) -> None:
+        super().__init__(**layer)
+        if units is not None and (not isinstance(units, int) or units < 1):
+            raise ValueError(
+                f"`units` must be a positive integer. Received: units={units!r}"
+            )
+        self.units = units
+        self.normalize = normalize
+        self.use_bias = use_bias
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.bias_initializer = keras.initializers.get(bias_initializer)
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
+        self.kernel_constraint = keras.constraints.get(kernel_constraint)
+        self.bias_constraint = keras.constraints.get(bias_constraint)
+
+    def build(self, query_shape: Any, key_shape: Any) -> None:
+        units = self.units if self.units is not None else query_shape[-1]
+        check_heads(units, self.num_heads, "`units`")
+        kernel = {
+            "use_bias": False,
+            "kernel_regularizer": self.kernel_regularizer,
+            "kernel_constraint": self.kernel_constraint,
+            "dtype": self.dtype_policy,
+        }
+        clone = keras.saving.serialize_keras_object(self.kernel_initializer)
+        self.query = keras.layers.Dense(
+            units, name="query", kernel_initializer=clone, **kernel
+        )
+        self.query.build(query_shape)
+        self.key = keras.layers.Dense(
+            units, name="key", kernel_initializer=clone, **kernel
+        )
+        self.key.build(key_shape)
+        self.v = self.add_weight(
+            name="v",
+            shape=(units,),
+            initializer=self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+        )
+        self.g = self.b = None
+        if self.normalize:
+            self.g = self.add_weight(
+                name="g",
+                shape=(),
+                initializer=keras.initializers.Constant(units**-0.5),
+            )
+        if self.normalize or self.use_bias:
+            self.b = self.add_weight(
+                name="b",
+                shape=(units,),
+                initializer=self.bias_initializer,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
+
+    def precompute(self, key: Any) -> Any:
+        keys = self.key(key)  # [B, S, U]
+        if self.b is not None:
+            keys = keys + ops.cast(self.b, keys.dtype)
+        return keys
+
+    def energies(self, query: Any, keys: Any, state: Any) -> Any:
+        projected = self.query(query)  # [B, T, U]
+        batch, targets, units = ops.shape(projected)
+        sources = ops.shape(keys)[1]
+        hidden = ops.tanh(
+            ops.expand_dims(projected, 2) + ops.expand_dims(keys, 1)
+        )  # [B, T, S, U]
+        # As one flat matrix product: a sum over the last axis is far slower.
+        energies = ops.matmul(
+            ops.reshape(hidden, (-1, units)), self._v_by_head(hidden.dtype)
+        )  # [B*T*S, H]
+        energies = ops.reshape(
+            energies, (batch, targets, sources, self.num_heads)
+        )  # [B, T, S, H]
+        if self.num_heads == 1:
+            return ops.reshape(
+                energies, (batch, 1, targets, sources)
+            )  # [B, 1, T, S]
+        return ops.transpose(energies, (0, 3, 1, 2))  # [B, H, T, S]
+
+    def _v_by_head(self, dtype: Any) -> Any:
+        """`v`, normalised if asked, as a block matrix `[U, H]`."""
+        v = ops.convert_to_tensor(self.v)
+        if self.normalize:
+            v = v * (ops.convert_to_tensor(self.g) / ops.sqrt(ops.sum(ops.square(v))))
+        v = ops.cast(v, dtype)
+        if self.num_heads == 1:
+            return ops.expand_dims(v, -1)  # [U, 1]
+        per_head = v.shape[0] // self.num_heads
+        blocks = ops.repeat(ops.eye(self.num_heads, dtype=dtype), per_head, axis=0)
+        return ops.expand_dims(v, -1) * blocks  # [U, H]
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {
+            "units": self.units,
+            "normalize": self.normalize,
+            "use_bias": self.use_bias,
+            "kernel_initializer": keras.initializers.serialize(
+                self.kernel_initializer
+            ),
+            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
+            "kernel_regularizer": keras.regularizers.serialize(
+                self.kernel_regularizer
+            ),
+            "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
+            "kernel_constraint": keras.constraints.serialize(self.kernel_constraint),
+            "bias_constraint": keras.constraints.serialize(self.bias_constraint),
+        }

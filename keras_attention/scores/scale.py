@@ -1,0 +1,32 @@
+"""The factor on a dot product: none, 1/sqrt(d) or learned."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+SCALES = (None, "sqrt", "learned")
+
+
+def check_scale(scale: Any) -> None:
+    """Raise ValueError unless `scale` is None, "sqrt" or "learned"."""
+    if scale not in SCALES:
+        raise ValueError(
+            f"`scale` must be one of {SCALES}. Received: scale={scale!r}"
+        )
+
+
+def add_scale_weight(layer: keras.layers.Layer, scale: str | None) -> Any:
+    """The scalar weight `g`, which starts at 1, when `scale` is learned."""
+    if scale != "learned":
+        return None
+    return layer.add_weight(name="g", shape=(), initializer="ones")
+
+
+def scaled(query: Any, scale: str | None, g: Any, depth: int) -> Any:
+    """`query` times the factor: cheaper than scaling the energies `[B, H, T, S]`."""
+    if scale == "sqrt":
+        return query * ops.cast(depth**-0.5, query.dtype)
+    if scale == "learned":
+        return query * ops.cast(g, query.dtype)
+    return query

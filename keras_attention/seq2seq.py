@@ -1,0 +1,236 @@
+"""The whole encoder-decoder as a functional Keras model."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_attention.decoder import AttentionDecoder
+from keras_attention.encoder import RecurrentEncoder
+from keras_attention.generation import Generation, GenerationOptions, generate
+from keras_attention.ownership import claim
+from keras_attention.scan import compiled
+
+
+class _Functions:
+    """Keeps a compiled function where Keras and SavedModel do not look for one."""
+
+    def __init__(self) -> None:
+        self.generate: Callable[..., Any] | None = None
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class Seq2Seq(keras.Model):
+    r"""Embeddings, encoder, attention decoder and output layer.
+
+    $$ p(y_t \mid y_{<t}, x) = \mathrm{softmax}(W_o \, o_t + b_o) $$
+
+    with $o_t$ the decoder's readout; the softmax itself is left to the loss.
+
+    Args:
+        encoder: `ka.RecurrentEncoder`, or a layer with the same call.
+        decoder: `ka.AttentionDecoder`.
+        source_vocabulary_size: Number of source symbols, special ones included.
+        target_vocabulary_size: V.
+        embedding_dim: Depth of both embeddings.
+        pad_id: Id of padding in sources and targets.
+        start_id: Id that every target input starts with.
+        end_id: Id that ends targets and sources.
+        return_attention_scores: Also output the weights, for losses on them.
+        **model: `name`, `trainable`, `dtype`.
+
+    Inputs: `{"source_ids": [B, S], "target_ids": [B, T]}`, integers; the targets
+    are shifted, starting with `start_id`.
+
+    Outputs: logits `[B, T, V]`; with `return_attention_scores` a dict of
+    `"logits"` and `"weights" [B, T, S]` (`[B, H, T, S]` with several heads).
+
+    Padding is found by its id, once, and passed by name.
+
+    Example:
+
+    >>> import keras, numpy as np
+    >>> import keras_attention as ka
+    >>> model = ka.Seq2Seq(
+    ...     ka.RecurrentEncoder(8),
+    ...     ka.AttentionDecoder(keras.layers.LSTMCell(16), ka.BahdanauAttention(16)),
+    ...     source_vocabulary_size=10, target_vocabulary_size=12, embedding_dim=4,
+    ... )
+    >>> source = np.array([[5, 4, 2], [3, 2, 0]])
+    >>> target = np.array([[1, 5, 6, 7], [1, 8, 0, 0]])
+    >>> model({"source_ids": source, "target_ids": target}).shape
+    TensorShape([2, 4, 12])
+    >>> model.generate(source).ids.shape[0]
+    2
+    """
+
+    def __init__(
+        self,
+        encoder: Any,
+        decoder: Any,
+        source_vocabulary_size: int,
+        target_vocabulary_size: int,
+        embedding_dim: int,
+        pad_id: int = 0,
+        start_id: int = 1,
+        end_id: int = 2,
+        return_attention_scores: bool = False,
+        **model: Any,
+    ) -> None:
+        for argument, value in (
+            ("source_vocabulary_size", source_vocabulary_size),
+            ("target_vocabulary_size", target_vocabulary_size),
+            ("embedding_dim", embedding_dim),
+        ):
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(
+                    f"`{argument}` must be a positive integer. "
+                    f"Received: {argument}={value!r}"
+                )
+        if len({pad_id, start_id, end_id}) != 3:
+            raise ValueError(
+                "`pad_id`, `start_id` and `end_id` must differ. "
+                f"Received: {pad_id}, {start_id}, {end_id}"
+            )
+        if isinstance(encoder, dict):
+            encoder = keras.saving.deserialize_keras_object(encoder)
+        if isinstance(decoder, dict):
+            decoder = keras.saving.deserialize_keras_object(decoder)
+        if not isinstance(decoder, AttentionDecoder):
+            raise TypeError(
+                "`decoder` must be a ka.AttentionDecoder. "
+                f"Received: decoder={decoder!r}"
+            )
+        dtype = model.pop("dtype", None)
+        source_ids = keras.Input((None,), dtype="int32", name="source_ids")
+        target_ids = keras.Input((None,), dtype="int32", name="target_ids")
+        source_embedding = keras.layers.Embedding(
+            source_vocabulary_size, embedding_dim, name="source_embedding", dtype=dtype
+        )
+        target_embedding = keras.layers.Embedding(
+            target_vocabulary_size, embedding_dim, name="target_embedding", dtype=dtype
+        )
+        output_layer = keras.layers.Dense(
+            target_vocabulary_size, name="output_layer", dtype=dtype
+        )
+        source_mask = ops.not_equal(source_ids, pad_id)  # [B, S]
+        value, state = encoder(source_embedding(source_ids), mask=source_mask)
+        decoded = decoder(
+            target_embedding(target_ids),
+            value,
+            inputs_mask=ops.not_equal(target_ids, pad_id),
+            value_mask=source_mask,
+            initial_state=state,
+            return_attention_scores=return_attention_scores,
+        )
+        outputs, weights = decoded if return_attention_scores else (decoded, None)
+        logits = output_layer(outputs)  # [B, T, V]
+        super().__init__(
+            inputs={"source_ids": source_ids, "target_ids": target_ids},
+            outputs={"logits": logits, "weights": weights}
+            if return_attention_scores
+            else logits,
+            **model,
+        )
+        claim(encoder, self, "encoder")
+        claim(decoder, self, "decoder")
+        self.encoder = encoder
+        self.decoder = decoder
+        self.source_embedding = source_embedding
+        self.target_embedding = target_embedding
+        self.output_layer = output_layer
+        self.source_vocabulary_size = source_vocabulary_size
+        self.target_vocabulary_size = target_vocabulary_size
+        self.embedding_dim = embedding_dim
+        self.pad_id = pad_id
+        self.start_id = start_id
+        self.end_id = end_id
+        self.return_attention_scores = return_attention_scores
+        self._functions = _Functions()
+
+    def encode(self, source_ids: Any) -> tuple[Any, Any, Any]:
+        """What generation needs of the source.
+
+        Args:
+            source_ids: `[B, S]`.
+
+        Returns:
+            The decoder's memory, its first state, and the source mask `[B, S]`.
+        """
+        mask = ops.not_equal(source_ids, self.pad_id)
+        value, state = self.encoder(self.source_embedding(source_ids), mask=mask)
+        memory = self.decoder.precompute(value, value_mask=mask)
+        return memory, self.decoder.initial_state(memory, state), mask
+
+    def stepper(self, memory: Any) -> Callable[[Any, Any], Any]:
+        """A step function for `ka.generate`: ids `[B]` to logits, weights, state."""
+        step = self.decoder.stepper(memory)
+
+        def step_fn(ids: Any, state: Any) -> Any:
+            outputs, weights, state = step(self.target_embedding(ids), state)
+            return self.output_layer(outputs), weights, state
+
+        return step_fn
+
+    def generate(
+        self, source_ids: Any, options: GenerationOptions | None = None
+    ) -> Generation:
+        """Generate target sequences; see `ka.generate`.
+
+        Args:
+            source_ids: `[B, S]` integers, every row ending in `end_id`, then
+                `pad_id`.
+            options: `ka.GenerationOptions`.
+
+        Returns:
+            `ka.Generation`, whose `ids` have no start symbol.
+        """
+        options = options or GenerationOptions()
+        source_ids = ops.cast(ops.convert_to_tensor(source_ids), "int32")
+        if len(source_ids.shape) != 2:
+            raise ValueError(
+                "`source_ids` must have rank 2. "
+                f"Received: source_ids of shape {tuple(source_ids.shape)}"
+            )
+        lengths = ops.sum(
+            ops.cast(ops.not_equal(source_ids, self.pad_id), "int32"), axis=-1
+        )
+        limits = options.limits(ops.shape(source_ids)[0], lengths)  # [B]
+        if self._functions.generate is None:
+            self._functions.generate = compiled(
+                self._generate, (((None, None), "int32"), ((None,), "int32"))
+            )
+        return self._functions.generate(source_ids, limits)
+
+    def get_config(self) -> dict[str, Any]:
+        serialize = keras.saving.serialize_keras_object
+        return {
+            "name": self.name,
+            "trainable": self.trainable,
+            "dtype": serialize(self.source_embedding.dtype_policy),
+            "encoder": serialize(self.encoder),
+            "decoder": serialize(self.decoder),
+            "source_vocabulary_size": self.source_vocabulary_size,
+            "target_vocabulary_size": self.target_vocabulary_size,
+            "embedding_dim": self.embedding_dim,
+            "pad_id": self.pad_id,
+            "start_id": self.start_id,
+            "end_id": self.end_id,
+            "return_attention_scores": self.return_attention_scores,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+        return cls(**config)
+
+    def _generate(self, source_ids: Any, limits: Any) -> Generation:
+        memory, state, _ = self.encode(source_ids)
+        return generate(
+            self.stepper(memory),
+            state,
+            GenerationOptions(max_length=limits),
+            pad_id=self.pad_id,
+            start_id=self.start_id,
+            end_id=self.end_id,
+        )
