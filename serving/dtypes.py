@@ -13,6 +13,10 @@ class TensorError(ValueError):
     """A TensorProto cannot be read, or an array cannot be written."""
 
 
+class TensorTooLarge(TensorError):
+    """A TensorProto names far more elements than it carries."""
+
+
 class Code(NamedTuple):
     """One data type that NumPy can hold."""
 

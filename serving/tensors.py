@@ -22,7 +22,13 @@ from typing import Any
 
 import numpy as np
 
-from serving.dtypes import BY_NUMBER, TensorError, dtype_of, number_of
+from serving.dtypes import (
+    BY_NUMBER,
+    TensorError,
+    TensorTooLarge,
+    dtype_of,
+    number_of,
+)
 from serving.messages import tensor_pb2
 
 #: Elements that a tensor may have beyond those its message carries. A 20-byte
@@ -215,7 +221,7 @@ def _from_field(
     per_element = 2 if dtype.kind == "c" else 1
     carried = len(sent) // per_element
     if count - carried > max_implied:
-        raise TensorError(
+        raise TensorTooLarge(
             f"the shape names {count} elements, the message carries {carried}; "
             f"at most {max_implied} may be implied"
         )

@@ -1,0 +1,8 @@
+"""A small server with TF Serving's API, on TensorFlow's own C++ session.
+
+:class:`Server` runs it inside a process; ``python -m serving serve`` as one.
+"""
+
+from serving.embedded.server import Server, ServerOptions
+
+__all__ = ["Server", "ServerOptions"]

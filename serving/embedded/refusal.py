@@ -1,0 +1,32 @@
+"""How the embedded server says no, independent of gRPC and REST."""
+
+from __future__ import annotations
+
+import grpc
+
+
+class Refusal(Exception):
+    """A request or a load ends with this status instead of a result.
+
+    Args:
+        code: Which kind of no.
+        message: The exact text for the client.
+    """
+
+    def __init__(self, code: grpc.StatusCode, message: str):
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+    def __str__(self) -> str:
+        return f"{self.code.name}: {self.message}"
+
+
+def invalid(message: str) -> Refusal:
+    """The request itself is wrong."""
+    return Refusal(grpc.StatusCode.INVALID_ARGUMENT, message)
+
+
+def not_found(message: str) -> Refusal:
+    """What was asked for does not exist."""
+    return Refusal(grpc.StatusCode.NOT_FOUND, message)

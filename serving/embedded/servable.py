@@ -1,0 +1,40 @@
+"""One loaded version of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from serving.messages import signature_pb2
+
+
+class Runner(Protocol):
+    """Computes tensors from tensors; a session, or something that wraps one."""
+
+    def run(
+        self,
+        feeds: Mapping[str, np.ndarray],
+        fetches: Sequence[str],
+        timeout_ms: int = 0,
+    ) -> list[np.ndarray]:
+        """Values of the tensors named ``fetches``; see ``SavedModelSession.run``."""
+
+
+@dataclass(frozen=True)
+class Servable:
+    """A version of a model that can be asked.
+
+    Attributes:
+        name: The model's name.
+        version: Its number.
+        signatures: SignatureDef by name.
+        runner: What computes.
+    """
+
+    name: str
+    version: int
+    signatures: Mapping[str, signature_pb2.SignatureDef]
+    runner: Runner

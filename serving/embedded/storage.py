@@ -1,0 +1,66 @@
+"""Model folders: ``<base path>/<version number>/saved_model.pb``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from serving.errors import ModelLoadFailed
+
+#: Name, size and time of every file: changes when somebody is still copying.
+Fingerprint = frozenset[tuple[str, int, int]]
+
+
+def versions(base_path: Path) -> dict[int, Path]:
+    """Version folders by number; names such as ``00000123`` count, others do not.
+
+    Raises:
+        OSError: The folder cannot be listed.
+    """
+    found: dict[int, Path] = {}
+    for entry in sorted(base_path.iterdir()):
+        if entry.name.isascii() and entry.name.isdigit() and entry.is_dir():
+            found.setdefault(int(entry.name), entry)
+    return found
+
+
+def newest(name: str, base_path: Path) -> tuple[int, Path]:
+    """The highest version of a model that is about to be served.
+
+    Raises:
+        ModelLoadFailed: There is none; the message says what is wrong.
+    """
+    prefix = f"model {name}: base path {base_path}"
+    if not base_path.exists():
+        raise ModelLoadFailed(f"{prefix} does not exist")
+    if not base_path.is_dir():
+        raise ModelLoadFailed(f"{prefix} is not a folder")
+    try:
+        found = versions(base_path)
+    except OSError as error:
+        raise ModelLoadFailed(f"{prefix} cannot be read: {error.strerror}") from error
+    if found:
+        return max(found.items())
+    if any((base_path / name).exists() for name in _FILES):
+        raise ModelLoadFailed(
+            f"{prefix} is itself a SavedModel; expected its parent, with one "
+            "numbered folder per version (eg. '/1/')"
+        )
+    raise ModelLoadFailed(
+        f"{prefix} holds no versions; did you forget to name your leaf directory as "
+        "a number (eg. '/1/')?"
+    )
+
+
+_FILES = ("saved_model.pb", "saved_model.pbtxt")
+
+
+def fingerprint(path: Path) -> Fingerprint:
+    """What identifies the content of a version folder, without reading it."""
+    files = []
+    for file in path.rglob("*"):
+        try:
+            info = file.stat()
+        except OSError:
+            continue  # gone since it was listed; the next look will differ
+        files.append((str(file.relative_to(path)), info.st_size, info.st_mtime_ns))
+    return frozenset(files)
