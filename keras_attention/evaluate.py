@@ -1,13 +1,13 @@
 """Error rates of generated sequences against one or more references.
 
-| function | counts | called in the literature |
+| function | counts | also called |
 |---|---|---|
-| `sequence_error_rate` | outputs that equal no reference | word error rate (of pronunciations), sequence or sentence error rate |
-| `token_error_rate` | edits to the nearest reference, per reference token | phone, character or (of speech) word error rate |
+| `sequence_error_rate` | hypotheses that equal no reference | word error rate (of words) |
+| `token_error_rate` | edits to the nearest reference per its token | phone error rate |
 
 Both take any sequences of tokens that can be compared: lists of phones, ids, or plain
 strings, which count as sequences of characters. They are fractions: 0.25 is 25 %.
-"""  # noqa: E501
+"""
 
 from collections.abc import Hashable, Sequence
 
