@@ -2,7 +2,7 @@
 
 | function | counts | also called |
 |---|---|---|
-| `sequence_error_rate` | hypotheses that equal no reference | word error rate (of words) |
+| `sequence_error_rate` | hypotheses that equal no reference | word error rate |
 | `token_error_rate` | edits to the nearest reference per its token | phone error rate |
 
 Both take any sequences of tokens that can be compared: lists of phones, ids, or plain
