@@ -1,0 +1,140 @@
+"""What the suites run over: every score with its oracle, every cell, every decoder.
+
+A new score, alignment or order is added here once and then held to all rules;
+`test_registry.py` fails while a registered name has no case.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import keras_attention as ka
+from tests.layers.weights import weight
+from tests.reference import scores
+
+B, T, S, D, DV, U = 3, 4, 5, 6, 6, 8
+
+
+@dataclasses.dataclass(frozen=True)
+class AttentionCase:
+    """``make(num_heads, **layer)`` and ``energies(layer, query, keys, heads)``."""
+
+    make: Callable[..., Any]
+    energies: Callable[..., np.ndarray]
+    score: str
+    alignment: str = "softmax"
+    key_depth: int = 4
+
+
+def _additive(layer, query, keys, heads):
+    parts = weight(layer, "query/kernel"), weight(layer, "key/kernel")
+    return scores.additive(query, keys, *parts, weight(layer, "v"), heads=heads)
+
+
+def _additive_bias(layer, query, keys, heads):
+    parts = weight(layer, "query/kernel"), weight(layer, "key/kernel")
+    v, b = weight(layer, "v"), weight(layer, "b")
+    return scores.additive(query, keys, *parts, v, b, heads)
+
+
+def _normalized(layer, query, keys, heads):
+    parts = weight(layer, "query/kernel"), weight(layer, "key/kernel")
+    v, g, b = weight(layer, "v"), weight(layer, "g"), weight(layer, "b")
+    return scores.normalized_additive(query, keys, *parts, v, g, b, heads)
+
+
+def _concat(layer, query, keys, heads):
+    parts = weight(layer, "query/kernel"), weight(layer, "key/kernel")
+    return scores.concat(query, keys, *parts, weight(layer, "v"), heads)
+
+
+def _dot(scale=None):
+    def energies(layer, query, keys, heads):
+        g = weight(layer, "g") if scale == "learned" else None
+        depth = query.shape[-1] // heads
+        return scores.scaled(scores.dot(query, keys, heads), scale, depth, g)
+
+    return energies
+
+
+def _general(scale=None):
+    def energies(layer, query, keys, heads):
+        g = weight(layer, "g") if scale == "learned" else None
+        depth = query.shape[-1] // heads
+        plain = scores.general(query, keys, weight(layer, "kernel"), heads)
+        return scores.scaled(plain, scale, depth, g)
+
+    return energies
+
+
+def _zero(layer, query, keys, heads):
+    return np.zeros((len(query), heads, query.shape[1], keys.shape[1]))
+
+
+def _bahdanau(**options):
+    return lambda **layer: ka.BahdanauAttention(U, **options, **layer)
+
+
+def _luong(score, **options):
+    return lambda **layer: ka.LuongAttention(score, **options, **layer)
+
+
+def _composed(score):
+    return lambda **layer: ka.Attention(score, **layer)
+
+
+ATTENTIONS = {
+    "bahdanau": AttentionCase(_bahdanau(), _additive, "additive"),
+    "bahdanau_bias": AttentionCase(
+        _bahdanau(use_bias=True), _additive_bias, "additive"
+    ),
+    "bahdanau_norm": AttentionCase(_bahdanau(normalize=True), _normalized, "additive"),
+    "luong_dot": AttentionCase(_luong("dot"), _dot(), "dot", key_depth=D),
+    "luong_dot_sqrt": AttentionCase(
+        _luong("dot", scale="sqrt"), _dot("sqrt"), "dot", key_depth=D
+    ),
+    "luong_dot_learned": AttentionCase(
+        _luong("dot", scale="learned"), _dot("learned"), "dot", key_depth=D
+    ),
+    "luong_general": AttentionCase(_luong("general"), _general(), "general"),
+    "luong_general_sqrt": AttentionCase(
+        _luong("general", scale="sqrt"), _general("sqrt"), "general"
+    ),
+    "luong_general_learned": AttentionCase(
+        _luong("general", scale="learned"), _general("learned"), "general"
+    ),
+    "luong_concat": AttentionCase(_luong("concat", units=U), _concat, "concat"),
+    "zero": AttentionCase(_composed("zero"), _zero, "zero"),
+    "composed": AttentionCase(_composed("general"), _general(), "general"),
+    "fixed": AttentionCase(
+        lambda num_heads=1, **layer: ka.FixedContext(**layer), _zero, "zero", "last"
+    ),
+}
+
+# One of each arithmetic, for suites that multiply it with other choices.
+SCORES = ["bahdanau", "bahdanau_norm", "luong_dot", "luong_general", "luong_concat"]
+HEADS = [(name, heads) for name in ATTENTIONS for heads in (1, 2)]
+HEADS.remove(("fixed", 2))
+
+
+def inputs(case, batch=B, steps=T, positions=S, seed=5):
+    """``query [B, T, D]``, ``value [B, S, DV]``, ``key [B, S, Dk]``, float64."""
+    random = np.random.default_rng(seed)
+    query = random.normal(size=(batch, steps, D))
+    value = random.normal(size=(batch, positions, DV))
+    key = random.normal(size=(batch, positions, ATTENTIONS[case].key_depth))
+    return query, value, key
+
+
+def masks(batch=B, steps=T, positions=S):
+    """A query mask with holes; a value mask with a hole, and one row all False."""
+    value_mask = np.ones((batch, positions), bool)
+    value_mask[0, -2:] = False
+    value_mask[1, 0] = False
+    value_mask[2] = False
+    query_mask = np.ones((batch, steps), bool)
+    query_mask[0, -1] = False
+    query_mask[1, 1] = False
+    return query_mask, value_mask

@@ -1,0 +1,111 @@
+"""Every attention against the papers' equations, with masks, heads and dtypes."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from tests.layers.cases import ATTENTIONS, HEADS, inputs, masks
+from tests.layers.gradients import to_numpy
+from tests.layers.weights import randomize
+from tests.reference import attention as oracle
+
+TOLERANCE = {
+    "float32": {"rtol": 1e-5, "atol": 1e-6},
+    "float64": {"rtol": 1e-10, "atol": 1e-12},
+}
+
+
+def _built(name, heads, dtype):
+    query, value, key = (x.astype(dtype) for x in inputs(name))
+    layer = ATTENTIONS[name].make(num_heads=heads, dtype=dtype)
+    layer.build(query.shape, value.shape, key.shape)
+    randomize(layer)
+    return layer, query, value, key
+
+
+def _expected(name, layer, query, value, key, heads, query_mask, value_mask):
+    case = ATTENTIONS[name]
+    if case.alignment == "last":
+        context, weights = oracle.last_valid(value, value_mask)
+        shape = query.shape[:2]
+        kept = np.ones(shape) if query_mask is None else query_mask
+        context = context[:, None] * kept[:, :, None]
+        return context, (weights[:, None] * kept[:, :, None])[:, None]
+    energies = case.energies(layer, query, key, heads)
+    return oracle.attend(energies, value, value_mask, query_mask)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name, heads", HEADS)
+def test_equations(name, heads, dtype, float64):
+    layer, query, value, key = _built(name, heads, dtype)
+    query_mask, value_mask = masks()
+    for selected in [(None, None), (query_mask, value_mask)]:
+        context, weights = layer(
+            query,
+            value,
+            key,
+            query_mask=selected[0],
+            value_mask=selected[1],
+            return_attention_scores=True,
+        )
+        wanted = _expected(name, layer, query, value, key, heads, *selected)
+        expected_weights = wanted[1][:, 0] if heads == 1 else wanted[1]
+        assert_allclose(to_numpy(context), wanted[0], **TOLERANCE[dtype])
+        assert_allclose(to_numpy(weights), expected_weights, **TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("name, heads", HEADS)
+def test_a_single_query_has_no_time_axis(name, heads):
+    layer, query, value, key = _built(name, heads, "float32")
+    query_mask, value_mask = masks()
+    context, weights = layer(
+        query[:, 1],
+        value,
+        key,
+        query_mask=query_mask[:, 1],
+        value_mask=value_mask,
+        return_attention_scores=True,
+    )
+    wanted = _expected(name, layer, query, value, key, heads, query_mask, value_mask)
+    expected_weights = wanted[1][:, 0, 1] if heads == 1 else wanted[1][:, :, 1]
+    assert tuple(weights.shape) == expected_weights.shape
+    assert_allclose(to_numpy(context), wanted[0][:, 1], **TOLERANCE["float32"])
+    assert_allclose(to_numpy(weights), expected_weights, **TOLERANCE["float32"])
+
+
+@pytest.mark.parametrize("name", ["bahdanau", "luong_general"])
+def test_key_defaults_to_value(name):
+    query, value, _ = inputs(name)
+    layer = ATTENTIONS[name].make()
+    layer.build(query.shape, value.shape)
+    given, default = layer(query, value, value), layer(query, value)
+    assert_allclose(to_numpy(default), to_numpy(given), rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["bahdanau", "luong_dot"])
+def test_integer_masks_are_cast(name):
+    layer, query, value, key = _built(name, 1, "float32")
+    query_mask, value_mask = masks()
+    wanted = layer(query, value, key, query_mask=query_mask, value_mask=value_mask)
+    got = layer(
+        query,
+        value,
+        key,
+        query_mask=query_mask.astype("int32"),
+        value_mask=value_mask.astype("int64"),
+    )
+    assert_allclose(to_numpy(got), to_numpy(wanted), rtol=0)
+
+
+@pytest.mark.parametrize("name", ["bahdanau", "luong_dot", "luong_general"])
+def test_huge_energies_do_not_reach_masked_positions(name):
+    layer, query, value, key = _built(name, 1, "float32")
+    _, value_mask = masks()
+    key = np.where(value_mask[:, :, None], key, 1e30).astype("float32")
+    _, weights = layer(
+        query, value, key, value_mask=value_mask, return_attention_scores=True
+    )
+    got = to_numpy(weights)
+    assert np.all(got[~np.broadcast_to(value_mask[:, None], got.shape)] == 0)
+    assert_allclose(got.sum(-1), np.where(value_mask.any(1), 1, 0)[:, None] + 0 * got[..., 0], atol=1e-6)

@@ -1,0 +1,89 @@
+"""Score functions: energies ``[B, H, T, S]`` from queries and keys.
+
+Every function takes ``query [B, T, Dq]`` and ``keys [B, S, Dk]``. With several
+heads the projected depth is cut into ``heads`` equal slices, and head h sees
+slice h of both sides.
+"""
+
+import numpy as np
+
+
+def _slices(array, heads):
+    """``[..., D]`` -> list of H arrays ``[..., D / H]``."""
+    return np.split(np.asarray(array, "float64"), heads, axis=-1)
+
+
+def additive(query, keys, query_kernel, key_kernel, v, bias=None, heads=1):
+    """Bahdanau et al. 2014, appendix A.1.2.
+
+    ``e_ij = v_a^T tanh(W_a s_{i-1} + U_a h_j)``; with ``bias`` b added inside the
+    tanh. A head takes its slice of v_a, W_a and U_a.
+    """
+    query = np.asarray(query, "float64") @ query_kernel
+    keys = np.asarray(keys, "float64") @ key_kernel
+    bias = np.zeros(query.shape[-1]) if bias is None else np.asarray(bias, "float64")
+    energies = []
+    for q, k, part, b in zip(
+        _slices(query, heads),
+        _slices(keys, heads),
+        _slices(v, heads),
+        _slices(bias, heads),
+        strict=True,
+    ):
+        hidden = np.tanh(q[:, :, None, :] + k[:, None, :, :] + b)
+        energies.append(hidden @ part)
+    return np.stack(energies, axis=1)
+
+
+def normalized_additive(query, keys, query_kernel, key_kernel, v, g, b, heads=1):
+    """Weight normalisation (Salimans & Kingma 2016, eq. 2) of v_a.
+
+    ``w = g v / ||v||`` replaces v_a, and b is added inside the tanh. The norm is
+    the Euclidean norm of the whole v, one scalar g for all heads.
+    """
+    v = np.asarray(v, "float64")
+    w = float(np.squeeze(g)) * v / np.sqrt(np.sum(v**2))
+    return additive(query, keys, query_kernel, key_kernel, w, b, heads)
+
+
+def dot(query, keys, heads=1):
+    """Luong et al. 2015, eq. 8, "dot": ``h_t^T h_s``."""
+    pairs = zip(_slices(query, heads), _slices(keys, heads), strict=True)
+    return np.stack([np.einsum("btd,bsd->bts", q, k) for q, k in pairs], axis=1)
+
+
+def general(query, keys, kernel, heads=1):
+    """Luong et al. 2015, eq. 8, "general": ``h_t^T W_a h_s``.
+
+    ``kernel [Dk, Dq]`` is W_a transposed: it multiplies the memory.
+    """
+    return dot(query, np.asarray(keys, "float64") @ kernel, heads)
+
+
+def concat(query, keys, query_kernel, key_kernel, v, heads=1):
+    """Luong et al. 2015, eq. 8, "concat": ``v_a^T tanh(W_a [h_t; h_s])``.
+
+    W_a is built from its two halves, and applied to the concatenated pair.
+    """
+    query, keys = np.asarray(query, "float64"), np.asarray(keys, "float64")
+    matrix = np.concatenate([query_kernel, key_kernel], axis=0)
+    energies = np.zeros((len(query), heads, query.shape[1], keys.shape[1]))
+    for row, step, position in np.ndindex(len(query), query.shape[1], keys.shape[1]):
+        pair = np.concatenate([query[row, step], keys[row, position]])
+        hidden = np.tanh(pair @ matrix)
+        for head, (part, weight) in enumerate(
+            zip(_slices(hidden, heads), _slices(v, heads), strict=True)
+        ):
+            energies[row, head, step, position] = part @ weight
+    return energies
+
+
+def scaled(energies, scale=None, depth=None, g=None):
+    """``scale="sqrt"``: divided by the root of the depth that one head sees
+    (Vaswani et al. 2017, eq. 1); ``"learned"``: multiplied by the scalar g.
+    """
+    if scale == "sqrt":
+        return energies / np.sqrt(depth)
+    if scale == "learned":
+        return energies * float(np.squeeze(g))
+    return energies
