@@ -139,6 +139,11 @@ class Models:
             if known.failed_files == fingerprint(path):
                 return
         self._bring_up(name, version, path)
+        failure = self._versions[name][version].failure
+        if failure is None:
+            _LOG.info("model %s: version %d is served", name, version)
+        else:
+            _LOG.error("model %s: version %d does not load: %s", name, version, failure)
 
     def _bring_up(self, name: str, version: int, path: Path) -> None:
         files = fingerprint(path)
@@ -146,12 +151,10 @@ class Models:
         try:
             servable = self._load(name, version, path)
         except Refusal as failure:
-            _LOG.error("model %s: version %d does not load: %s", name, version, failure)
             self._put(name, version, _Version(_State.END, None, failure, files))
             return
         self._put(name, version, _Version(_State.AVAILABLE, servable))
         self._retire(name, keep=version)
-        _LOG.info("model %s: version %d is served", name, version)
 
     def _retire(self, name: str, keep: int | None) -> None:
         with self._lock:

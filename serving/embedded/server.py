@@ -43,6 +43,7 @@ class ServerOptions:
         poll_seconds: Seconds between looks for new versions; 0 never looks again.
         tags: Tags of the graph in the SavedModel.
         session: Configuration of TensorFlow's sessions.
+        channel_arguments: Further gRPC arguments as (name, value); they win.
     """
 
     host: str = "0.0.0.0"
@@ -54,6 +55,7 @@ class ServerOptions:
     poll_seconds: float = 1.0
     tags: tuple[str, ...] = ("serve",)
     session: session_pb2.ConfigProto = field(default_factory=session_pb2.ConfigProto)
+    channel_arguments: tuple[tuple[str, str | int], ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
@@ -155,6 +157,7 @@ class Server:
                 ("grpc.max_send_message_length", -1),
                 # With it two servers could share a port without noticing.
                 ("grpc.so_reuseport", 0),
+                *options.channel_arguments,
             ],
             maximum_concurrent_rpcs=options.threads + options.queued,
         )

@@ -1,0 +1,138 @@
+"""TF Serving's flags: which are honoured, which cannot be, which do not matter."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterable
+
+#: They change what clients see, so starting without them would mislead.
+UNSUPPORTED = (
+    "batching_parameters_file",
+    "enable_batching",
+    "enable_per_model_batching_parameters",
+    "enable_serialization_as_tensor_content",
+    "enable_signature_method_name_check",
+    "grpc_socket_path",
+    "mixed_precision",
+    "model_config_file",
+    "monitoring_config_file",
+    "platform_config_file",
+    "prefer_tflite_model",
+    "rest_api_port",
+    "ssl_config_file",
+    "tensorflow_session_config_file",
+    "thread_pool_factory_config_file",
+    "use_alts_credentials",
+)
+
+#: They tune what this engine does not have.
+WITHOUT_EFFECT = (
+    "allow_version_labels_for_unavailable_models",
+    "enable_model_warmup",
+    "enable_profiler",
+    "flush_filesystem_caches",
+    "load_retry_interval_micros",
+    "max_num_load_retries",
+    "model_config_file_poll_wait_seconds",
+    "num_load_threads",
+    "num_request_iterations_for_warmup",
+    "num_tflite_interpreters_per_pool",
+    "num_tflite_pools",
+    "num_unload_threads",
+    "remove_unused_fields_from_bundle_metagraph",
+    "rest_api_enable_cors_support",
+    "rest_api_num_threads",
+    "rest_api_timeout_in_ms",
+    "skip_initialize_tpu",
+)
+
+_OFF = ("", "0", "false")
+
+
+def boolean(word: str) -> bool:
+    """``true`` or ``false``, as TF Serving spells them."""
+    if word.lower() in ("true", "1"):
+        return True
+    if word.lower() in ("false", "0"):
+        return False
+    raise argparse.ArgumentTypeError(f"expected true or false, received {word!r}")
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Adds TF Serving's flags and our own."""
+    flag = parser.add_argument
+    flag("--port", type=int, default=8500, help="gRPC port, 0 for any (%(default)s)")
+    flag("--model_name", default="default", help="name of the model (%(default)s)")
+    flag("--model_base_path", default="", help="folder of numbered versions")
+    flag(
+        "--file_system_poll_wait_seconds",
+        type=float,
+        default=1.0,
+        help="seconds between looks for new versions, 0 for never (%(default)s)",
+    )
+    flag(
+        "--grpc_max_threads",
+        type=int,
+        default=4 * (os.cpu_count() or 1),
+        help="calls computed at once (%(default)s)",
+    )
+    flag("--grpc_channel_arguments", default="", help="name=value,...")
+    _switch(parser, "--enable_grpc_healthcheck_service", True, "gRPC health service")
+    flag("--saved_model_tags", default="serve", help="tags, by comma (%(default)s)")
+    flag("--tensorflow_session_parallelism", type=int, default=0, help="threads")
+    flag("--tensorflow_intra_op_parallelism", type=int, default=0, help="threads")
+    flag("--tensorflow_inter_op_parallelism", type=int, default=0, help="threads")
+    flag("--per_process_gpu_memory_fraction", type=float, default=0.0, help="0 to 1")
+    _switch(parser, "--xla_cpu_compilation_enabled", False, "let graphs use XLA")
+    _switch(parser, "--xla_gpu_compilation_enabled", False, "let graphs use XLA")
+    for name in (*UNSUPPORTED, *WITHOUT_EFFECT):
+        flag(f"--{name}", nargs="?", const="true", help=argparse.SUPPRESS)
+    own = parser.add_argument_group("not in TF Serving")
+    own.add_argument(
+        "--engine",
+        choices=("auto", "embedded"),
+        default="auto",
+        help="what serves; auto takes the embedded engine (%(default)s)",
+    )
+    own.add_argument(
+        "--host", default="0.0.0.0", help="address to listen on (%(default)s)"
+    )
+    own.add_argument(
+        "--drain_seconds",
+        type=float,
+        default=20.0,
+        help="how long calls in flight may take after SIGTERM (%(default)s)",
+    )
+
+
+def _switch(
+    parser: argparse.ArgumentParser, name: str, default: bool, text: str
+) -> None:
+    parser.add_argument(
+        name,
+        type=boolean,
+        nargs="?",
+        const=True,
+        default=default,
+        help=f"{text} ({str(default).lower()})",
+    )
+
+
+def refuse_unsupported(options: argparse.Namespace) -> None:
+    """Raises ValueError for a flag that this engine cannot honour."""
+    for name in UNSUPPORTED:
+        value = getattr(options, name)
+        if value is not None and value.lower() not in _OFF:
+            raise ValueError(
+                f"--{name}={value} is not supported by the embedded engine"
+            )
+
+
+def warnings(options: argparse.Namespace, unknown: Iterable[str]) -> list[str]:
+    """One line for each flag that is understood by nobody or changes nothing."""
+    lines = [f"unknown argument: {word}" for word in unknown]
+    for name in WITHOUT_EFFECT:
+        if getattr(options, name) is not None:
+            lines.append(f"--{name} has no effect in the embedded engine")
+    return lines

@@ -1,0 +1,85 @@
+"""``predict``: asks a running server."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from serving.client import Client
+from serving.commands.target import add_target, client
+from serving.errors import SignatureNotFound
+from serving.values import Prediction
+
+HELP = "ask a model, one answer per line"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of this command."""
+    add_target(parser)
+    parser.add_argument(
+        "--option",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="an option of the model; may be repeated",
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="everything there is, as JSON lines"
+    )
+    parser.add_argument(
+        "text", nargs="*", help="texts; lines of standard input when there are none"
+    )
+
+
+def run(options: argparse.Namespace, unknown: Sequence[str]) -> int:
+    """Prints an answer per text."""
+    texts = options.text or [line.rstrip("\r\n") for line in sys.stdin]
+    chosen = _chosen(options.option)
+    with client(options) as asked:
+        if options.json:
+            answers = _aligned(asked, texts, chosen)
+            for text, prediction in zip(texts, answers, strict=True):
+                print(json.dumps(_as_json(text, prediction), ensure_ascii=False))
+        else:
+            for prediction in asked.predict(texts, chosen or None):
+                print(prediction.text)
+    return 0
+
+
+def _chosen(pairs: Iterable[str]) -> dict[str, Any]:
+    chosen = {}
+    for pair in pairs:
+        name, separator, value = pair.partition("=")
+        if not separator:
+            raise ValueError(f"--option: expected NAME=VALUE, received {pair!r}")
+        try:
+            chosen[name] = json.loads(value)
+        except json.JSONDecodeError:
+            chosen[name] = value
+    return chosen
+
+
+def _aligned(
+    asked: Client, texts: list[str], chosen: dict[str, Any]
+) -> list[Prediction]:
+    try:
+        return asked.align(texts, chosen or None)
+    except SignatureNotFound:
+        return asked.predict(texts, chosen or None)
+
+
+def _as_json(text: str, prediction: Prediction) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "source": text,
+        "text": prediction.text,
+        "log_prob": prediction.log_prob,
+    }
+    if prediction.alignment is not None:
+        found["tokens"] = prediction.tokens
+        found["source_tokens"] = prediction.source_tokens
+        found["source_offsets"] = prediction.source_offsets
+        found["alignment"] = prediction.alignment.tolist()
+    return found

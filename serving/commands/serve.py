@@ -1,0 +1,141 @@
+"""``serve``: runs a server until it is told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+
+from serving.commands import flags
+from serving.embedded import Server, ServerOptions, library
+from serving.messages import session_pb2
+
+HELP = "serve a model with the flags of tensorflow_model_server"
+
+_LOG = logging.getLogger("serving")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of this command."""
+    flags.add_flags(parser)
+
+
+def run(options: argparse.Namespace, unknown: Sequence[str]) -> int:
+    """Serves until SIGTERM or SIGINT.
+
+    Prints one line once the model can be asked, with ``port=`` among its words.
+
+    Raises:
+        StartupFailed: The server cannot start.
+        ValueError: A flag makes no sense.
+    """
+    if not options.model_base_path:
+        raise ValueError("--model_base_path: expected a folder, received nothing")
+    flags.refuse_unsupported(options)
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(message)s"
+    )
+    # gRPC would add lines of its own to an error that is reported anyway.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    for line in flags.warnings(options, unknown):
+        _LOG.warning(line)
+    stopping = _stop_on_signals()
+    with _without_chatter():
+        library.tensorflow()
+    if not (options.xla_cpu_compilation_enabled or options.xla_gpu_compilation_enabled):
+        library.disable_xla()
+    server = Server({options.model_name: options.model_base_path}, _server(options))
+    server.start()
+    for servable in server.servables:
+        print(
+            f"ready engine=embedded host={options.host} port={server.port} "
+            f"model={servable.name} version={servable.version}",
+            flush=True,
+        )
+    stopping.wait()
+    server.stop(options.drain_seconds)
+    # Threads of calls that outlived the grace would keep the interpreter waiting.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def _server(options: argparse.Namespace) -> ServerOptions:
+    parallelism = options.tensorflow_session_parallelism
+    intra = options.tensorflow_intra_op_parallelism
+    inter = options.tensorflow_inter_op_parallelism
+    if parallelism and (intra or inter):
+        raise ValueError(
+            "--tensorflow_session_parallelism excludes "
+            "--tensorflow_intra_op_parallelism and --tensorflow_inter_op_parallelism"
+        )
+    session = session_pb2.ConfigProto(
+        intra_op_parallelism_threads=intra or parallelism,
+        inter_op_parallelism_threads=inter or parallelism,
+    )
+    if options.per_process_gpu_memory_fraction:
+        session.gpu_options.per_process_gpu_memory_fraction = (
+            options.per_process_gpu_memory_fraction
+        )
+    return ServerOptions(
+        host=options.host,
+        port=options.port,
+        threads=options.grpc_max_threads,
+        health=options.enable_grpc_healthcheck_service,
+        poll_seconds=options.file_system_poll_wait_seconds,
+        tags=tuple(options.saved_model_tags.split(",")),
+        session=session,
+        channel_arguments=tuple(_arguments(options.grpc_channel_arguments)),
+    )
+
+
+def _arguments(words: str) -> Iterator[tuple[str, str | int]]:
+    for word in filter(None, words.split(",")):
+        name, separator, value = word.partition("=")
+        if not separator:
+            raise ValueError(
+                f"--grpc_channel_arguments: expected name=value, received {word!r}"
+            )
+        yield name, int(value) if value.lstrip("-").isdigit() else value
+
+
+def _stop_on_signals() -> threading.Event:
+    """Set by the first SIGTERM or SIGINT; the second ends the process at once."""
+    stopping = threading.Event()
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if stopping.is_set():
+            os._exit(128 + number)
+        stopping.set()
+
+    signal.signal(signal.SIGTERM, handle)
+    signal.signal(signal.SIGINT, handle)
+    return stopping
+
+
+@contextmanager
+def _without_chatter() -> Iterator[None]:
+    """Keeps TensorFlow's greetings off stderr, unless its log level was chosen.
+
+    They are written while the library is loaded, whatever the level.
+    """
+    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+        yield
+        return
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
