@@ -82,9 +82,7 @@ class Attention(keras.layers.Layer):
             )
         # Names get this layer's dtype policy; instances keep their own.
         made = {"dtype": self.dtype_policy}
-        self.score = scores.get(
-            score, **(made if isinstance(score, str) else {})
-        )
+        self.score = scores.get(score, **(made if isinstance(score, str) else {}))
         self.alignment = alignments.get(
             alignment, **(made if isinstance(alignment, str) else {})
         )
@@ -92,9 +90,7 @@ class Attention(keras.layers.Layer):
         self.num_heads = num_heads
         self.dropout = dropout
         self.seed = seed
-        self.seed_generator = (
-            keras.random.SeedGenerator(seed) if dropout > 0 else None
-        )
+        self.seed_generator = keras.random.SeedGenerator(seed) if dropout > 0 else None
         self.supports_masking = True
 
     def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:
@@ -197,7 +193,11 @@ class Attention(keras.layers.Layer):
         return context, weights
 
     def advance(
-        self, query: Any, memory: AttentionMemory, state: AttentionState, keep: Any = None
+        self,
+        query: Any,
+        memory: AttentionMemory,
+        state: AttentionState,
+        keep: Any = None,
     ) -> Any:
         """One query `[B, Dq]`: context, weights `[B, H, S]` and the next state."""
         rows = None if keep is None else ops.expand_dims(keep, 2)  # [B, H, 1, S]

@@ -1,8 +1,8 @@
 r"""Bahdanau attention: neural machine translation by jointly aligning.
 
-    e_ts = v^T tanh(W_q s_{t-1} + W_k h_s)          appendix A.1.2
-    a_t  = softmax(e_t)                             equation 6
-    c_t  = sum_s a_ts h_s                           equation 5
+e_ts = v^T tanh(W_q s_{t-1} + W_k h_s)          appendix A.1.2
+a_t  = softmax(e_t)                             equation 6
+c_t  = sum_s a_ts h_s                           equation 5
 """
 
 from typing import Any

@@ -2,7 +2,7 @@ r"""Bridges: from the encoder's last states to the decoder's first ones.
 
 | name | equation, per layer and state tensor | paper |
 |---|---|---|
-| `dense` | $s_0 = \tanh(W [h; c; ...] + b)$ | Bahdanau et al. 2014, A.2.2, on all final states |
+| `dense` | $s_0 = \tanh(W [h; c; ...] + b)$ | Bahdanau et al. 2014, A.2.2 |
 | `copy` | $s_0 = h$; the depths must agree | Sutskever et al. 2014 |
 | `zero` | $s_0 = 0$: nothing passes but through attention | |
 """
@@ -44,10 +44,14 @@ class Bridge(keras.layers.Layer, abc.ABC):
             for i, target in enumerate(zeros)
         )
 
-    def build_for(self, encoder_depths: list[list[int]], sizes: list[list[int]]) -> None:
+    def build_for(
+        self, encoder_depths: list[list[int]], sizes: list[list[int]]
+    ) -> None:
         """Build for encoder states and cell states of these depths."""
         for i, targets in enumerate(sizes):
-            self.build_layer(i, encoder_depths[min(i, len(encoder_depths) - 1)], targets)
+            self.build_layer(
+                i, encoder_depths[min(i, len(encoder_depths) - 1)], targets
+            )
         self.built = True
 
     def build_layer(self, index: int, sources: list[int], targets: list[int]) -> None:
@@ -83,9 +87,7 @@ class CopyBridge(Bridge):
             )
 
     def map_layer(self, index: int, sources: list[Any], zeros: tuple[Any, ...]) -> Any:
-        return tuple(
-            ops.cast(s, z.dtype) for s, z in zip(sources, zeros, strict=True)
-        )
+        return tuple(ops.cast(s, z.dtype) for s, z in zip(sources, zeros, strict=True))
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")

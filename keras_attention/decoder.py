@@ -151,7 +151,7 @@ class AttentionDecoder(keras.layers.Layer):
         self.stack.build(inputs_shape[-1] + self._fed_depth(context))
         if initial_state_shape is not None:
             depths = [
-                [shape[-1] for shape in shapes]
+                [int(shape[-1] or 0) for shape in shapes]
                 for shapes in _shapes_per_layer(initial_state_shape)
             ]
             self.bridge.build_for(depths, sizes)
@@ -325,9 +325,7 @@ class AttentionDecoder(keras.layers.Layer):
         return readouts.get(readout, **arguments)
 
     def _parts(self, memory: AttentionMemory, training: bool) -> StepParts:
-        fed_depth = self._fed_depth(
-            memory.values.shape[1] * memory.values.shape[-1]
-        )
+        fed_depth = self._fed_depth(memory.values.shape[1] * memory.values.shape[-1])
         fed_readout = (
             self.readout if self._feeds_back and self.readout.fed_back else None
         )

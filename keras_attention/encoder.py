@@ -112,9 +112,7 @@ class RecurrentEncoder(keras.layers.Layer):
         mask = as_mask(mask, "mask", like=embedded)
         value = zero_where_masked(embedded, mask)
         states = []
-        for cells, dropout in zip(
-            self._cells_by_layer(), self.dropouts, strict=True
-        ):
+        for cells, dropout in zip(self._cells_by_layer(), self.dropouts, strict=True):
             value, state = self._run(cells, dropout(value, training=training), mask)
             states.append(state)
         return value, states

@@ -1,11 +1,11 @@
 r"""Luong attention: effective approaches to attention-based translation.
 
-    e_ts = h_t^T h_s            dot                 equation 8
-           h_t^T W h_s          general
-           v^T tanh(W[h_t;h_s]) concat
-    a_t  = softmax(e_t)                             equation 7
-    c_t  = sum_s a_ts h_s
-    h~_t = tanh(W_c [c_t; h_t])                     equation 5, the decoder's readout
+e_ts = h_t^T h_s            dot                 equation 8
+       h_t^T W h_s          general
+       v^T tanh(W[h_t;h_s]) concat
+a_t  = softmax(e_t)                             equation 7
+c_t  = sum_s a_ts h_s
+h~_t = tanh(W_c [c_t; h_t])                     equation 5, the decoder's readout
 """
 
 from typing import Any

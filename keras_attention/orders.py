@@ -3,7 +3,7 @@ r"""Decoder orders: what the query is, and what the cell eats.
 | order | query | the cell eats | default readout | paper |
 |---|---|---|---|---|
 | `bahdanau` | $s_{t-1}$ | $[y_t; c_t]$ | `concat` | Bahdanau et al. 2014, A.2.2 |
-| `luong` | $h_t$ | $[y_t; f_{t-1}]$ or $y_t$ | `attentional` | Luong et al. 2015, 3.1, 3.3 |
+| `luong` | $h_t$ | $[y_t; f_{t-1}]$ or $y_t$ | `attentional` | Luong et al. 2015, 3.3 |
 
 What `luong` feeds back, $f_{t-1}$, is the attentional vector
 $\tilde h_{t-1}$; with a readout that is not attentional it is $c_{t-1}$, so
@@ -122,9 +122,7 @@ class BahdanauOrder(Order):
             state.cell[-1][0], run.memory, state.attention, keep
         )
         hidden, cell = run.cell.step(projected, context, state.cell)
-        return StepResult(
-            hidden, context, None, weights, DecoderState(cell, attention)
-        )
+        return StepResult(hidden, context, None, weights, DecoderState(cell, attention))
 
 
 registry: Registry[Order] = Registry("order", Order)

@@ -11,7 +11,11 @@ def at_least_float32(dtype: Any) -> str:
     Normalisations and log-probabilities are computed in this dtype: half
     precision loses whole tokens in a softmax over a vocabulary.
     """
-    return "float64" if keras.backend.standardize_dtype(dtype) == "float64" else "float32"
+    return "float64" if _name(dtype) == "float64" else "float32"
+
+
+def _name(dtype: Any) -> str:
+    return str(keras.backend.standardize_dtype(dtype))
 
 
 def require_concrete(method: str, *values: Any) -> None:

@@ -96,7 +96,10 @@ class AttentionalReadout(Readout):
     def build(self, hidden_shape: Any, context_shape: Any) -> None:
         self.kernel = self.add_weight(
             name="kernel",
-            shape=(context_shape[-1] + hidden_shape[-1], self.depth(hidden_shape[-1], 0)),
+            shape=(
+                context_shape[-1] + hidden_shape[-1],
+                self.depth(hidden_shape[-1], context_shape[-1]),
+            ),
             initializer=self.kernel_initializer,
         )
 
@@ -113,9 +116,7 @@ class AttentionalReadout(Readout):
         return super().get_config() | {
             "units": self.units,
             "activation": keras.activations.serialize(self.activation),
-            "kernel_initializer": keras.initializers.serialize(
-                self.kernel_initializer
-            ),
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
         }
 
 

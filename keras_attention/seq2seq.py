@@ -7,7 +7,6 @@ import keras
 from keras import ops
 
 from keras_attention.decoder import AttentionDecoder
-from keras_attention.encoder import RecurrentEncoder
 from keras_attention.generation import Generation, GenerationOptions, generate
 from keras_attention.ownership import claim
 from keras_attention.scan import compiled

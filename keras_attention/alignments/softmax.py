@@ -28,9 +28,7 @@ def masked_softmax(energies: Any, mask: Any) -> Any:
     lowest = ops.cast(-1e30, energies.dtype)
     energies = ops.where(valid, energies, lowest)
     peak = ops.stop_gradient(ops.max(energies, axis=-1, keepdims=True))
-    exponentials = ops.where(
-        valid, ops.exp(energies - peak), ops.zeros_like(energies)
-    )
+    exponentials = ops.where(valid, ops.exp(energies - peak), ops.zeros_like(energies))
     total = ops.sum(exponentials, axis=-1, keepdims=True)  # [B, H, T, 1]
     # At least 1 when any position is valid, since the peak contributes exp(0).
     return exponentials / ops.where(total > 0, total, ops.ones_like(total))

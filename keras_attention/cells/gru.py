@@ -8,9 +8,7 @@ from keras import ops
 from keras_attention.cells.prepared import PreparedCell
 
 
-def prepare_gru(
-    cell: keras.layers.GRUCell, fed_depth: int, dtype: str
-) -> PreparedCell:
+def prepare_gru(cell: keras.layers.GRUCell, fed_depth: int, dtype: str) -> PreparedCell:
     """`keras.layers.GRUCell` without dropout, in both its forms.
 
     Args:

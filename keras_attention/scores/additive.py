@@ -140,9 +140,7 @@ class AdditiveScore(Score):
             energies, (batch, targets, sources, self.num_heads)
         )  # [B, T, S, H]
         if self.num_heads == 1:
-            return ops.reshape(
-                energies, (batch, 1, targets, sources)
-            )  # [B, 1, T, S]
+            return ops.reshape(energies, (batch, 1, targets, sources))  # [B, 1, T, S]
         return ops.transpose(energies, (0, 3, 1, 2))  # [B, H, T, S]
 
     def _v_by_head(self, dtype: Any) -> Any:
@@ -162,13 +160,9 @@ class AdditiveScore(Score):
             "units": self.units,
             "normalize": self.normalize,
             "use_bias": self.use_bias,
-            "kernel_initializer": keras.initializers.serialize(
-                self.kernel_initializer
-            ),
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
             "bias_initializer": keras.initializers.serialize(self.bias_initializer),
-            "kernel_regularizer": keras.regularizers.serialize(
-                self.kernel_regularizer
-            ),
+            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
             "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
             "kernel_constraint": keras.constraints.serialize(self.kernel_constraint),
             "bias_constraint": keras.constraints.serialize(self.bias_constraint),

@@ -11,9 +11,7 @@ SCALES = (None, "sqrt", "learned")
 def check_scale(scale: Any) -> None:
     """Raise ValueError unless `scale` is None, "sqrt" or "learned"."""
     if scale not in SCALES:
-        raise ValueError(
-            f"`scale` must be one of {SCALES}. Received: scale={scale!r}"
-        )
+        raise ValueError(f"`scale` must be one of {SCALES}. Received: scale={scale!r}")
 
 
 def add_scale_weight(layer: keras.layers.Layer, scale: str | None) -> Any:
