@@ -85,6 +85,8 @@ class MaskedCrossentropy(keras.losses.Loss):
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         labels = ops.cast(y_true, "int32")
+        # The ignored label may be no class at all, -1 for example.
+        labels = ops.where(ops.equal(labels, self.pad_id), 0, labels)
         logits = ops.cast(y_pred, at_least_float32(y_pred.dtype))
         losses = keras.losses.sparse_categorical_crossentropy(
             labels, logits, from_logits=True

@@ -12,12 +12,14 @@ class Score(keras.layers.Layer, abc.ABC):
     A score never sees a mask: masked keys reach it as zeros and their energies
     are dropped by the alignment. To add one, extend this class, implement
     `precompute` and `energies` (and the state methods when it has a memory of
-    its own), and pass an instance to `ka.Attention`.
-
-    Subclasses build their weights in `build(query_shape, key_shape)`.
+    its own), and pass an instance to `ka.Attention`. Weights are made in
+    `build(query_shape, key_shape)`.
     """
 
     num_heads: int = 1
+
+    def build(self, query_shape: Any, key_shape: Any) -> None:
+        """Make weights that depend on the depths; none by default."""
 
     @abc.abstractmethod
     def precompute(self, key: Any) -> Any:

@@ -24,7 +24,9 @@ def add_scale_weight(layer: keras.layers.Layer, scale: str | None) -> Any:
 def scaled(query: Any, scale: str | None, g: Any, depth: int) -> Any:
     """`query` times the factor: cheaper than scaling the energies `[B, H, T, S]`."""
     if scale == "sqrt":
-        return query * ops.cast(depth**-0.5, query.dtype)
+        # A Python number takes the tensor's precision; a cast one would have
+        # passed through float32.
+        return query * depth**-0.5
     if scale == "learned":
         return query * ops.cast(g, query.dtype)
     return query

@@ -24,9 +24,6 @@ class ZeroScore(Score):
     [[[0.5, 0.5]]]
     """
 
-    def build(self, query_shape: Any, key_shape: Any) -> None:
-        pass
-
     def precompute(self, key: Any) -> Any:
         return key[:, :, :1]  # [B, S, 1]
 
