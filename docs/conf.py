@@ -1,0 +1,48 @@
+"""Sphinx, with pages in Markdown and the reference from the docstrings."""
+
+import re
+from importlib.metadata import version as installed_version
+
+project = "keras-attention-seq2seq"
+author = "The keras-attention-seq2seq authors"
+copyright = f"2026, {author}"
+version = release = installed_version(project)
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.mathjax",
+    "sphinx.ext.viewcode",
+]
+myst_enable_extensions = ["colon_fence", "dollarmath"]
+myst_heading_anchors = 3
+exclude_patterns = ["_build"]
+suppress_warnings = ["myst.xref_missing"]  # links to files of the repository
+html_theme = "furo"
+html_title = project
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"
+napoleon_custom_sections = [("Call arguments", "params_style"), "Inputs", "Outputs"]
+
+_DISPLAY_MATH = re.compile(r"^( *)\$\$(.*?)\$\$", re.DOTALL | re.MULTILINE)
+_INLINE_MATH = re.compile(r"\$([^$\n]+)\$")
+_CODE = re.compile(r"(?<!`)`([^`\n]+)`(?![`_])")
+
+
+def _to_rst(app, what, name, obj, options, lines):
+    """Docstrings write math as Markdown does, and code in single backticks."""
+    text = _DISPLAY_MATH.sub(r"\n\1.. math::\n\n\1    \2\n", "\n".join(lines))
+    text = _INLINE_MATH.sub(r":math:`\1`", text)
+    text = _CODE.sub(_code, text)
+    lines[:] = text.split("\n")
+
+
+def _code(match):
+    before = match.string[: match.start()]
+    return match.group(0) if before.endswith(":") else f"``{match.group(1)}``"
+
+
+def setup(app):
+    # After napoleon, which must see the sections as they were written.
+    app.connect("autodoc-process-docstring", _to_rst, priority=900)
