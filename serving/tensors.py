@@ -79,6 +79,11 @@ def as_array(value: Any) -> np.ndarray:
 
 
 def _from_sequence(value: Any) -> np.ndarray:
+    leaf = value
+    while isinstance(leaf, list | tuple) and leaf:
+        leaf = leaf[0]
+    if isinstance(leaf, str | bytes):
+        return np.asarray(value, object)
     array = np.asarray(value)
     return np.asarray(value, object) if array.dtype.kind in "SU" else array
 
@@ -184,7 +189,10 @@ def _from_content(content: bytes, dtype: np.dtype, count: int) -> np.ndarray:
             f"received {len(content)}"
         )
     if dtype.kind == "b":
-        return np.frombuffer(content, np.uint8) != 0
+        flags = np.frombuffer(content, np.uint8)
+        if flags.max(initial=0) > 1:
+            raise TensorError("expected 0 or 1 for each bool in tensor_content")
+        return flags.astype(bool)
     return np.frombuffer(content, dtype.newbyteorder("<")).astype(dtype)
 
 

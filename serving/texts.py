@@ -74,7 +74,7 @@ def option_inputs(
             values = as_array(options[name])
         elif name in signature.defaults:
             values = signature.defaults[name]
-            values = values if values.ndim == 0 or len(values) == batch else values[0]
+            values = values.reshape(()) if values.size == 1 else values
         else:
             raise ValueError(f"options[{name!r}]: no value given and no default")
         values = cast(f"options[{name!r}]", values, dtypes[name])

@@ -34,8 +34,8 @@ def tensorflow() -> ctypes.CDLL:
     if folder is None or not (folder / names[-1]).exists():
         raise MissingExtra(f"TensorFlow is not installed: {_INSTALL}")
     try:
-        # tensorflow-text's libraries look for the framework among those loaded.
-        ctypes.CDLL(str(folder / names[0]), mode=ctypes.RTLD_GLOBAL)
+        # Loaded by path, so that tensorflow-text's libraries find it by name.
+        ctypes.CDLL(str(folder / names[0]))
         library = declare(ctypes.CDLL(str(folder / names[1])))
     except (OSError, AttributeError) as error:
         raise StartupFailed(f"cannot load TensorFlow from {folder}: {error}") from error

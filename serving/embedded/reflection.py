@@ -53,14 +53,15 @@ def _strip(message: Message) -> None:
     for field, value in message.ListFields():
         if field.type == field.TYPE_STRING:
             if isinstance(value, str):
-                setattr(message, field.name, _stripped(value))
+                setattr(message, field.name, wire_name(value))
             else:
-                value[:] = [_stripped(item) for item in value]
+                value[:] = [wire_name(item) for item in value]
         elif field.type == field.TYPE_MESSAGE:
             for item in [value] if isinstance(value, Message) else value:
                 _strip(item)
 
 
-def _stripped(name: str) -> str:
+def wire_name(name: str) -> str:
+    """TensorFlow's name for one of our messages; other names stay as they are."""
     dot = "." if name.startswith(f".{_PREFIX}") else ""
     return dot + name.removeprefix(dot).removeprefix(_PREFIX)
