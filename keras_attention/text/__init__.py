@@ -1,0 +1,29 @@
+"""Text in a graph, and pairs of texts on their way to `model.fit`.
+
+| file | what |
+|---|---|
+| `tokenizer.py` | what a tokenizer is |
+| `character_tokenizer.py`, `word_tokenizer.py` | the two there are |
+| `code_points.py` | bytes to code points: normalisation, case, byte offsets |
+| `pieces.py` | code points to characters or words |
+| `vocabulary.py`, `special.py` | symbols and their ids |
+| `pairs.py` | pairs of texts from a file of tab-separated values |
+| `batches.py` | pairs of id sequences to batches of like length |
+"""
+
+from keras_attention.text.batches import batches, encode
+from keras_attention.text.character_tokenizer import CharacterTokenizer
+from keras_attention.text.pairs import Pair, read_pairs
+from keras_attention.text.tokenizer import TokenizedText, Tokenizer
+from keras_attention.text.word_tokenizer import WordTokenizer
+
+__all__ = [
+    "CharacterTokenizer",
+    "Pair",
+    "TokenizedText",
+    "Tokenizer",
+    "WordTokenizer",
+    "batches",
+    "encode",
+    "read_pairs",
+]

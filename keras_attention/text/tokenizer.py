@@ -1,0 +1,124 @@
+"""What a tokenizer is."""
+
+import abc
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from keras_attention.text.pieces import Pieces
+from keras_attention.text.special import END_ID, END_TOKEN, PAD_ID
+
+DEFAULT_MAX_LENGTH = 1024
+
+# Longest text that is read, in bytes for each token that may come of it.
+_BYTES_PER_TOKEN = 64
+
+
+class TokenizedText(NamedTuple):
+    """A batch of texts as ids, each row ending in the end symbol, then padding.
+
+    Attributes:
+        ids: `[B, S]` int32, S >= 1.
+        length: `[B]` int32, the end symbol included.
+        tokens: `[B, S]` strings, the pieces of the text as normalised, then
+            `"</s>"`; `""` at padding.
+        start: `[B, S]` int32, first byte of each token in the text as given. The
+            end symbol has an empty span at the end of the text.
+        end: `[B, S]` int32, the byte after the last.
+    """
+
+    ids: Any
+    length: Any
+    tokens: Any
+    start: Any
+    end: Any
+
+
+class Tokenizer(tf.Module, abc.ABC):
+    """Text to ids and back, inside a graph.
+
+    A tokenizer uses only ops that TF Serving links, gives an answer for any
+    bytes, and rebuilds itself from its configuration. Ids 0 to 3 are padding,
+    start, end and unknown.
+
+    Write another one by implementing the abstract methods and registering the
+    class with `keras.saving.register_keras_serializable`.
+    """
+
+    @property
+    @abc.abstractmethod
+    def vocabulary_size(self) -> int:
+        """Number of ids, special ones included."""
+
+    @abc.abstractmethod
+    def tokenize_with_offsets(self, text: Any) -> TokenizedText:
+        """Tokenize `[B]` strings; see `TokenizedText`."""
+
+    @abc.abstractmethod
+    def tokens(self, ids: Any) -> Any:
+        """One string for each id of `[B, T]`; `""` for padding."""
+
+    @abc.abstractmethod
+    def detokenize(self, ids: Any) -> Any:
+        """Text `[B]`, valid UTF-8, of ids `[B, T]`, up to the end symbol."""
+
+    @abc.abstractmethod
+    def get_config(self) -> dict[str, Any]:
+        """Everything the constructor needs, as JSON can hold it."""
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """The tokenizer that `get_config` described."""
+        return cls(**config)
+
+    def tokenize(self, text: Any) -> Any:
+        """Ids `[B, S]` int32 of `[B]` strings, padded with 0 after the end."""
+        return self.tokenize_with_offsets(text).ids
+
+
+def check_max_length(max_length: int) -> int:
+    """Most tokens of a text, the end symbol included."""
+    if not isinstance(max_length, int) or max_length < 1:
+        raise ValueError(
+            "`max_length` must be a positive integer. "
+            f"Received: max_length={max_length!r}"
+        )
+    return max_length
+
+
+def max_bytes(max_length: int) -> int:
+    """Bytes of a text that are looked at, so that none can hold up a server."""
+    return _BYTES_PER_TOKEN * max_length
+
+
+def with_end(pieces: Pieces, ids: Any, text: Any) -> TokenizedText:
+    """Append the end symbol to every row and pad.
+
+    Args:
+        pieces: Ragged `[B, (S-1)]`.
+        ids: Ragged `[B, (S-1)]`.
+        text: `[B]` strings that the pieces came from.
+    """
+    text_length = tf.cast(tf.strings.length(text), tf.int64)
+
+    def dense(ragged: Any, last: Any, padding: Any) -> Any:
+        column = tf.broadcast_to(last, tf.shape(text))[:, tf.newaxis]
+        rows = tf.concat([ragged, column], axis=1)
+        # A batch of zero rows still has one column: models need S >= 1.
+        width = tf.maximum(rows.bounding_shape(axis=1), 1)
+        missing = width - rows.bounding_shape(axis=1)
+        return tf.pad(
+            rows.to_tensor(padding), [[0, 0], [0, missing]], constant_values=padding
+        )
+
+    return TokenizedText(
+        ids=dense(ids, END_ID, PAD_ID),
+        length=tf.cast(ids.row_lengths(), tf.int32) + 1,
+        tokens=dense(pieces.symbols, END_TOKEN, ""),
+        start=tf.cast(dense(pieces.start, text_length, _int64(0)), tf.int32),
+        end=tf.cast(dense(pieces.end, text_length, _int64(0)), tf.int32),
+    )
+
+
+def _int64(value: int) -> Any:
+    return tf.constant(value, tf.int64)

@@ -1,0 +1,137 @@
+"""Symbols and their ids."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from keras_attention.text.pieces import Pieces
+from keras_attention.text.special import (
+    END_ID,
+    SPECIAL_TEXT,
+    SPECIAL_TOKENS,
+    START_ID,
+    UNKNOWN_ID,
+)
+
+_ROWS_AT_ONCE = 1024
+
+
+class Vocabulary(tf.Module):
+    """A list of symbols; ids 0 to 3 are padding, start, end and unknown.
+
+    A symbol of the list has the id of its place plus 4. Text that happens to look
+    like a special token is an ordinary symbol, or unknown.
+
+    Args:
+        symbols: The symbols, without special ones.
+
+    Raises:
+        ValueError: A symbol is empty, occurs twice or cannot be UTF-8.
+        TypeError: A symbol is not a string.
+    """
+
+    def __init__(self, symbols: Iterable[str]) -> None:
+        super().__init__(name="vocabulary")
+        encoded: dict[bytes, int] = {}
+        for place, symbol in enumerate(symbols):
+            if not isinstance(symbol, str):
+                raise TypeError(
+                    "`vocabulary` must be a list of strings. "
+                    f"Received: {symbol!r} at {place}"
+                )
+            try:
+                key = symbol.encode()
+            except UnicodeEncodeError:
+                raise ValueError(
+                    "`vocabulary` must hold strings that UTF-8 can express. "
+                    f"Received: {symbol!r} at {place}"
+                ) from None
+            if not symbol or key in encoded:
+                raise ValueError(
+                    "`vocabulary` must hold different, non-empty strings. "
+                    f"Received: {symbol!r} at {place}"
+                )
+            encoded[key] = place + len(SPECIAL_TOKENS)
+        # A NumPy array, since tf.Module would wrap a list.
+        self._encoded = np.array(list(encoded), object)
+        # No piece is empty; the entry is there because a table cannot be.
+        encoded[b""] = UNKNOWN_ID
+        with tf.init_scope():
+            self._table = tf.lookup.StaticHashTable(
+                tf.lookup.KeyValueTensorInitializer(
+                    tf.constant(list(encoded)),
+                    tf.constant(list(encoded.values()), tf.int32),
+                ),
+                default_value=UNKNOWN_ID,
+            )
+
+    def __len__(self) -> int:
+        """Number of ids, special ones included."""
+        return len(SPECIAL_TOKENS) + len(self._encoded)
+
+    @property
+    def symbols(self) -> list[str]:
+        """The symbols, without special ones."""
+        return [symbol.decode() for symbol in self._encoded]
+
+    def ids(self, symbols: Any) -> Any:
+        """Ids int32 of strings of any shape, ragged ones too."""
+        return self._table.lookup(symbols)
+
+    def tokens(self, ids: Any) -> Any:
+        """Strings of ids of any shape; an id out of range is unknown."""
+        return self._gather(SPECIAL_TOKENS, ids)
+
+    def join(self, ids: Any, separator: str) -> Any:
+        """Text `[B]` of ids `[B, T]`, up to the end symbol."""
+        ended = tf.cumsum(
+            tf.cast(tf.equal(ids, END_ID), tf.int32), axis=1, exclusive=True
+        )
+        visible = tf.equal(ended, 0) & (ids > END_ID) & tf.not_equal(ids, START_ID)
+        symbols = tf.ragged.boolean_mask(self._gather(SPECIAL_TEXT, ids), visible)
+        return tf.strings.reduce_join(symbols, axis=-1, separator=separator)
+
+    def _gather(self, special: Sequence[str], ids: Any) -> Any:
+        strings = tf.constant([*(s.encode() for s in special), *self._encoded])
+        in_range = (ids >= 0) & (ids < len(self))
+        return tf.gather(strings, tf.where(in_range, ids, UNKNOWN_ID))
+
+
+def count(
+    texts: Iterable[str | bytes], split: Callable[[Any], Pieces]
+) -> Counter[str]:
+    """How often each piece occurs in texts; U+FFFD, which is unknown, does not."""
+    rows = [text.encode() if isinstance(text, str) else text for text in texts]
+    counts: Counter[bytes] = Counter()
+    for first in range(0, len(rows), _ROWS_AT_ONCE):
+        chunk = tf.constant(rows[first : first + _ROWS_AT_ONCE], tf.string)
+        counts.update(split(chunk).symbols.flat_values.numpy().tolist())
+    del counts[SPECIAL_TEXT[UNKNOWN_ID].encode()]
+    return Counter({symbol.decode(): n for symbol, n in counts.items()})
+
+
+def most_frequent(
+    counts: Counter[str], max_size: int | None = None, min_count: int = 1
+) -> list[str]:
+    """Symbols by falling count, ties in code point order.
+
+    Args:
+        counts: How often each symbol occurs.
+        max_size: Most symbols, special ones not counted; None for all.
+        min_count: A symbol that occurs less often is left out.
+
+    Example:
+
+    >>> most_frequent(Counter("banana"), max_size=2)
+    ['a', 'n']
+    """
+    for argument, value in (("max_size", max_size), ("min_count", min_count)):
+        if value is not None and value < 1:
+            raise ValueError(
+                f"`{argument}` must be at least 1. Received: {argument}={value}"
+            )
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return [symbol for symbol, count in ranked if count >= min_count][:max_size]

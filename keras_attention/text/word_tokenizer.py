@@ -1,0 +1,123 @@
+"""A tokenizer whose tokens are words."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from keras_attention.text.code_points import check_normalization, code_points
+from keras_attention.text.pieces import SPLITS, Pieces, words
+from keras_attention.text.tokenizer import (
+    DEFAULT_MAX_LENGTH,
+    TokenizedText,
+    Tokenizer,
+    check_max_length,
+    max_bytes,
+    with_end,
+)
+from keras_attention.text.vocabulary import Vocabulary, count, most_frequent
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class WordTokenizer(Tokenizer):
+    """Whatever stands between white space is a token; punctuation too, if split.
+
+    With `split="whitespace"` a sequence of phones such as `"K AE1 T"` comes back
+    from `detokenize` as it was. With `split="words"` marks stand apart in the
+    output (`"don ' t"`), and `separator` is all that detokenising knows.
+
+    Args:
+        vocabulary: The words that have ids of their own, special ones not
+            included; others are unknown.
+        split: `"words"` (at white space, and around every punctuation mark or
+            symbol) or `"whitespace"`.
+        separator: What `detokenize` puts between words.
+        normalization: None, `"NFC"` or `"NFKC"`.
+        lowercase: Lower-case the text, after normalisation.
+        max_length: Most tokens of a text, the end symbol included. What follows
+            is cut off; of a text, `64 * max_length` bytes are read.
+
+    Raises:
+        ValueError: An argument out of range.
+
+    Example:
+
+    >>> tokenizer = WordTokenizer(["K", "AE1", "T"], split="whitespace")
+    >>> tokenizer.tokenize(["K AE1 T"]).numpy()
+    array([[4, 5, 6, 2]], dtype=int32)
+    >>> tokenizer.detokenize([[4, 5, 6, 2]]).numpy()
+    array([b'K AE1 T'], dtype=object)
+    """
+
+    def __init__(
+        self,
+        vocabulary: Sequence[str],
+        split: str = "words",
+        separator: str = " ",
+        normalization: str | None = "NFC",
+        lowercase: bool = False,
+        max_length: int = DEFAULT_MAX_LENGTH,
+    ) -> None:
+        super().__init__(name="word_tokenizer")
+        if split not in SPLITS:
+            raise ValueError(
+                f"`split` must be one of {SPLITS}. Received: split={split!r}"
+            )
+        self.split = split
+        self.separator = separator
+        self.normalization = check_normalization(normalization)
+        self.lowercase = bool(lowercase)
+        self.max_length = check_max_length(max_length)
+        self._vocabulary = Vocabulary(vocabulary)
+
+    @classmethod
+    def from_texts(
+        cls,
+        texts: Iterable[str],
+        max_size: int | None = None,
+        min_count: int = 1,
+        **arguments: Any,
+    ) -> "WordTokenizer":
+        """A tokenizer for the words that occur in texts, frequent ones first.
+
+        Args:
+            texts: The texts, read as far as `tokenize` reads them.
+            max_size: Most words, special ones not counted.
+            min_count: Leave out words that occur less often.
+            **arguments: For the constructor.
+        """
+        counts = count(texts, cls([], **arguments)._pieces)
+        return cls(most_frequent(counts, max_size, min_count), **arguments)
+
+    @property
+    def vocabulary_size(self) -> int:
+        return len(self._vocabulary)
+
+    def tokenize_with_offsets(self, text: Any) -> TokenizedText:
+        text = tf.ensure_shape(text, [None])
+        pieces = self._pieces(text)
+        return with_end(pieces, self._vocabulary.ids(pieces.symbols), text)
+
+    def tokens(self, ids: Any) -> Any:
+        return self._vocabulary.tokens(tf.convert_to_tensor(ids, tf.int32))
+
+    def detokenize(self, ids: Any) -> Any:
+        ids = tf.convert_to_tensor(ids, tf.int32)
+        return self._vocabulary.join(ids, self.separator)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            "vocabulary": self._vocabulary.symbols,
+            "split": self.split,
+            "separator": self.separator,
+            "normalization": self.normalization,
+            "lowercase": self.lowercase,
+            "max_length": self.max_length,
+        }
+
+    def _pieces(self, text: Any) -> Pieces:
+        points = code_points(
+            text, self.normalization, self.lowercase, max_bytes(self.max_length)
+        )
+        return words(points, self.split, self.max_length - 1)
