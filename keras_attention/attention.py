@@ -57,8 +57,8 @@ class Attention(keras.layers.Layer):
     >>> context, weights = attention(
     ...     np.ones((1, 3, 4)), np.ones((1, 5, 4)), return_attention_scores=True
     ... )
-    >>> context.shape, weights.shape
-    (TensorShape([1, 3, 4]), TensorShape([1, 2, 3, 5]))
+    >>> tuple(context.shape), tuple(weights.shape)
+    ((1, 3, 4), (1, 2, 3, 5))
     """
 
     def __init__(

@@ -48,7 +48,7 @@ class BahdanauAttention(Attention):
     >>> import numpy as np
     >>> import keras_attention as ka
     >>> attention = ka.BahdanauAttention(units=8)
-    >>> attention(np.ones((2, 3, 4)), np.ones((2, 5, 6))).shape[1:]
+    >>> tuple(attention(np.ones((2, 3, 4)), np.ones((2, 5, 6))).shape)[1:]
     (3, 6)
     """
 

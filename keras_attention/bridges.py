@@ -30,6 +30,22 @@ def per_layer(initial_state: Any) -> list[list[Any]]:
     ]
 
 
+def shapes_per_layer(shapes: Any) -> list[list[tuple[int | None, ...]]]:
+    """The same for the shapes of the states."""
+
+    def is_shape(value: Any) -> bool:
+        return all(part is None or isinstance(part, int) for part in value)
+
+    if is_shape(shapes):
+        return [[tuple(shapes)]]
+    if all(is_shape(part) for part in shapes):
+        return [[tuple(part) for part in shapes]]
+    return [
+        [tuple(part)] if is_shape(part) else [tuple(shape) for shape in part]
+        for part in shapes
+    ]
+
+
 class Bridge(keras.layers.Layer, abc.ABC):
     """Maps the states of E encoder layers to those of the decoder's cells.
 

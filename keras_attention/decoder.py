@@ -1,7 +1,7 @@
 """The attention decoder: cell, attention, order and readout, put together."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 from keras import ops, tree
@@ -10,24 +10,19 @@ from keras_attention import bridges, orders, readouts
 from keras_attention.attention import Attention
 from keras_attention.bahdanau import BahdanauAttention
 from keras_attention.cells import CellStack
-from keras_attention.cells.prepared import PreparedCell
 from keras_attention.fixed_context import FixedContext
 from keras_attention.functional_output import widest_output
-from keras_attention.masks import as_mask, keep_where_masked, zero_where_masked
+from keras_attention.masks import as_mask, zero_where_masked
 from keras_attention.memory import AttentionMemory
 from keras_attention.orders import DecoderState
 from keras_attention.ownership import claim
 from keras_attention.precision import require_concrete
-from keras_attention.scan import scan
-
-
-class StepParts(NamedTuple):
-    """What one target step works with, all of it per-sentence values."""
-
-    cell: PreparedCell
-    attention: Attention
-    memory: AttentionMemory
-    fed_readout: Callable[[Any, Any], Any] | None
+from keras_attention.teacher_forcing import (
+    StepParts,
+    run_cell,
+    run_steps,
+    time_major,
+)
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -90,7 +85,7 @@ class AttentionDecoder(keras.layers.Layer):
     >>> decoder = ka.AttentionDecoder(
     ...     keras.layers.GRUCell(8), ka.BahdanauAttention(units=8)
     ... )
-    >>> decoder(np.ones((2, 3, 4)), np.ones((2, 5, 6))).shape[1:]
+    >>> tuple(decoder(np.ones((2, 3, 4)), np.ones((2, 5, 6))).shape)[1:]
     (3, 14)
     """
 
@@ -152,7 +147,7 @@ class AttentionDecoder(keras.layers.Layer):
         if initial_state_shape is not None:
             depths = [
                 [int(shape[-1] or 0) for shape in shapes]
-                for shapes in _shapes_per_layer(initial_state_shape)
+                for shapes in bridges.shapes_per_layer(initial_state_shape)
             ]
             self.bridge.build_for(depths, sizes)
 
@@ -173,19 +168,24 @@ class AttentionDecoder(keras.layers.Layer):
         state = self._initial_state(memory, initial_state)
         with self.stack.dropout_masks(ops.shape(inputs)[0], training):
             parts = self._parts(memory, training)
-            rows = {"x": _time_major(parts.cell.project(inputs))}
+            rows = {"x": time_major(parts.cell.project(inputs))}
             if mask is not None:
-                rows["mask"] = _time_major(mask)
+                rows["mask"] = time_major(mask)
             if self._attends_after_loop:
-                hidden = self._run_cell(parts, rows, state)
+                hidden = run_cell(parts, rows, state)
                 context, weights = self.attention.attend(hidden, memory, mask, training)
                 outputs = self.readout(hidden, context)
             else:
                 keep = self.attention.draw_dropout(inputs, memory, training)
                 if keep is not None:
                     rows["keep"] = ops.transpose(keep, (2, 0, 1, 3))  # [T, B, H, S]
-                outputs, weights = self._run(
-                    parts, rows, state, return_attention_scores
+                outputs, weights = run_steps(
+                    self.order,
+                    self.readout,
+                    parts,
+                    rows,
+                    state,
+                    return_attention_scores,
                 )
         outputs = self.output_dropout(
             zero_where_masked(outputs, mask), training=training
@@ -352,69 +352,9 @@ class AttentionDecoder(keras.layers.Layer):
             fed = ops.zeros((batch, depth), self.compute_dtype)
         return DecoderState(cell, self.attention.initial_state(memory), fed)
 
-    def _run_cell(self, parts: StepParts, rows: Any, state: DecoderState) -> Any:
-        """The cell alone over all steps: `[B, T, Dh]`."""
-
-        def step(carried: Any, row: dict[str, Any]) -> Any:
-            hidden, new = parts.cell.step(row["x"], None, carried)
-            return keep_where_masked(row.get("mask"), new, carried), hidden
-
-        return _batch_major(scan(step, state.cell, rows)[1])
-
-    def _run(
-        self, parts: StepParts, rows: Any, state: DecoderState, with_weights: bool
-    ) -> Any:
-        """Cell and attention over all steps: outputs, weights `[B, H, T, S]`."""
-
-        def step(carried: Any, row: dict[str, Any]) -> Any:
-            (state,) = carried
-            result = self.order.step(parts, row["x"], state, row.get("keep"))
-            new = keep_where_masked(row.get("mask"), result.state, state)
-            emitted = {}
-            if result.output is None:
-                emitted = {"hidden": result.hidden, "context": result.context}
-            else:
-                emitted = {"output": result.output}
-            if with_weights:
-                emitted["weights"] = result.weights
-            return (new,), emitted
-
-        _, emitted = scan(step, (state,), rows)
-        weights = None
-        if with_weights:
-            weights = ops.transpose(emitted["weights"], (1, 2, 0, 3))  # [B, H, T, S]
-        if "output" in emitted:
-            return _batch_major(emitted["output"]), weights
-        hidden = _batch_major(emitted["hidden"])
-        return self.readout(hidden, _batch_major(emitted["context"])), weights
-
     def _check_built(self, method: str) -> None:
         if not self.built:
             raise ValueError(
                 f"`{method}` needs a built layer: call AttentionDecoder "
                 f"{self.name!r} once, or `build(inputs_shape, value_shape)`."
             )
-
-
-def _time_major(x: Any) -> Any:
-    return ops.swapaxes(x, 0, 1)  # [T, B, ...]
-
-
-def _batch_major(x: Any) -> Any:
-    return ops.swapaxes(x, 0, 1)  # [B, T, ...]
-
-
-def _shapes_per_layer(shapes: Any) -> list[list[tuple[int | None, ...]]]:
-    """Shapes of encoder states, one list per layer, whatever nesting came in."""
-
-    def is_shape(value: Any) -> bool:
-        return all(part is None or isinstance(part, int) for part in value)
-
-    if is_shape(shapes):
-        return [[tuple(shapes)]]
-    if all(is_shape(part) for part in shapes):
-        return [[tuple(part) for part in shapes]]
-    return [
-        [tuple(part)] if is_shape(part) else [tuple(shape) for shape in part]
-        for part in shapes
-    ]

@@ -52,8 +52,8 @@ class RecurrentEncoder(keras.layers.Layer):
     >>> import numpy as np
     >>> import keras_attention as ka
     >>> value, state = ka.RecurrentEncoder(4)(np.ones((2, 5, 3)))
-    >>> value.shape[1:], len(state), len(state[0])
-    (TensorShape([5, 8]), 1, 2)
+    >>> tuple(value.shape), len(state), len(state[0])
+    ((2, 5, 8), 1, 2)
     """
 
     def __init__(

@@ -27,7 +27,8 @@ class FixedContext(Attention):
 
     >>> import numpy as np
     >>> import keras_attention as ka
-    >>> context = ka.FixedContext()(np.ones((1, 1, 3)), [[[1.0], [2.0]]])
+    >>> value = np.array([[[1.0], [2.0]]])
+    >>> context = ka.FixedContext()(np.ones((1, 1, 3)), value)
     >>> np.asarray(context).tolist()
     [[[2.0]]]
     """

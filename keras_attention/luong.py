@@ -59,7 +59,7 @@ class LuongAttention(Attention):
     >>> import numpy as np
     >>> import keras_attention as ka
     >>> attention = ka.LuongAttention(score="general")
-    >>> attention(np.ones((2, 3, 4)), np.ones((2, 5, 6))).shape[1:]
+    >>> tuple(attention(np.ones((2, 3, 4)), np.ones((2, 5, 6))).shape)[1:]
     (3, 6)
     """
 

@@ -63,8 +63,8 @@ class Order(abc.ABC):
         """One target step.
 
         Args:
-            run: `ka.decoder.StepParts`: the prepared cell, the attention with
-                its memory, and the readout when it is fed back.
+            run: `StepParts` of `teacher_forcing.py`: the prepared cell, the
+                attention with its memory, and the readout when it is fed back.
             projected: This step's input, as the prepared cell wants it.
             state: The decoder state before the step.
             keep: Dropout factors of this step's weights, or None.

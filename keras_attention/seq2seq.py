@@ -58,8 +58,8 @@ class Seq2Seq(keras.Model):
     ... )
     >>> source = np.array([[5, 4, 2], [3, 2, 0]])
     >>> target = np.array([[1, 5, 6, 7], [1, 8, 0, 0]])
-    >>> model({"source_ids": source, "target_ids": target}).shape
-    TensorShape([2, 4, 12])
+    >>> tuple(model({"source_ids": source, "target_ids": target}).shape)
+    (2, 4, 12)
     >>> model.generate(source).ids.shape[0]
     2
     """

@@ -33,7 +33,7 @@ class DotScore(Score):
 
     >>> import numpy as np
     >>> import keras_attention as ka
-    >>> ka.Attention("dot")(np.ones((2, 3, 4)), np.ones((2, 5, 4))).shape[1:]
+    >>> tuple(ka.Attention("dot")(np.ones((2, 3, 4)), np.ones((2, 5, 4))).shape)[1:]
     (3, 4)
     """
 

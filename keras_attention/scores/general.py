@@ -33,7 +33,7 @@ class GeneralScore(Score):
 
     >>> import numpy as np
     >>> import keras_attention as ka
-    >>> ka.Attention("general")(np.ones((2, 3, 4)), np.ones((2, 5, 6))).shape[1:]
+    >>> tuple(ka.Attention("general")(np.ones((2, 3, 4)), np.ones((2, 5, 6))).shape)[1:]
     (3, 6)
     """
 
