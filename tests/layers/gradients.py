@@ -11,6 +11,8 @@ def to_numpy(structure):
     """Tensors of any backend and float type -> NumPy, floats as float64."""
 
     def convert(x):
+        if keras.backend.standardize_dtype(x.dtype) in ("bfloat16", "float16"):
+            x = ops.cast(x, "float32")  # NumPy has no bfloat16
         array = np.asarray(ops.convert_to_numpy(x))
         if array.dtype.kind in "biu":
             return array

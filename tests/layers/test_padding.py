@@ -13,6 +13,8 @@ from tests.layers.weights import randomize
 
 # Rounding: padding changes the order in which a sum is taken, nothing else.
 POLICIES = {"float32": 1e-6, "mixed_float16": 2e-3, "bfloat16": 2e-2}
+# Keras' cells cannot draw their orthogonal kernels in bfloat16.
+RECURRENT_POLICIES = {"float32": 1e-6, "mixed_float16": 2e-3, "mixed_bfloat16": 2e-2}
 
 
 def padded(array, count, fill=np.nan):
@@ -84,7 +86,7 @@ def compare(run, arrays, memory_at, value_mask, variables, tolerance):
 @pytest.mark.parametrize("name, heads", cases.HEADS)
 def test_attention(name, heads, policy):
     layer = cases.ATTENTIONS[name].make(num_heads=heads, dtype=policy)
-    query, value, key = (x.astype("float32") for x in cases.inputs(name))
+    query, value, key = (0.5 * x.astype("float32") for x in cases.inputs(name))
     layer.build(query.shape, value.shape, key.shape)
     randomize(layer)
     query_mask, value_mask = cases.masks()
@@ -117,7 +119,7 @@ def test_attention(name, heads, policy):
     assert np.all(of_inputs[1][2] == 0) and np.all(of_inputs[2][2] == 0)
 
 
-@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("policy", RECURRENT_POLICIES)
 @pytest.mark.parametrize("attention", [*cases.SCORES, "fixed"])
 @pytest.mark.parametrize("case", decoder_cases.LOOPS)
 def test_decoder(case, attention, policy):
@@ -143,7 +145,7 @@ def test_decoder(case, attention, policy):
         (1,),
         masks["value_mask"],
         decoder.trainable_variables,
-        POLICIES[policy],
+        RECURRENT_POLICIES[policy],
     )
     assert np.all(weights[2] == 0)
     assert np.all(outputs[~masks["inputs_mask"]] == 0)
@@ -165,7 +167,7 @@ def test_masked_target_steps_leave_the_state(case):
     close(np.delete(got, 2, axis=1), wanted, 1e-6)
 
 
-@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("policy", RECURRENT_POLICIES)
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 @pytest.mark.parametrize("bidirectional", [True, False])
 def test_encoder(cell, bidirectional, policy):
@@ -185,7 +187,7 @@ def test_encoder(cell, bidirectional, policy):
         return [ops.transpose(value, (0, 2, 1)), *[x for s in state for x in s]]
 
     results, (_, of_inputs, _) = compare(
-        run, [embedded], (0,), mask, encoder.trainable_variables, POLICIES[policy]
+        run, [embedded], (0,), mask, encoder.trainable_variables, RECURRENT_POLICIES[policy]
     )
     value = np.swapaxes(results[0], 1, 2)
     assert np.all(value[~mask] == 0)
