@@ -18,7 +18,7 @@ from babel.dates import format_date
 
 import keras_attention as ka
 from keras_attention.evaluate import sequence_error_rate, token_error_rate
-from keras_attention.text import CharacterTokenizer, batches, encode
+from keras_attention.text import CharacterTokenizer
 
 # No two dates are written alike: "1/2/04" would be January or February.
 LOCALES = ["en_US", "de", "fr", "es", "it", "nl"]
@@ -101,11 +101,7 @@ def build(train, units):
 
 
 def fit(pipeline, train, epochs):
-    dataset = batches(
-        encode(pipeline.source_tokenizer, [written for written, _ in train]),
-        encode(pipeline.target_tokenizer, [iso for _, iso in train]),
-        batch_size=BATCH,
-    )
+    dataset = pipeline.dataset(train, batch_size=BATCH)
     steps = epochs * int(dataset.cardinality())
     pipeline.model.compile(
         optimizer=keras.optimizers.Adam(

@@ -27,7 +27,7 @@ import numpy as np
 import keras_attention as ka
 import serving
 from keras_attention.evaluate import sequence_error_rate, token_error_rate
-from keras_attention.text import CharacterTokenizer, WordTokenizer, batches, encode
+from keras_attention.text import CharacterTokenizer, WordTokenizer
 from keras_attention.visualize import plot_prediction
 
 # The data: words of letters only, in the order of their SHA-1 sums, which is as good
@@ -150,11 +150,7 @@ def build(train, units):
 
 def fit(pipeline, train, epochs):
     pairs = [(word, phones) for word, listed in train.items() for phones in listed]
-    dataset = batches(
-        encode(pipeline.source_tokenizer, [word for word, _ in pairs]),
-        encode(pipeline.target_tokenizer, [phones for _, phones in pairs]),
-        batch_size=BATCH,
-    )
+    dataset = pipeline.dataset(pairs, batch_size=BATCH)
     steps = epochs * int(dataset.cardinality())
     pipeline.model.compile(
         optimizer=keras.optimizers.Adam(

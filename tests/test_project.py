@@ -1,0 +1,178 @@
+"""What the project says of itself: names, metadata, and a README that runs."""
+
+import configparser
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import keras_attention as ka
+import serving
+
+ROOT = Path(__file__).parent.parent
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+
+def setup_cfg():
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / "setup.cfg", encoding="utf-8")
+    return parser
+
+
+def public_names():
+    names = {
+        *("Attention", "BahdanauAttention", "LuongAttention", "FixedContext"),
+        *("AttentionMemory", "AttentionState", "DecoderState"),
+        *("RecurrentEncoder", "AttentionDecoder", "Seq2Seq"),
+        *("generate", "Generation", "GenerationOptions"),
+        *("TextToText", "Prediction"),
+        *("alignments", "losses", "metrics", "readouts", "scores"),
+    }
+    return names
+
+
+@pytest.mark.tensorflow_only
+def test_public_names_of_keras_attention():
+    assert set(ka.__all__) == public_names()
+    assert ka.__all__ == sorted(ka.__all__)
+    for name in ka.__all__:
+        assert getattr(ka, name).__doc__, name
+
+
+def test_public_names_of_serving():
+    assert set(serving.__all__) == {
+        *("Client", "Prediction", "Retry", "ServingError", "aio", "errors"),
+        *("ModelMetadata", "Signature", "TensorSpec", "VersionStatus"),
+    }
+    for name in serving.__all__:
+        assert getattr(serving, name).__doc__, name
+
+
+def test_unknown_names_are_attribute_errors():
+    with pytest.raises(AttributeError, match="AtentionDecoder"):
+        _ = ka.AtentionDecoder
+
+
+def test_versions_agree():
+    assert re.fullmatch(r"\d+\.\d+\.\d+", ka.__version__)
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {ka.__version__}\n" in citation
+    assert setup_cfg()["metadata"]["version"] == "attr: keras_attention.__version__"
+
+
+def test_all_has_every_extra_a_user_needs():
+    extras = setup_cfg()["options.extras_require"]
+    everything = re.search(r"\[(.*)\]", extras["all"]).group(1).split(",")
+    assert set(everything) == set(extras) - {"all", "dev", "docs", "examples"}
+
+
+def test_extras_named_in_error_messages_exist():
+    pattern = re.compile(r"keras-attention-seq2seq\[([\w,]+)\]")
+    extras = set(setup_cfg()["options.extras_require"])
+    named = {
+        extra
+        for package in ("keras_attention", "serving")
+        for path in (ROOT / package).rglob("*.py")
+        for match in pattern.findall(path.read_text(encoding="utf-8"))
+        for extra in match.split(",")
+    }
+    assert "plot" in named
+    assert named <= extras
+
+
+def test_links_between_documents_lead_somewhere():
+    documents = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+    broken = [
+        f"{document.name}: {target}"
+        for document in documents
+        for target in re.findall(
+            r"\]\(([^)#]+)(?:#[^)]*)?\)", document.read_text(encoding="utf-8")
+        )
+        if "://" not in target and not (document.parent / target).exists()
+    ]
+    assert not broken
+
+
+def readme_blocks(language):
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    return [code for name, code in FENCE.findall(text) if name == language]
+
+
+@pytest.mark.tensorflow_only
+def test_readme_runs(tmp_path):
+    """All of it in order, on a free port: what a reader who pastes it would see."""
+    layers, model, client = readme_blocks("python")
+    (serve,) = readme_blocks("sh")
+    assert serve.startswith("python -m serving serve ")
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+
+    first = subprocess.run(
+        [sys.executable, "-c", layers + model],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert first.returncode == 0, first.stderr
+    shapes, path = first.stdout.splitlines()
+    assert f"print(logits.shape, weights.shape)  # {shapes}:" in layers
+    assert Path(tmp_path, path, "saved_model.pb").is_file()
+
+    words = serve.replace("--port=8500", "--port=0 --host=127.0.0.1").split()
+    with subprocess.Popen(
+        [sys.executable, *words[1:]],
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as server:
+        try:
+            ready = next(line for line in server.stdout if line.startswith("ready "))
+            port = re.search(r"\bport=(\d+)", ready).group(1)
+            second = subprocess.run(
+                [sys.executable, "-c", client.replace("8500", port)],
+                cwd=tmp_path,
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=60,
+            )
+        finally:
+            server.terminate()
+    assert second.returncode == 0, second.stderr
+    assert server.returncode == 0
+    assert "['s', 't', 'a', 'r', '</s>']" in second.stdout
+
+
+def test_wheel_holds_the_two_packages_and_their_data(tmp_path):
+    source = tmp_path / "source"
+    source.mkdir()
+    for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    for name in ("keras_attention", "serving", "tests", "examples"):
+        shutil.copytree(
+            ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    build = "from setuptools import build_meta; build_meta.build_wheel('..')"
+    built = subprocess.run(
+        [sys.executable, "-c", build], cwd=source, capture_output=True, text=True
+    )
+    assert built.returncode == 0, built.stderr
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        held = {name for name in archive.namelist() if ".dist-info/" not in name}
+        (metadata,) = (n for n in archive.namelist() if n.endswith("/METADATA"))
+        assert f"Version: {ka.__version__}" in archive.read(metadata).decode()
+    expected = {
+        path.relative_to(source).as_posix()
+        for package in ("keras_attention", "serving")
+        for path in (source / package).rglob("*")
+        if path.is_file()
+    }
+    assert held == expected
