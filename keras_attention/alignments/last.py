@@ -34,6 +34,8 @@ class LastAlignment(Alignment):
     def align(self, energies: Any, mask: Any, query: Any, state: Any) -> Any:
         dtype = at_least_float32(energies.dtype)
         count = ops.cumsum(ops.cast(mask, "int32"), axis=-1)  # [B, S]
-        is_last = ops.logical_and(mask, ops.equal(count, ops.max(count, -1, True)))
+        # `initial`: without it Keras refuses a batch of zero rows.
+        total = ops.max(count, axis=-1, keepdims=True, initial=0)
+        is_last = ops.logical_and(mask, ops.equal(count, total))
         row = ops.expand_dims(ops.expand_dims(ops.cast(is_last, dtype), 1), 1)
         return row + ops.zeros_like(ops.cast(energies, dtype))  # [B, H, T, S]

@@ -27,7 +27,9 @@ def masked_softmax(energies: Any, mask: Any) -> Any:
     # so that padding has exactly no weight whatever its energy was.
     lowest = ops.cast(-1e30, energies.dtype)
     energies = ops.where(valid, energies, lowest)
-    peak = ops.stop_gradient(ops.max(energies, axis=-1, keepdims=True))
+    # `initial`: without it Keras refuses a batch of zero rows.
+    peak = ops.max(energies, axis=-1, keepdims=True, initial=-1e30)
+    peak = ops.stop_gradient(peak)
     exponentials = ops.where(valid, ops.exp(energies - peak), ops.zeros_like(energies))
     total = ops.sum(exponentials, axis=-1, keepdims=True)  # [B, H, T, 1]
     # At least 1 when any position is valid, since the peak contributes exp(0).

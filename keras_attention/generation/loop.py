@@ -72,7 +72,9 @@ def generate(
         allowed = ops.where(is_pad, ops.cast(-float("inf"), logits.dtype), logits)
         chosen = ops.cast(ops.argmax(allowed, axis=-1), "int32")  # [B]
         # The chosen logit is the largest, so no gather is needed.
-        log_prob = ops.max(allowed, axis=-1) - ops.logsumexp(logits, axis=-1)
+        # (`initial`: without it Keras refuses a batch of zero rows.)
+        best = ops.max(allowed, axis=-1, initial=-float("inf"))
+        log_prob = best - ops.logsumexp(logits, axis=-1)  # [B]
         ids = ops.where(ended, ops.full_like(chosen, pad_id), chosen)
         log_probs = log_probs + ops.where(ended, ops.zeros_like(log_prob), log_prob)
         lengths = lengths + ops.cast(ops.logical_not(ended), "int32")
