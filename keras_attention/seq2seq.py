@@ -148,6 +148,17 @@ class Seq2Seq(keras.Model):
         self.return_attention_scores = return_attention_scores
         self._functions = _Functions()
 
+    def compile(self, *args: Any, jit_compile: Any = "auto", **kwargs: Any) -> None:
+        """As `keras.Model.compile`, but on TensorFlow `"auto"` means no XLA.
+
+        XLA compiles once for every shape, some seconds each, and batches of
+        sequences have many; on CPU it is slower even then. Pass
+        `jit_compile=True` for batches of one shape.
+        """
+        if jit_compile == "auto" and keras.backend.backend() == "tensorflow":
+            jit_compile = False
+        super().compile(*args, jit_compile=jit_compile, **kwargs)
+
     def encode(self, source_ids: Any) -> tuple[Any, Any, Any]:
         """What generation needs of the source.
 
