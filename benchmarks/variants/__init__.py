@@ -1,0 +1,75 @@
+"""The implementations that are compared, by name.
+
+| name | what |
+|---|---|
+| `ours` | `ka.Seq2Seq` in a TensorFlow graph |
+| `ours-xla` | the same compiled by XLA (training only) |
+| `keras-careful` | plain Keras: `Bidirectional(LSTM)`, an `RNN` around a cell with attention, the keys projected once per batch |
+| `keras-naive` | the same, the keys projected in every step |
+| `keras-careful-xla` | `keras-careful` compiled by XLA (training only) |
+| `torch` | `nn.LSTM` and a loop over `nn.LSTMCell`, eager, keys projected once |
+| `torch-compile` | the same, its decoder step through `torch.compile` |
+| `gemm` | no model: how fast this machine multiplies matrices, for the floor |
+
+A variant's module has `train_step(...)` and `generate(...)`, each returning a
+`Workload`. Modules import their framework at the top, so they are imported only
+in the process that runs them.
+"""  # noqa: E501
+
+import importlib
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from benchmarks.problem import Arrays
+
+
+class Workload(NamedTuple):
+    """One variant with its weights and data in place.
+
+    Attributes:
+        check: `case` to named outputs, arrays, that all variants must agree on.
+        call: `case` to nothing: what is timed, ended when its results are there.
+        versions: Of the framework.
+        threads: What the framework says it uses.
+    """
+
+    check: Callable[[str], Arrays]
+    call: Callable[[str], Any]
+    versions: dict[str, str]
+    threads: dict[str, int]
+
+
+class Setting(NamedTuple):
+    """How to run, the same for all variants.
+
+    Attributes:
+        threads: Threads the framework may use.
+        optimizer: Whether a training step ends with Adam.
+        max_length: Steps to generate.
+    """
+
+    threads: int
+    optimizer: bool = False
+    max_length: int = 0
+
+
+_MODULES: dict[str, tuple[str, dict[str, Any]]] = {
+    "ours": ("ours", {}),
+    "ours-xla": ("ours", {"xla": True}),
+    "keras-careful": ("plain_keras", {}),
+    "keras-naive": ("plain_keras", {"naive": True}),
+    "keras-careful-xla": ("plain_keras", {"xla": True}),
+    "torch": ("plain_torch", {}),
+    "torch-compile": ("plain_torch", {"compiled": True}),
+    "gemm": ("gemm", {}),
+}
+NAMES = tuple(_MODULES)
+
+
+def make(
+    task: str, name: str, weights: Arrays, cases: dict[str, Arrays], setting: Setting
+) -> Workload:
+    """The workload of variant `name` for `task`, `"train_step"` or `"generate"`."""
+    module, arguments = _MODULES[name]
+    build = getattr(importlib.import_module(f"benchmarks.variants.{module}"), task)
+    return build(weights, cases, setting, **arguments)

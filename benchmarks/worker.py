@@ -1,0 +1,80 @@
+"""Runs one variant in a process of its own and answers commands, a JSON line each.
+
+In: `{"do": "check" | "run" | "stop", "case": ..., "calls": n}`. Out: a line for
+every command, and one before the first when the variant stands. Errors are a line
+too: `{"error": ...}`.
+"""
+
+import argparse
+import json
+import os
+import resource
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks import problem, variants
+
+
+def timed(call: Callable[[str], Any], case: str, calls: int) -> dict[str, Any]:
+    """One call that does not count, then `calls` that do."""
+    before = time.process_time()
+    # The first call finds caches and threads as another variant left them.
+    call(case)
+    seconds = []
+    for _ in range(calls):
+        start = time.perf_counter()
+        call(case)
+        seconds.append(time.perf_counter() - start)
+    return {"seconds": seconds, "cpu_seconds": time.process_time() - before}
+
+
+def answer(workload: variants.Workload, command: dict[str, Any]) -> dict[str, Any]:
+    """The reply to one command."""
+    if command["do"] == "check":
+        outputs = workload.check(command["case"])
+        return {"outputs": {name: value.tolist() for name, value in outputs.items()}}
+    if command["do"] == "run":
+        return timed(workload.call, command["case"], command["calls"])
+    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return {"peak_mb": round(kilobytes / 1024)}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.worker")
+    parser.add_argument("task", choices=("train_step", "generate"))
+    parser.add_argument("variant", choices=variants.NAMES)
+    parser.add_argument("problem", type=Path)
+    parser.add_argument("setting", type=json.loads)
+    arguments = parser.parse_args()
+    # Frameworks print; replies must not meet that.
+    replies = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+
+    def reply(message: dict[str, Any]) -> None:
+        replies.write(json.dumps(message) + "\n")
+
+    try:
+        weights, cases = problem.load(arguments.problem)
+        setting = variants.Setting(**arguments.setting)
+        workload = variants.make(
+            arguments.task, arguments.variant, weights, cases, setting
+        )
+        reply({"versions": workload.versions, "threads": workload.threads})
+        for line in sys.stdin:
+            command = json.loads(line)
+            reply(answer(workload, command))
+            if command["do"] == "stop":
+                break
+    except Exception as error:
+        traceback.print_exc()
+        reply({"error": f"{type(error).__name__}: {error}"})
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

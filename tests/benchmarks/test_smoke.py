@@ -1,0 +1,114 @@
+"""Both benchmarks run, their variants agree, and what they store can be read."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from benchmarks import generate, harness, problem, train_step
+from benchmarks.variants import Setting
+
+pytestmark = pytest.mark.tensorflow_only
+
+
+def _run(benchmark, variants, folder):
+    arguments = ["--preset=tiny", "--rounds=1", "--calls=1", "--threads=1"]
+    arguments += [f"--variants={variants}", f"--results={folder}"]
+    arguments += ["--write-docs", f"--docs={folder / 'page.md'}"]
+    assert benchmark.main(arguments) == 0
+    (path,) = folder.glob("*.json")
+    return json.loads(path.read_text()), (folder / "page.md").read_text()
+
+
+def test_training_steps_agree_and_are_timed(tmp_path):
+    stored, page = _run(train_step, "ours,keras-careful,keras-naive,gemm", tmp_path)
+    rows = stored["cases"]["step"]
+    assert list(rows) == ["ours", "keras-careful", "keras-naive"]
+    assert rows["ours"]["relative_min"] == 1.0
+    assert all(row["calls"] == 1 and row["min_ms"] > 0 for row in rows.values())
+    differences = stored["largest_relative_difference"]
+    assert set(differences) == {"keras-careful", "keras-naive"}
+    assert max(differences.values()) <= harness.TOLERANCE
+    assert stored["gemm_floor"]["gflop_per_second"] > 0
+    assert stored["command"] in page
+    assert f"| step | keras-naive | {rows['keras-naive']['min_ms']:.1f} |" in page
+
+
+def test_generations_agree_and_are_timed(tmp_path):
+    stored, page = _run(generate, "ours,keras-careful,keras-naive", tmp_path)
+    assert list(stored["cases"]) == ["B=1", "B=8", "B=64"]
+    for rows in stored["cases"].values():
+        assert all(row["min_us_per_step"] > 0 for row in rows.values())
+    assert "## generate-tiny" in page
+
+
+@pytest.mark.slow
+def test_torch_agrees(tmp_path):
+    pytest.importorskip("torch")
+    for benchmark in (train_step, generate):
+        folder = tmp_path / benchmark.__name__
+        stored, _ = _run(benchmark, "torch,ours", folder)
+        assert set(stored["largest_relative_difference"]) == {"ours"}
+
+
+def test_another_model_is_refused(tmp_path):
+    sizes = problem.PRESETS["tiny"]
+    weights = problem.weights(sizes)
+    cases = {"step": problem.data(sizes, 4, full=False)}
+    outputs = []
+    for change in (0.0, 1.0):
+        changed = weights | {"attention/v": weights["attention/v"] + np.float32(change)}
+        stored = tmp_path / "problem.npz"
+        problem.save(stored, changed, cases)
+        with harness.running("train_step", ["ours"], stored, Setting(1)) as (worker,):
+            outputs.append(worker.ask("check", case="step")["outputs"]["loss"])
+    with pytest.raises(harness.BenchmarkError, match="loss: expected .* within 0.0001"):
+        harness.relative_difference("loss", *outputs)
+
+
+def test_a_failing_variant_says_why(tmp_path):
+    stored = tmp_path / "problem.npz"
+    problem.save(stored, {}, {})
+    with pytest.raises(harness.BenchmarkError, match="Variant ours failed: KeyError"):
+        with harness.running("train_step", ["ours"], stored, Setting(1)):
+            pass
+
+
+def test_difference_is_relative_and_integers_are_exact():
+    assert harness.relative_difference("x", [100.0], [100.001]) < 1.1e-5
+    with pytest.raises(harness.BenchmarkError, match="apart"):
+        harness.relative_difference("x", [1.0], [1.001])
+    with pytest.raises(harness.BenchmarkError, match="apart"):
+        harness.relative_difference("x", [math.nan], [1.0])
+    with pytest.raises(harness.BenchmarkError, match="1 rows differ, first 1"):
+        harness.relative_difference("ids", [[1, 2], [3, 4]], [[1, 2], [3, 5]])
+    with pytest.raises(harness.BenchmarkError, match="expected shape"):
+        harness.relative_difference("ids", [[1, 2]], [[1, 2, 3]])
+
+
+def test_data_is_what_the_model_expects():
+    sizes = problem.PRESETS["tiny"]
+    arrays = problem.data(sizes, 50, full=False)
+    assert (arrays["source"].shape, arrays["labels"].shape) == ((50, 5), (50, 4))
+    assert np.array_equal(arrays["target"][:, 0], np.full(50, problem.START))
+    for ids in (arrays["source"], arrays["labels"]):
+        assert np.array_equal((ids == problem.END).sum(1), np.ones(50))
+        ends = (ids == problem.END).argmax(1)
+        padding = np.arange(ids.shape[1])[None] > ends[:, None]
+        assert np.array_equal(ids == problem.PAD, padding)
+    assert np.array_equal(arrays["target"] == problem.PAD, arrays["labels"] == 0)
+    assert len(set((arrays["labels"] == problem.END).argmax(1))) > 1
+    full = problem.data(sizes, 50, full=True)
+    assert not (full["source"] == problem.PAD).any()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--variants=gemm"], ["--variants=ours,nothing"], ["--rounds=0"]],
+)
+def test_bad_arguments_end_with_one_line(arguments, capsys):
+    with pytest.raises(SystemExit) as ended:
+        train_step.main(arguments)
+    assert ended.value.code == 2
+    assert "expected" in capsys.readouterr().err.lower()
