@@ -71,6 +71,10 @@ class Worker:
             bufsize=0,
         )
         self._received = b""
+        self.about: dict[str, Any] = {}
+
+    def wait_until_ready(self) -> None:
+        """Wait for the variant to stand, and keep what it says about itself."""
         self.about = self._reply()
 
     def ask(self, do: str, **arguments: Any) -> dict[str, Any]:
@@ -196,6 +200,8 @@ def running(
             worker = Worker(task, name, stored, setting)
             stack.callback(worker.close)
             workers.append(worker)
+        for worker in workers:
+            worker.wait_until_ready()
         yield workers
 
 
