@@ -11,13 +11,14 @@ TIMED = start=$$(date +%s); { $(1); } && \
 export KERAS_BACKEND ?= tensorflow
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: help demo test check test-torch docs clean
+.PHONY: help demo test check test-torch bench-train bench-generate docs clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo        train on a pronunciation dictionary, serve it, ask it over gRPC"
 	@echo "make test        lint, types, import contracts, all tests; layer tests on JAX"
 	@echo "make test-torch  layer tests on torch (installs $(TORCH))"
+	@echo "make bench-train, make bench-generate   ratios to plain Keras and torch"
 	@echo "make docs        HTML documentation in docs/_build"
 	@echo "make clean       remove $(VENV) and everything built"
 
@@ -36,6 +37,14 @@ check: $(VENV)/.dev
 
 test-torch: $(VENV)/.torch
 	KERAS_BACKEND=torch $(BIN)/python -m pytest tests/layers -m "not tensorflow_only"
+
+bench-train: $(VENV)/.torch
+	$(BIN)/python -m benchmarks.train_step --preset small --write-docs
+	$(BIN)/python -m benchmarks.train_step --preset large --rounds 5 --calls 2 --write-docs
+
+bench-generate: $(VENV)/.torch
+	$(BIN)/python -m benchmarks.generate --preset small --write-docs
+	$(BIN)/python -m benchmarks.generate --preset large --rounds 5 --calls 2 --write-docs
 
 docs: $(VENV)/.docs
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
