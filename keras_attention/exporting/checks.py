@@ -10,6 +10,9 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 # They hand their inputs on to a function.
 _CALLS = ("PartitionedCall", "StatefulPartitionedCall")
+# Registered everywhere, but they call back into the Python that wrote the graph.
+_PYTHON = frozenset({"PyFunc", "PyFuncStateless", "EagerPyFunc"})
+
 _INITIALIZER = "__saved_model_init_op"
 
 
@@ -44,6 +47,7 @@ def _problems(meta_graph: Any) -> Iterator[str]:
     for function in functions.values():
         nodes += function.node_def
     unknown = {node.op for node in nodes} - serving_ops() - set(functions)
+    unknown |= {node.op for node in nodes} & _PYTHON
     if unknown:
         yield f"expected ops of TF Serving 2.20, found {sorted(unknown)}"
     cudnn = {node.op for node in nodes if node.op.startswith("Cudnn")}

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow.python.saved_model import fingerprinting_utils
 
 
 def forget_devices(directory: Path) -> None:
@@ -23,3 +24,5 @@ def forget_devices(directory: Path) -> None:
         for node in nodes:
             node.device = ""
     path.write_bytes(model.SerializeToString(deterministic=True))
+    # The one that TensorFlow wrote is of the graph before.
+    fingerprinting_utils.write_fingerprint(str(directory))
