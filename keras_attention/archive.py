@@ -17,9 +17,7 @@ _FORMAT = 1
 _DATE = (1980, 1, 1, 0, 0, 0)
 
 
-def write(
-    path: str | os.PathLike[str], model: Any, parts: Mapping[str, Any]
-) -> None:
+def write(path: str | os.PathLike[str], model: Any, parts: Mapping[str, Any]) -> None:
     """Write a model, and objects with `get_config`, into one zip file.
 
     A file that is there is replaced at once when the new one is complete.

@@ -116,7 +116,9 @@ class TextToText:
         predictions: dict[int, Prediction] = {}
         for first in range(0, len(order), batch_size):
             chosen = order[first : first + batch_size]
-            inputs = {name: tf.constant(value[chosen]) for name, value in values.items()}
+            inputs = {
+                name: tf.constant(value[chosen]) for name, value in values.items()
+            }
             text = tf.constant([rows[row] for row in chosen], tf.string)
             outputs = function(text=text, **inputs)
             arrays = {name: output.numpy() for name, output in outputs.items()}
@@ -144,9 +146,7 @@ class TextToText:
         archive.write(path, self.model, tokenizers)
 
     @classmethod
-    def load(
-        cls, path: str | os.PathLike[str], compile: bool = True
-    ) -> "TextToText":
+    def load(cls, path: str | os.PathLike[str], compile: bool = True) -> "TextToText":
         """Read what `save` wrote.
 
         Args:
@@ -205,9 +205,7 @@ def _encoded(texts: Iterable[str | bytes]) -> list[bytes]:
             # A lone surrogate becomes bytes that are not UTF-8: unknown symbols.
             text = text.encode("utf-8", "surrogatepass")
         if not isinstance(text, bytes):
-            raise TypeError(
-                f"`texts` must hold strings. Received: {text!r} at {place}"
-            )
+            raise TypeError(f"`texts` must hold strings. Received: {text!r} at {place}")
         rows.append(text)
     return rows
 

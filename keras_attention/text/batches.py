@@ -166,5 +166,3 @@ def _padded(rows: list[np.ndarray], offset: int) -> np.ndarray:
     for row, ids in zip(array, rows, strict=True):
         row[offset : offset + len(ids)] = ids
     return array
-
-

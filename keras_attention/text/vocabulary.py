@@ -100,9 +100,7 @@ class Vocabulary(tf.Module):
         return tf.gather(strings, tf.where(in_range, ids, UNKNOWN_ID))
 
 
-def count(
-    texts: Iterable[str | bytes], split: Callable[[Any], Pieces]
-) -> Counter[str]:
+def count(texts: Iterable[str | bytes], split: Callable[[Any], Pieces]) -> Counter[str]:
     """How often each piece occurs in texts; U+FFFD, which is unknown, does not."""
     rows = [text.encode() if isinstance(text, str) else text for text in texts]
     counts: Counter[bytes] = Counter()
