@@ -1,0 +1,142 @@
+"""With room for every prefix, the answers are the best of all sequences, in order."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+import keras_attention as ka
+from keras_attention.generation.ranking import coverage_term, rank_score
+from keras_attention.generation.rows import row_options
+from tests.generation.tables import END, PAD, Tables, hypothesis
+from tests.layers.gradients import to_numpy
+from tests.reference import search
+
+LIMIT = 5
+SETTINGS = [
+    {},
+    {"length_penalty": 0.8},
+    {"length_penalty": 4.0},
+    {"length_power": 1.0},
+    {"length_power": 2.5},
+    {"word_bonus": 0.7},
+    {"word_bonus": -0.7},
+    {"word_bonus": 3.0},
+    {"coverage_penalty": 0.4},
+    {"coverage_penalty": 5.0},
+    {"length_penalty": 0.6, "coverage_penalty": 0.3},
+    {"word_bonus": -0.3, "length_power": 1.5},
+    {"length_penalty": 1.0, "length_power": 0.5, "word_bonus": 0.4},
+    {
+        "length_penalty": 1.0,
+        "length_power": 0.5,
+        "word_bonus": -0.4,
+        "coverage_penalty": 0.2,
+    },
+    {"min_length": 3},
+    {"max_length": 3},
+    {"max_length": 1},
+    {"min_length": 5},
+    {"min_length": 2, "max_length": 4, "word_bonus": -2.0, "coverage_penalty": 0.2},
+]
+OFF = {
+    **search.Penalties()._asdict(),
+    "min_length": 1,
+    "max_length": LIMIT,
+}
+
+
+def options_of(settings):
+    """One option per key with a value per row."""
+    return {name: [(OFF | row)[name] for row in settings] for name in OFF}
+
+
+def oracle(tables, row, setting):
+    setting = OFF | setting
+    penalties = search.Penalties(**{k: setting[k] for k in search.Penalties._fields})
+
+    def choose(prefix):
+        early = len(prefix) + 1 < setting["min_length"]
+        return [v for v in tables.no_padding(prefix) if not (early and v == END)]
+
+    return search.exhaustive(
+        setting["max_length"],
+        model=tables.model(row),
+        choose=choose,
+        end_id=END,
+        source_mask=tables.mask[row],
+        penalties=penalties,
+    )
+
+
+def assert_best(generation, row, wanted, alternatives):
+    for place in range(alternatives):
+        tokens, log_prob, weights = hypothesis(generation, row, place)
+        if place >= len(wanted):
+            assert tokens == ()
+            assert log_prob < -1e38 and np.isfinite(log_prob)
+            continue
+        assert tokens == wanted[place].tokens, (row, place)
+        assert_allclose(log_prob, wanted[place].log_prob, rtol=1e-5, atol=1e-5)
+        assert_allclose(weights, np.stack(wanted[place].weights), atol=1e-7)
+        length = len(tokens)
+        assert (generation.ids[row, place, length:] == PAD).all()
+        assert (generation.weights[row, place, length:] == 0).all()
+
+
+@pytest.fixture(scope="module")
+def case():
+    settings = SETTINGS * 12
+    tables = Tables(len(settings), vocabulary=4, steps=LIMIT, seed=100)
+    wanted = [oracle(tables, row, setting) for row, setting in enumerate(settings)]
+    return tables, settings, wanted
+
+
+@pytest.mark.parametrize("alternatives", [70, 5, 1])
+def test_every_setting(case, alternatives):
+    # 70 is more than there are sequences; with 5 and 1 rows stop early.
+    tables, settings, wanted = case
+    generation = tables.generate(
+        ka.GenerationOptions(
+            beam_size=4 ** (LIMIT - 1),
+            alternatives=alternatives,
+            **options_of(settings),
+        )
+    )
+    if alternatives == 1:
+        generation = generation._replace(
+            **{
+                name: getattr(generation, name)[:, None]
+                for name in ("ids", "lengths", "log_probs", "weights")
+            }
+        )
+    for row in range(tables.rows):
+        assert_best(generation, row, wanted[row], alternatives)
+
+
+def test_larger_vocabulary():
+    tables = Tables(len(SETTINGS), vocabulary=6, steps=LIMIT, positions=5, seed=900)
+    generation = tables.generate(
+        ka.GenerationOptions(beam_size=4**4, alternatives=10, **options_of(SETTINGS))
+    )
+    for row, setting in enumerate(SETTINGS):
+        assert_best(generation, row, oracle(tables, row, setting), 10)
+
+
+def test_rank_scores_equal_the_formula(case):
+    tables, settings, wanted = case
+    rows = row_options(
+        ka.GenerationOptions(**options_of(settings)), len(settings), tables.vocabulary
+    )
+    count = min(len(hypotheses) for hypotheses in wanted)
+    best = [hypotheses[:count] for hypotheses in wanted]
+
+    def each(function):
+        return np.array([[function(h) for h in row] for row in best], "float32")
+
+    covered = coverage_term(
+        each(lambda h: np.sum(h.weights, axis=0, dtype="float32")), tables.mask
+    )
+    got = rank_score(
+        each(lambda h: h.log_prob), each(lambda h: len(h.tokens)), covered, rows
+    )
+    assert_allclose(to_numpy(got), each(lambda h: h.rank), rtol=1e-5, atol=1e-5)
