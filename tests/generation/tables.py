@@ -81,13 +81,3 @@ class Tables:
 
     def no_padding(self, prefix):
         return range(1, self.vocabulary)
-
-
-def hypothesis(generation, row, place):
-    """Tokens, log-probability and weights of one answer."""
-    length = generation.lengths[row, place]
-    return (
-        tuple(generation.ids[row, place, :length].tolist()),
-        generation.log_probs[row, place],
-        generation.weights[row, place, :length],
-    )

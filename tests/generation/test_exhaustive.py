@@ -7,7 +7,8 @@ from numpy.testing import assert_allclose
 import keras_attention as ka
 from keras_attention.generation.ranking import coverage_term, rank_score
 from keras_attention.generation.rows import row_options
-from tests.generation.tables import END, PAD, Tables, hypothesis
+from tests.generation.answers import assert_best, options_of, rules, widened
+from tests.generation.tables import Tables
 from tests.layers.gradients import to_numpy
 from tests.reference import search
 
@@ -38,54 +39,15 @@ SETTINGS = [
     {"min_length": 5},
     {"min_length": 2, "max_length": 4, "word_bonus": -2.0, "coverage_penalty": 0.2},
 ]
-OFF = {
-    **search.Penalties()._asdict(),
-    "min_length": 1,
-    "max_length": LIMIT,
-}
-
-
-def options_of(settings):
-    """One option per key with a value per row."""
-    return {name: [(OFF | row)[name] for row in settings] for name in OFF}
 
 
 def oracle(tables, row, setting):
-    setting = OFF | setting
-    penalties = search.Penalties(**{k: setting[k] for k in search.Penalties._fields})
-
-    def choose(prefix):
-        early = len(prefix) + 1 < setting["min_length"]
-        return [v for v in tables.no_padding(prefix) if not (early and v == END)]
-
-    return search.exhaustive(
-        setting["max_length"],
-        model=tables.model(row),
-        choose=choose,
-        end_id=END,
-        source_mask=tables.mask[row],
-        penalties=penalties,
-    )
-
-
-def assert_best(generation, row, wanted, alternatives):
-    for place in range(alternatives):
-        tokens, log_prob, weights = hypothesis(generation, row, place)
-        if place >= len(wanted):
-            assert tokens == ()
-            assert log_prob < -1e38 and np.isfinite(log_prob)
-            continue
-        assert tokens == wanted[place].tokens, (row, place)
-        assert_allclose(log_prob, wanted[place].log_prob, rtol=1e-5, atol=1e-5)
-        assert_allclose(weights, np.stack(wanted[place].weights), atol=1e-7)
-        length = len(tokens)
-        assert (generation.ids[row, place, length:] == PAD).all()
-        assert (generation.weights[row, place, length:] == 0).all()
+    return search.exhaustive(setting["max_length"], **rules(tables, row, setting))
 
 
 @pytest.fixture(scope="module")
 def case():
-    settings = SETTINGS * 12
+    settings = [{"max_length": LIMIT} | setting for setting in SETTINGS * 12]
     tables = Tables(len(settings), vocabulary=4, steps=LIMIT, seed=100)
     wanted = [oracle(tables, row, setting) for row, setting in enumerate(settings)]
     return tables, settings, wanted
@@ -103,22 +65,18 @@ def test_every_setting(case, alternatives):
         )
     )
     if alternatives == 1:
-        generation = generation._replace(
-            **{
-                name: getattr(generation, name)[:, None]
-                for name in ("ids", "lengths", "log_probs", "weights")
-            }
-        )
+        generation = widened(generation)
     for row in range(tables.rows):
         assert_best(generation, row, wanted[row], alternatives)
 
 
 def test_larger_vocabulary():
-    tables = Tables(len(SETTINGS), vocabulary=6, steps=LIMIT, positions=5, seed=900)
+    settings = [{"max_length": LIMIT} | setting for setting in SETTINGS]
+    tables = Tables(len(settings), vocabulary=6, steps=LIMIT, positions=5, seed=900)
     generation = tables.generate(
-        ka.GenerationOptions(beam_size=4**4, alternatives=10, **options_of(SETTINGS))
+        ka.GenerationOptions(beam_size=4**4, alternatives=10, **options_of(settings))
     )
-    for row, setting in enumerate(SETTINGS):
+    for row, setting in enumerate(settings):
         assert_best(generation, row, oracle(tables, row, setting), 10)
 
 
