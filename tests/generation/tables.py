@@ -10,6 +10,14 @@ from tests.reference.generation import log_softmax
 PAD, START, END = 0, 1, 2
 
 
+def as_numpy(generation):
+    """Every field as an array; a step function without weights leaves None."""
+    fields = generation._asdict()
+    return generation._replace(
+        **{name: to_numpy(x) for name, x in fields.items() if x is not None}
+    )
+
+
 class Tables:
     """Random logits and weights for B rows.
 
@@ -42,22 +50,24 @@ class Tables:
             self.weights[row, ..., :length] = hard if row % 4 == 3 else soft
             self.mask[row, :length] = True
 
-    def generate(self, options, **arguments):
-        """``ka.generate`` on the tables, as NumPy."""
-        arguments.setdefault("source_mask", self.mask)
-        generation = ka.generate(
-            self.step_fn,
-            self.first_state(),
-            options,
-            vocabulary_size=self.vocabulary,
-            **arguments,
+    def generate(self, options, rows=None, **arguments):
+        """``ka.generate`` on all rows, or on some, as NumPy."""
+        rows = np.arange(self.rows) if rows is None else np.asarray(rows, int)
+        arguments.setdefault("source_mask", self.mask[rows])
+        return as_numpy(
+            ka.generate(
+                self.step_fn,
+                self.first_state(rows),
+                options,
+                vocabulary_size=self.vocabulary,
+                **arguments,
+            )
         )
-        return to_numpy(generation)
 
-    def first_state(self):
+    def first_state(self, rows):
         return {
-            "row": np.arange(self.rows, dtype="int32"),
-            "step": np.zeros(self.rows, "int32"),
+            "row": np.asarray(rows, "int32"),
+            "step": np.zeros(len(rows), "int32"),
         }
 
     def step_fn(self, ids, state):
