@@ -10,6 +10,8 @@ from tests.generation.tables import END, START, Tables
 from tests.reference import search
 from tests.reference.generation import log_softmax
 
+pytestmark = pytest.mark.tensorflow_only
+
 WORD = 3
 
 

@@ -40,7 +40,9 @@ def assert_same(got, wanted):
     assert got.steps_run == wanted.steps_run
 
 
-@pytest.mark.parametrize("end", [-1.0, 1.5])
+@pytest.mark.parametrize(
+    "end", [pytest.param(-1.0, marks=pytest.mark.tensorflow_only), 1.5]
+)
 def test_tables(end):
     tables = Tables(64, vocabulary=7, steps=8, seed=12, end=end)
     limits = np.arange(64) % 8 + 1
@@ -69,6 +71,7 @@ def test_models(name):
     assert_same(as_numpy(model.generate(source, searched(8))), greedy)
 
 
+@pytest.mark.tensorflow_only
 def test_a_row_with_one_beam_beside_rows_with_many():
     tables = Tables(9, vocabulary=7, steps=6, seed=77)
     beams = [1, 5, 1, 2, 1, 1, 7, 3, 1]

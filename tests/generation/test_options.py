@@ -7,6 +7,8 @@ import keras_attention as ka
 from tests.generation import models
 from tests.generation.tables import Tables
 
+pytestmark = pytest.mark.tensorflow_only
+
 NAN, INF = float("nan"), float("inf")
 ROWS, V = 4, 8
 

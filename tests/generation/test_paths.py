@@ -37,7 +37,14 @@ def assert_own_path(model, source, generation):
     assert_allclose(generation.weights.reshape(wanted.shape), wanted, **TOLERANCE)
 
 
-@pytest.mark.parametrize("name", models.DECODERS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("bahdanau", marks=pytest.mark.tensorflow_only),
+        pytest.param("luong", marks=pytest.mark.tensorflow_only),
+        "stateful",
+    ],
+)
 def test_beam_search(name):
     model, source = models.model(name), models.sources(ROWS)
     options = ka.GenerationOptions(
@@ -50,6 +57,7 @@ def test_beam_search(name):
     assert_own_path(model, source, generation)
 
 
+@pytest.mark.tensorflow_only
 def test_samples():
     model, source = models.model("luong"), models.sources(ROWS)
     options = ka.GenerationOptions(
@@ -88,6 +96,7 @@ def test_prefix_is_kept_and_gone_on_from():
     assert_own_path(model, source, generation)
 
 
+@pytest.mark.tensorflow_only
 @pytest.mark.parametrize("name", models.DECODERS)
 def test_beams_share_the_memory_of_their_row(name):
     # The same search with keys, values and states tiled by hand for every beam.

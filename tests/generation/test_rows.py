@@ -8,6 +8,8 @@ import keras_attention as ka
 from tests.generation import models
 from tests.generation.tables import PAD, Tables, as_numpy
 
+pytestmark = pytest.mark.tensorflow_only
+
 OPTIONS = {
     "beam_size": [3, 5, 4, 3, 6, 3, 5, 4],
     "max_length": [8, 6, 4, 8, 7, 3, 5, 8],
@@ -52,7 +54,6 @@ def assert_rows(got, wanted, rows):
     assert (got.weights[..., positions:] == 0).all()
 
 
-@pytest.mark.tensorflow_only
 def test_every_row_alone():
     tables = Tables(ROWS, vocabulary=9, steps=8, positions=5, seed=5)
     batch = tables.generate(of(range(ROWS)))
@@ -65,7 +66,6 @@ def test_every_row_alone():
     assert batch.steps_run == max(needed)
 
 
-@pytest.mark.tensorflow_only
 def test_other_options_of_the_neighbours():
     tables = Tables(ROWS, vocabulary=9, steps=8, positions=5, seed=5)
     batch = tables.generate(of(range(ROWS)))
@@ -87,7 +87,6 @@ def trained():
     return models.model("bahdanau"), models.sources(ROWS)
 
 
-@pytest.mark.tensorflow_only
 def test_order_and_parts_of_a_batch(trained):
     model, source = trained
     batch = as_numpy(model.generate(source, of(range(ROWS))))
@@ -98,7 +97,6 @@ def test_order_and_parts_of_a_batch(trained):
         assert_rows(got, batch, part)
 
 
-@pytest.mark.tensorflow_only
 def test_padded_source_columns(trained):
     model, source = trained
     batch = as_numpy(model.generate(source, of(range(ROWS))))
@@ -112,7 +110,6 @@ def test_padded_source_columns(trained):
     assert got.steps_run == batch.steps_run
 
 
-@pytest.mark.tensorflow_only
 @pytest.mark.parametrize("rows", [0, 1, 64])
 def test_sizes_of_batches(trained, rows):
     model, source = trained

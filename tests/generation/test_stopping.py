@@ -8,6 +8,7 @@ from tests.generation.tables import END, Tables
 from tests.reference import search
 
 LIMIT = 8
+TF = pytest.mark.tensorflow_only
 SETTINGS = [
     {"beam_size": 1},
     {"beam_size": 4},
@@ -59,6 +60,7 @@ def made(settings, **tables):
     return tables, settings, options_of(settings)
 
 
+@TF
 @pytest.mark.parametrize("end", [0.0, 2.0])
 def test_same_answers_as_a_search_that_never_stops(end):
     tables, settings, options = made((SETTINGS + LOOSE) * 10, seed=50, end=end)
@@ -79,6 +81,7 @@ def test_same_alternatives_as_a_search_that_never_stops():
     assert stopped_early > len(settings) / 3
 
 
+@TF
 @pytest.mark.parametrize("setting", SETTINGS + LOOSE, ids=str)
 def test_steps_are_what_the_longest_row_needs(setting):
     for seed, end in [(0, 3.0), (40, 4.0)]:
@@ -96,6 +99,7 @@ def test_steps_are_what_the_longest_row_needs(setting):
         assert generation.ids.shape[1] == generation.steps_run
 
 
+@TF
 def test_one_long_row_does_not_change_the_others():
     # Three rows that end at once, and one that may not before the seventh token.
     tables = Tables(4, steps=LIMIT, seed=3, end=9.0)
