@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple, cast
 
 import numpy as np
 
@@ -70,6 +70,8 @@ class Worker:
             stderr=self._log,
             bufsize=0,
         )
+        self._commands = cast(IO[bytes], self._process.stdin)
+        self._replies = cast(IO[bytes], self._process.stdout)
         self._received = b""
         self.about: dict[str, Any] = {}
 
@@ -81,7 +83,7 @@ class Worker:
         """Send a command and wait for its reply."""
         line = json.dumps({"do": do} | arguments) + "\n"
         try:
-            self._process.stdin.write(line.encode())
+            self._commands.write(line.encode())
         except BrokenPipeError:
             raise BenchmarkError(self._failure("ended")) from None
         return self._reply()
@@ -90,13 +92,13 @@ class Worker:
         """End the process, whatever it is doing."""
         self._process.kill()
         self._process.wait()
-        self._process.stdin.close()
-        self._process.stdout.close()
+        self._commands.close()
+        self._replies.close()
         self._log.close()
 
     def _reply(self) -> dict[str, Any]:
         deadline = time.monotonic() + WAIT_SECONDS
-        pipe = self._process.stdout
+        pipe = self._replies
         while b"\n" not in self._received:
             left = max(0.0, deadline - time.monotonic())
             if not select.select([pipe], [], [], left)[0]:

@@ -7,6 +7,8 @@ import numpy as np
 
 PAD, START, END = 0, 1, 2
 FIRST_SYMBOL = 3
+# Square matrices large enough to keep every core at its arithmetic.
+GEMM_SIDE = 2048
 
 Arrays = dict[str, np.ndarray]
 

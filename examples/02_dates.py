@@ -52,8 +52,8 @@ def main():
     texts = [prediction.text for prediction in predictions]
     references = [[iso] for _, iso in test]
     print(f"\nOf {len(test)} dates that are not in the training set")
-    print(f"  right dates        {1 - sequence_error_rate(references, texts):.1%}")
-    print(f"  right characters   {1 - token_error_rate(references, texts):.1%}\n")
+    print(f"  right dates           {1 - sequence_error_rate(references, texts):6.1%}")
+    print(f"  character error rate  {token_error_rate(references, texts):6.1%}\n")
     for (written, iso), text in list(zip(test, texts, strict=True))[:12]:
         verdict = "" if text == iso else f"   wrong: it is {iso}"
         print(f"  {written:30} {text}{verdict}")

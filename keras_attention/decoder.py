@@ -173,7 +173,7 @@ class AttentionDecoder(keras.layers.Layer):
             if mask is not None:
                 rows["mask"] = time_major(mask)
             if self._attends_after_loop:
-                hidden = run_cell(parts, rows, state)
+                hidden = run_cell(parts, rows, state, training)
                 context, weights = self.attention.attend(hidden, memory, mask, training)
                 outputs = self.readout(hidden, context)
             else:
@@ -187,6 +187,7 @@ class AttentionDecoder(keras.layers.Layer):
                     rows,
                     state,
                     return_attention_scores,
+                    training,
                 )
         outputs = self.output_dropout(
             zero_where_masked(outputs, mask), training=training

@@ -9,6 +9,7 @@ from keras_attention.cells import CellStack
 from keras_attention.masks import as_mask, keep_where_masked, zero_where_masked
 from keras_attention.scan import scan
 
+_NO_AFFINES: dict[str, Any] = {}
 _CELLS = {"lstm": keras.layers.LSTMCell, "gru": keras.layers.GRUCell}
 
 
@@ -113,7 +114,9 @@ class RecurrentEncoder(keras.layers.Layer):
         value = zero_where_masked(embedded, mask)
         states = []
         for cells, dropout in zip(self._cells_by_layer(), self.dropouts, strict=True):
-            value, state = self._run(cells, dropout(value, training=training), mask)
+            value, state = self._run(
+                cells, dropout(value, training=training), mask, training
+            )
             states.append(state)
         return value, states
 
@@ -136,30 +139,32 @@ class RecurrentEncoder(keras.layers.Layer):
         width = len(self.directions)
         return [self.cells[i : i + width] for i in range(0, len(self.cells), width)]
 
-    def _run(self, cells: list[Any], x: Any, mask: Any) -> Any:
+    def _run(self, cells: list[Any], x: Any, mask: Any, training: bool) -> Any:
         """One layer: outputs `[B, S, directions * U]`, states of that depth."""
         batch = ops.shape(x)[0]
-        steps, rows, states = [], [], []
-        for cell, reverse in zip(cells, (False, True), strict=False):
+        prepared, rows, kernels, states = {}, {}, {}, []
+        for name, cell in zip(self.directions, cells, strict=True):
             stack = CellStack(cell, self.compute_dtype)
-            prepared = stack.prepare(0, training=False)
-            steps.append(prepared.step)
+            prepared[name] = stack.prepare(0, training=False)
             states.append(stack.zero_states(batch))
-            row = {"x": self._in_order(prepared.project(x), reverse)}
+            reverse = name == "backward"
+            rows[name] = self._in_order(prepared[name].project(x), reverse)
             if mask is not None:
-                row["mask"] = self._in_order(mask, reverse)
-            rows.append(row)
+                rows[f"{name}_mask"] = self._in_order(mask, reverse)
+            if training and prepared[name].kernel is not None:
+                kernels[name] = prepared[name].kernel
 
         # Both directions in one loop: their products run side by side.
-        def step(carried: Any, inputs: Any) -> Any:
+        def step(carried: Any, row: dict[str, Any], affines: Any = _NO_AFFINES) -> Any:
             news, outputs = [], []
-            for run, state, row in zip(steps, carried, inputs, strict=True):
-                output, new = run(row["x"], None, state)
-                news.append(keep_where_masked(row.get("mask"), new, state))
+            for (name, run), state in zip(prepared.items(), carried, strict=True):
+                run = run.with_affine(affines.get(name))
+                output, new = run.step(row[name], None, state)
+                news.append(keep_where_masked(row.get(f"{name}_mask"), new, state))
                 outputs.append(output)
             return tuple(news), tuple(outputs)
 
-        states, outputs = scan(step, tuple(states), tuple(rows))
+        states, outputs = scan(step, tuple(states), rows, kernels)
         value = ops.swapaxes(outputs[0], 0, 1)  # [B, S, U]
         if len(cells) == 2:
             backward = ops.swapaxes(ops.flip(outputs[1], 0), 0, 1)  # [B, S, U]

@@ -5,6 +5,7 @@ carry and its loop has no bound, so it does not train under XLA. Each backend's
 own loop does what is needed; this is the place that knows them.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,12 @@ from keras import ops, tree
 Step = Callable[[Any, Any], tuple[Any, Any]]
 
 
-def scan(step: Step, state: Any, inputs: Any) -> tuple[Any, Any]:
+def scan(
+    step: Callable[..., Any],
+    state: Any,
+    inputs: Any,
+    kernels: dict[str, Any] | None = None,
+) -> tuple[Any, Any]:
     """Carry `state` through `step` for every row of `inputs`, in order.
 
     Args:
@@ -22,6 +28,12 @@ def scan(step: Step, state: Any, inputs: Any) -> tuple[Any, Any]:
             tensors, `state` of the same shapes and dtypes throughout.
         state: Structure of tensors, the state before the first row.
         inputs: Structure of time-major tensors `[T, B, ...]`, T >= 1.
+        kernels: For training: matrices `[K, N]` by the name of the entry of
+            `inputs` (then a dict) that their product is added to. The step is
+            called with a third argument, `affines`, and must compute
+            `affines[name](row[name], v)`, which is `row[name] + v @ kernel`,
+            exactly once for each; on TensorFlow their gradients are then one
+            product after the loop (`kernels/deferred_tensorflow.py`).
 
     Returns:
         The state after the last row and the outputs, time-major `[T, ...]`.
@@ -29,7 +41,11 @@ def scan(step: Step, state: Any, inputs: Any) -> tuple[Any, Any]:
     """
     backend = keras.backend.backend()
     if backend == "tensorflow":
+        if kernels:
+            return _scan_deferred(step, state, inputs, kernels)
         return _scan_tensorflow(step, state, inputs)
+    if kernels:
+        step = functools.partial(step, affines=_plain_affines(kernels))
     if backend == "jax":
         import jax
 
@@ -129,6 +145,28 @@ def _outputs_of(flat_step: Any, x: Any, flat: list[Any]) -> Any:
         tree.map_structure(spec, x), [spec(value) for value in flat]
     )
     return traced.structured_outputs[1]
+
+
+def _plain_affines(kernels: dict[str, Any]) -> dict[str, Callable[[Any, Any], Any]]:
+    def affine(kernel: Any) -> Callable[[Any, Any], Any]:
+        return lambda x, v: x + ops.matmul(v, kernel)
+
+    return {name: affine(kernel) for name, kernel in kernels.items()}
+
+
+def _scan_deferred(
+    step: Callable[..., Any], state: Any, inputs: Any, kernels: dict[str, Any]
+) -> tuple[Any, Any]:
+    from keras_attention.kernels.deferred_tensorflow import DeferredKernel, recording
+
+    deferred = {name: DeferredKernel(kernel) for name, kernel in kernels.items()}
+    attached = {name: kernel.attach(inputs[name]) for name, kernel in deferred.items()}
+    state, handed = _scan_tensorflow(
+        recording(step, deferred), state, {**inputs, **attached}
+    )
+    for name, kernel in deferred.items():
+        kernel.finish(handed["recorded"][name])
+    return state, handed["outputs"]
 
 
 def _scan_tensorflow(step: Step, state: Any, inputs: Any) -> tuple[Any, Any]:

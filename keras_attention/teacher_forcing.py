@@ -13,6 +13,8 @@ from keras_attention.memory import AttentionMemory
 from keras_attention.orders import DecoderState, Order
 from keras_attention.scan import scan
 
+_NO_AFFINES: dict[str, Any] = {}
+
 
 class StepParts(NamedTuple):
     """What one target step works with, all of it per-sentence values."""
@@ -33,7 +35,16 @@ def batch_major(x: Any) -> Any:
     return ops.swapaxes(x, 0, 1)  # [B, T, ...]
 
 
-def run_cell(parts: StepParts, rows: dict[str, Any], state: DecoderState) -> Any:
+def deferred_kernels(
+    cell: PreparedCell, training: bool, name: str = "x"
+) -> dict[str, Any] | None:
+    """What to pass to `scan` for the kernel of a cell, if it has one."""
+    return {name: cell.kernel} if training and cell.kernel is not None else None
+
+
+def run_cell(
+    parts: StepParts, rows: dict[str, Any], state: DecoderState, training: bool
+) -> Any:
     """The cell alone over all steps, for attention that comes after the loop.
 
     Args:
@@ -41,16 +52,19 @@ def run_cell(parts: StepParts, rows: dict[str, Any], state: DecoderState) -> Any
         rows: `x` as the prepared cell wants it, `mask` where there is one;
             time-major.
         state: The state before the first step.
+        training: Whether a gradient will be asked for.
 
     Returns:
         Outputs of the cell, `[B, T, Dh]`.
     """
 
-    def step(carried: Any, row: dict[str, Any]) -> Any:
-        hidden, new = parts.cell.step(row["x"], None, carried)
+    def step(carried: Any, row: dict[str, Any], affines: Any = _NO_AFFINES) -> Any:
+        cell = parts.cell.with_affine(affines.get("x"))
+        hidden, new = cell.step(row["x"], None, carried)
         return keep_where_masked(row.get("mask"), new, carried), hidden
 
-    return batch_major(scan(step, state.cell, rows)[1])
+    kernels = deferred_kernels(parts.cell, training)
+    return batch_major(scan(step, state.cell, rows, kernels)[1])
 
 
 def run_steps(
@@ -60,6 +74,7 @@ def run_steps(
     rows: dict[str, Any],
     state: DecoderState,
     with_weights: bool,
+    training: bool,
 ) -> Any:
     """Cell and attention over all steps.
 
@@ -71,14 +86,16 @@ def run_steps(
             the weights, where there are any.
         state: The state before the first step.
         with_weights: Whether to collect the weights.
+        training: Whether a gradient will be asked for.
 
     Returns:
         Outputs `[B, T, Do]`, and weights `[B, H, T, S]` or None.
     """
 
-    def step(carried: Any, row: dict[str, Any]) -> Any:
+    def step(carried: Any, row: dict[str, Any], affines: Any = _NO_AFFINES) -> Any:
         (state,) = carried
-        result = order.step(parts, row["x"], state, row.get("keep"))
+        run = parts._replace(cell=parts.cell.with_affine(affines.get("x")))
+        result = order.step(run, row["x"], state, row.get("keep"))
         new = keep_where_masked(row.get("mask"), result.state, state)
         if result.output is None:
             emitted = {"hidden": result.hidden, "context": result.context}
@@ -88,7 +105,7 @@ def run_steps(
             emitted["weights"] = result.weights
         return (new,), emitted
 
-    _, emitted = scan(step, (state,), rows)
+    _, emitted = scan(step, (state,), rows, deferred_kernels(parts.cell, training))
     weights = None
     if with_weights:
         weights = ops.transpose(emitted["weights"], (1, 2, 0, 3))  # [B, H, T, S]

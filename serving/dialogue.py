@@ -18,8 +18,10 @@ from serving import methods
 from serving.answers import model_metadata, version_status
 from serving.dtypes import TensorError, dtype_named
 from serving.errors import (
+    DeadlineExceeded,
     InvalidRequest,
     NotFound,
+    ServingError,
     SignatureNotFound,
     UnexpectedResponse,
 )
@@ -144,12 +146,20 @@ class ModelDialogues:
         Metadata needs a version that is available; status would also be answered
         for one that failed.
         """
-        while True:
-            try:
-                yield from self.metadata(wait_for_ready=True)
-                return
-            except (NotFound, UnexpectedResponse):
+        answer: ServingError | None = None
+        try:
+            while True:
+                try:
+                    yield from self.metadata(wait_for_ready=True)
+                    return
+                except (NotFound, UnexpectedResponse) as error:
+                    answer = error
                 yield Pause(_POLL_SECONDS)
+        except DeadlineExceeded as error:
+            reason = "no server answered" if answer is None else str(answer)
+            raise DeadlineExceeded(
+                f"model {self._spec.name} was not ready in time: {reason}", error.code
+            ) from error.__cause__
 
     def _signature(self, name: str) -> Dialogue[Signature]:
         if self._signatures is None:

@@ -4,18 +4,15 @@ from typing import Any
 
 import tensorflow as tf
 
-from benchmarks.problem import Arrays
+from benchmarks.problem import GEMM_SIDE, Arrays
 from benchmarks.variants import Setting, Workload
 from benchmarks.variants.tensorflow_graph import use_threads, versions
-
-SIDE = 1024
-FLOP = 2 * SIDE**3
 
 
 def train_step(weights: Arrays, cases: dict[str, Arrays], setting: Setting) -> Workload:
     del weights, cases
     threads = use_threads(setting)
-    square = tf.ones((SIDE, SIDE)) / SIDE
+    square = tf.ones((GEMM_SIDE, GEMM_SIDE)) / GEMM_SIDE
 
     @tf.function(autograph=False)
     def product(x: Any) -> Any:

@@ -32,6 +32,8 @@ class Translator(nn.Module):
         self.v = nn.Parameter(torch.empty(units))
         self.cell = nn.LSTMCell(depth + units, units)
         self.output_layer = nn.Linear(2 * units, vocabulary)
+        # What the loops call; a compiled one may take its place.
+        self.run_step = self.step
 
     def encode(self, source: Any) -> Any:
         """Values, keys, mask and the decoder's first states."""
@@ -64,7 +66,7 @@ class Translator(nn.Module):
         value, keys, mask, states = self.encode(source)
         outputs = []
         for embedded in self.target_embedding(target).unbind(1):
-            output, _, states = self.step(embedded, states, value, keys, mask)
+            output, _, states = self.run_step(embedded, states, value, keys, mask)
             outputs.append(output)
         return self.output_layer(torch.stack(outputs, 1))  # [B, T, V]
 
@@ -113,7 +115,7 @@ def build(
             # Keras has one bias where torch has two: the second stays at zero.
             bias.zero_().requires_grad_(False)
     if compiled:
-        model.step = torch.compile(model.step, dynamic=False)
+        model.run_step = torch.compile(model.step, dynamic=False)
     return model, parameters
 
 
@@ -148,9 +150,8 @@ def train_step(
     def check(case: str) -> Arrays:
         outputs = {"loss": run(case).detach().numpy()}
         for name, parameter in parameters.items():
-            outputs[f"gradient norm of {name}"] = np.linalg.norm(
-                parameter.grad.numpy().astype("float64")
-            )
+            gradient = parameter.grad.numpy().astype("float64")
+            outputs[f"gradient norm of {name}"] = np.asarray(np.linalg.norm(gradient))
         return outputs
 
     def call(case: str) -> None:
@@ -172,7 +173,7 @@ def greedy(model: Translator, source: Any, max_length: int) -> Any:
     written, attended = [], []
     for _ in range(max_length):
         embedded = model.target_embedding(ids)
-        output, weights, states = model.step(embedded, states, value, keys, mask)
+        output, weights, states = model.run_step(embedded, states, value, keys, mask)
         logits = model.output_layer(output)  # [B, V]
         normaliser = torch.logsumexp(logits, -1)
         logits[:, PAD] = -torch.inf

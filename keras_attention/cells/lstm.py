@@ -33,14 +33,19 @@ def prepare_lstm(
         projected = ops.matmul(x, kernel[:known])  # [..., 4U]
         return projected if bias is None else projected + bias
 
-    def step(projected: Any, fed: Any, states: tuple[Any, ...]) -> Any:
+    def step(
+        projected: Any, fed: Any, states: tuple[Any, ...], affine: Any = None
+    ) -> Any:
         h, c = states
         known_now = h if fed is None else ops.concatenate([fed, h], axis=-1)  # [B, F+U]
-        gates = projected + ops.matmul(known_now, inside)  # [B, 4U]
+        if affine is None:
+            gates = projected + ops.matmul(known_now, inside)  # [B, 4U]
+        else:
+            gates = affine(projected, known_now)  # [B, 4U]
         i, f, candidate, o = ops.split(gates, 4, axis=-1)  # each [B, U]
         gate = cell.recurrent_activation
         c = gate(f) * c + gate(i) * cell.activation(candidate)
         h = gate(o) * cell.activation(c)
         return h, (h, c)
 
-    return PreparedCell(project, step)
+    return PreparedCell(project, step, inside)

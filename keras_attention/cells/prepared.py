@@ -1,5 +1,6 @@
 """What a loop over time needs of a cell."""
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -13,7 +14,16 @@ class PreparedCell(NamedTuple):
     Attributes:
         project: `x [..., D]` to what `step` wants of it, for all steps at once.
         step: `(projected_t, fed_t or None, states) -> (output, states)`.
+        kernel: `[K, N]` where `step` is `projected + v @ kernel` and what follows;
+            `step` then also takes `affine`, which computes that. None elsewhere.
     """
 
     project: Callable[[Any], Any]
-    step: Callable[[Any, Any, tuple[Any, ...]], tuple[Any, tuple[Any, ...]]]
+    step: Callable[..., tuple[Any, tuple[Any, ...]]]
+    kernel: Any = None
+
+    def with_affine(self, affine: Callable[[Any, Any], Any] | None) -> "PreparedCell":
+        """The same, with its product computed by `affine` (None: by itself)."""
+        if affine is None:
+            return self
+        return self._replace(step=functools.partial(self.step, affine=affine))

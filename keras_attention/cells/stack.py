@@ -106,15 +106,16 @@ class CellStack:
             prepared = self._prepare_one(cell, depth, training)
             upper.append((prepared, self._without_input(cell, training)))
 
-        def step(projected: Any, fed: Any, states: States) -> Any:
-            output, new = first.step(projected, fed, states[0])
+        def step(projected: Any, fed: Any, states: States, affine: Any = None) -> Any:
+            bottom = first.with_affine(affine)
+            output, new = bottom.step(projected, fed, states[0])
             collected = [new]
             for (prepared, empty), state in zip(upper, states[1:], strict=True):
                 output, new = prepared.step(empty, output, state)
                 collected.append(new)
             return output, tuple(collected)
 
-        return PreparedCell(first.project, step)
+        return PreparedCell(first.project, step, first.kernel)
 
     def _runs_whole(self, cell: Any, training: bool) -> bool:
         hoisted = type(cell) in (keras.layers.LSTMCell, keras.layers.GRUCell)

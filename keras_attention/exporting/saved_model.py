@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from keras_attention.exporting import warmup
 from keras_attention.exporting.checks import check_saved_model
+from keras_attention.exporting.devices import forget_devices
 from keras_attention.exporting.publish import check_version, publish, staging
 from keras_attention.exporting.signatures import SIGNATURES, Parts
 from keras_attention.exporting.trace import portable
@@ -33,6 +34,7 @@ def export(
         tf.saved_model.save(
             _root(parts, functions), str(directory), signatures=functions
         )
+        forget_devices(directory)
         warmup.write(directory, base.resolve().name, requests)
         check_saved_model(directory)
         return publish(directory, base, version)

@@ -37,7 +37,7 @@ def _no_cudnn(model: Any) -> Iterator[None]:
     Where a GPU is visible they would put cuDNN's kernels into the graph, and that
     graph does not run on a CPU.
     """
-    layers = getattr(model, "_flatten_layers", list)()
+    layers: list[Any] = [*getattr(model, "_flatten_layers", list)()]
     affected = [layer for layer in layers if getattr(layer, "use_cudnn", False)]
     before = [layer.use_cudnn for layer in affected]
     # A graph that was traced before holds whatever it was traced with.

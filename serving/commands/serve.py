@@ -41,8 +41,6 @@ def run(options: argparse.Namespace, unknown: Sequence[str]) -> int:
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(message)s"
     )
-    # gRPC would add lines of its own to an error that is reported anyway.
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     for line in flags.warnings(options, unknown):
         _LOG.warning(line)
     stopping = _stop_on_signals()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import logging
 import os
+import socket
 import threading
 from collections.abc import Mapping
 from concurrent import futures
@@ -19,7 +21,7 @@ from serving.embedded.models import Models
 from serving.embedded.servable import Servable
 from serving.embedded.service import handlers
 from serving.embedded.session import SavedModelSession
-from serving.errors import MissingExtra, PortInUse
+from serving.errors import MissingExtra, PortInUse, StartupFailed
 from serving.messages import session_pb2
 
 _LOG = logging.getLogger(__name__)
@@ -104,6 +106,7 @@ class Server:
                 is missing.
         """
         _require_extras()
+        _check_address(self._options.host, self._options.port)
         self.servables = self._models.start()
         self._build()
         self.port = self._open_port()
@@ -175,9 +178,7 @@ class Server:
         except RuntimeError as error:
             self._server.stop(None)
             self._executor.shutdown()
-            raise PortInUse(
-                f"cannot listen on {address}; is another server running there?"
-            ) from error
+            raise PortInUse(f"cannot listen on {address}: {error}") from error
 
     def _poll(self) -> None:
         while not self._stopping.wait(self._options.poll_seconds):
@@ -194,3 +195,20 @@ def _require_extras() -> None:
                 f"{package} is not installed: "
                 "pip install 'keras-attention-seq2seq[server]'"
             )
+
+
+def _check_address(host: str, port: int) -> None:
+    """Tells before a model is loaded, and in words, that a port cannot be had."""
+    address = f"{host}:{port}"
+    try:
+        places = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+        for family, kind, protocol, _, place in places:
+            with socket.socket(family, kind, protocol) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(place)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise PortInUse(
+                f"cannot listen on {address}; is another server running there?"
+            ) from error
+        raise StartupFailed(f"cannot listen on {address}: {error.strerror}") from error

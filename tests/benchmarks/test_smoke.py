@@ -12,8 +12,8 @@ from benchmarks.variants import Setting
 pytestmark = pytest.mark.tensorflow_only
 
 
-def _run(benchmark, variants, folder):
-    arguments = ["--preset=tiny", "--rounds=1", "--calls=1", "--threads=1"]
+def _run(benchmark, variants, folder, *more):
+    arguments = [*more, "--preset=tiny", "--rounds=1", "--calls=1", "--threads=1"]
     arguments += [f"--variants={variants}", f"--results={folder}"]
     arguments += ["--write-docs", f"--docs={folder / 'page.md'}"]
     assert benchmark.main(arguments) == 0
@@ -22,7 +22,8 @@ def _run(benchmark, variants, folder):
 
 
 def test_training_steps_agree_and_are_timed(tmp_path):
-    stored, page = _run(train_step, "ours,keras-careful,keras-naive,gemm", tmp_path)
+    variants = "ours,keras-careful,keras-naive,gemm"
+    stored, page = _run(train_step, variants, tmp_path, "--optimizer")
     rows = stored["cases"]["step"]
     assert list(rows) == ["ours", "keras-careful", "keras-naive"]
     assert rows["ours"]["relative_min"] == 1.0

@@ -197,13 +197,13 @@ def test_nobody_there_is_unavailable():
         with serving.Client(address, model="m", retry=retry) as lonely:
             with pytest.raises(errors.ServerUnavailable, match=address):
                 lonely.predict(["a"])
-            with pytest.raises(errors.DeadlineExceeded):
+            with pytest.raises(errors.DeadlineExceeded, match="no server answered"):
                 lonely.wait_until_ready(timeout=0.3)
 
 
 def test_waiting_for_a_missing_model_ends(target):
     with serving.Client(target, model="nope") as asked:
-        with pytest.raises(TimeoutError, match="not ready in time"):
+        with pytest.raises(TimeoutError, match="not ready in time: Servable not"):
             asked.wait_until_ready(timeout=0.5)
     with serving.Client(target, model="upper") as asked:
         asked.wait_until_ready(timeout=10)
@@ -241,7 +241,7 @@ _ALONE = """
 import sys
 import serving
 with serving.Client(sys.argv[1], model="upper") as client:
-    assert [row.text for row in client.predict(["a", "b"], {"times": 2})] == ["A!!", "B!!"]
+    assert client.predict(["a", "b"], {"times": 2})[1].text == "B!!"
     assert client.align(["a b"])[0].alignment.tolist() == [[0, 1], [1, 0]]
 heavy = ("tensorflow", "keras", "jax", "torch", "ml_dtypes", "tensorflow_serving")
 print([name for name in sys.modules if name.partition(".")[0] in heavy])

@@ -1,0 +1,77 @@
+"""Every example runs from start to end, as a reader would start it."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples"
+
+pytestmark = pytest.mark.tensorflow_only
+
+
+def run(name, *arguments, folder):
+    """What the script prints; its exit status must be 0."""
+    finished = subprocess.run(
+        [sys.executable, EXAMPLES / name, *arguments],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "default"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert finished.returncode == 0, finished.stderr
+    ours = [line for line in finished.stderr.splitlines() if f"{name}:" in line]
+    assert not ours, finished.stderr
+    return finished.stdout
+
+
+def test_each_example_has_a_test_here():
+    listed = {path.name for path in EXAMPLES.glob("[0-9]*.py")}
+    tested = set(re.findall(r'run\(\s*"(\w+\.py)"', Path(__file__).read_text("utf-8")))
+    assert listed == tested
+
+
+def test_attention_by_hand(tmp_path):
+    printed = run("01_attention_by_hand.py", folder=tmp_path)
+    by_hand = re.findall(r"context by hand +(\[.*\])", printed)
+    assert by_hand == re.findall(r"layer's context +(\[.*\])", printed)
+    # softmax([1, 2, 3]) @ values
+    assert by_hand[0] == "[0.7553, 0.9100]"
+    (difference,) = re.findall(r"Largest difference of hand and layer: (\S+)", printed)
+    assert float(difference) < 1e-6
+
+
+def test_dates(tmp_path):
+    printed = run("02_dates.py", "--tiny", folder=tmp_path)
+    assert "Of 20 dates that are not in the training set" in printed
+    assert re.search(r"character error rate +\d+\.\d%", printed)
+
+
+def test_pronounce(tmp_path):
+    printed = run("03_pronounce.py", "--tiny", "--output", "out", folder=tmp_path)
+    assert "200 words to learn from, 20 to be asked about." in printed
+    assert re.search(r"word error rate +\d+\.\d%", printed)
+    assert "All 20 answers over gRPC equal this process's to the byte" in printed
+    assert (tmp_path / "out/alignment.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "out/model/1/saved_model.pb").is_file()
+    assert (tmp_path / "out/pronounce.keras_attention").is_file()
+    # The command that it prints is one that can be typed in the same folder.
+    assert "--model_base_path=out/model --port=8500" in printed
+
+
+def test_pronounce_split_is_the_one_published(monkeypatch):
+    """The first test words by SHA-1 of the word, whatever the order of the file."""
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    example = __import__("03_pronounce")
+    words = example.pronunciations()
+    test, train = example.split(words, example.TEST_WORDS, example.TRAIN_WORDS)
+    assert (len(test), len(train)) == (2_000, 25_000)
+    assert not set(test) & set(train)
+    assert list(test)[:4] == ["clemmer", "blocking", "hut", "moralists"]
+    assert test["hut"] == ["HH AH T"]
+    assert list(example.split(dict(reversed(words.items())), 5, 5)[0]) == list(test)[:5]

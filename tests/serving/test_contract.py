@@ -1,0 +1,577 @@
+"""What TF Serving answers, code by code and word by word.
+
+Asked with the official stubs, so nothing of ours is on the asking side. The numbers
+in the ids are the rows of the table in ``docs/serving.md``.
+"""
+
+from __future__ import annotations
+
+import grpc
+import numpy as np
+import pytest
+
+tf = pytest.importorskip("tensorflow")
+apis = pytest.importorskip("tensorflow_serving.apis")
+
+from tensorflow_serving.apis import (  # noqa: E402
+    classification_pb2,
+    get_model_metadata_pb2,
+    get_model_status_pb2,
+    inference_pb2,
+    model_service_pb2_grpc,
+    predict_pb2,
+    prediction_service_pb2_grpc,
+    regression_pb2,
+)
+
+INVALID = grpc.StatusCode.INVALID_ARGUMENT
+NOT_FOUND = grpc.StatusCode.NOT_FOUND
+
+
+@pytest.fixture(scope="module")
+def channel(target):
+    with grpc.insecure_channel(target) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def prediction(channel):
+    return prediction_service_pb2_grpc.PredictionServiceStub(channel)
+
+
+@pytest.fixture(scope="module")
+def models(channel):
+    return model_service_pb2_grpc.ModelServiceStub(channel)
+
+
+def refused(call, request, code, message):
+    with pytest.raises(grpc.RpcError) as caught:
+        call(request, timeout=20)
+    assert caught.value.details() == message
+    assert caught.value.code() is code
+
+
+TEXT = {"text": np.array([b"a"], object)}
+A = {"a": np.ones((1, 2), np.float32)}
+N = {"n": np.array([1], np.int32)}
+
+
+def asking(model, inputs, outputs=(), label=None, version=None, signature=""):
+    request = predict_pb2.PredictRequest(output_filter=outputs)
+    request.model_spec.SetInParent()
+    request.model_spec.name = model
+    request.model_spec.signature_name = signature
+    if label is not None:
+        request.model_spec.version_label = label
+    if version is not None:
+        request.model_spec.version.value = version
+    for name, value in inputs.items():
+        if isinstance(value, np.ndarray):
+            value = tf.make_tensor_proto(value)
+        request.inputs[name].CopyFrom(value)
+    return request
+
+
+def torn(dtype=tf.float32):
+    """A tensor whose content has the wrong length."""
+    proto = tf.make_tensor_proto(np.ones(2, dtype.as_numpy_dtype))
+    proto.tensor_content = proto.tensor_content[:-1]
+    return proto
+
+
+def bomb():
+    proto = tf.make_tensor_proto(np.float32([1]))
+    proto.tensor_shape.dim[0].size = 1 << 30
+    return proto
+
+
+_SIZE = (
+    "input size does not match signature: {}!={} len({{{}}}) != len({{{}}}). "
+    "Sent extra: {{{}}}. Missing but required: {{{}}}."
+)
+_NO_VALUE = (
+    "Signature input alias: {0}(feed name: serving_default_{0}:0) not found in request "
+    "and no default value provided. Inputs expected to be in the request {{{1}}}, or "
+    "default input alias set: {2}"
+)
+_WRONG_OUTPUT = (
+    "output tensor alias not found in signature: q Outputs expected to be in the set "
+    "{two_a,two_n}."
+)
+
+ROWS = {
+    "1 no model spec": (predict_pb2.PredictRequest(), INVALID, "Missing ModelSpec"),
+    "2 empty name": (asking("", TEXT), INVALID, "ModelSpec has no name specified."),
+    "3 unknown label": (
+        asking("upper", TEXT, label="canary"),
+        INVALID,
+        "Unrecognized servable version label: canary",
+    ),
+    "3 unknown model and label": (
+        asking("nope", TEXT, label="canary"),
+        INVALID,
+        "Unrecognized servable version label: canary",
+    ),
+    "4 unknown model": (
+        asking("nope", TEXT),
+        NOT_FOUND,
+        "Servable not found for request: Latest(nope)",
+    ),
+    "5 unknown version": (
+        asking("upper", TEXT, version=99),
+        NOT_FOUND,
+        "Servable not found for request: Specific(upper, 99)",
+    ),
+    "5 unknown model and version": (
+        asking("nope", TEXT, version=1),
+        NOT_FOUND,
+        "Servable not found for request: Specific(nope, 1)",
+    ),
+    "6 unknown signature": (
+        asking("upper", TEXT, signature="foo"),
+        grpc.StatusCode.FAILED_PRECONDITION,
+        'Serving signature key "foo" not found.',
+    ),
+    "7 too few inputs": (
+        asking("numbers", A),
+        INVALID,
+        _SIZE.format(1, 2, "a", "a,n", "", "n"),
+    ),
+    "7 no inputs": (
+        asking("numbers", {}),
+        INVALID,
+        _SIZE.format(0, 2, "", "a,n", "", "a,n"),
+    ),
+    "7 too many inputs": (
+        asking("numbers", A | N | {"z": A["a"]}),
+        INVALID,
+        _SIZE.format(3, 2, "a,n,z", "a,n", "z", ""),
+    ),
+    "7 too many inputs in spite of defaults": (
+        asking("defaulted", A | N | {"z": A["a"]}),
+        INVALID,
+        _SIZE.format(3, 2, "a,n,z", "a,n", "z", ""),
+    ),
+    "8 wrong name": (
+        asking("numbers", A | {"zz": N["n"]}),
+        INVALID,
+        _NO_VALUE.format("n", "a,zz", ""),
+    ),
+    "8 missing with defaults for others": (
+        asking("defaulted", N),
+        INVALID,
+        _NO_VALUE.format("a", "n", "n"),
+    ),
+    "9 wrong name where a default filled in": (
+        asking("defaulted", A | {"zz": N["n"]}),
+        INVALID,
+        "Inputs contains invalid name. Used request inputs: a, request input: a,zz",
+    ),
+    "10 torn tensor": (
+        asking("numbers", N | {"a": torn()}),
+        INVALID,
+        "tensor parsing error: a",
+    ),
+    "10 tensor bomb (stricter)": (
+        asking("numbers", N | {"a": bomb()}),
+        INVALID,
+        "tensor parsing error: a: the shape names 1073741824 elements, the message "
+        "carries 1; at most 16777216 may be implied",
+    ),
+    "11 unknown output": (
+        asking("numbers", A | N, outputs=["q"]),
+        INVALID,
+        _WRONG_OUTPUT,
+    ),
+    "12 output twice": (
+        asking("numbers", A | N, outputs=["two_n", "two_n"]),
+        INVALID,
+        "duplicate output tensor alias: two_n",
+    ),
+    "13 wrong dtype": (
+        asking("upper", {"text": np.ones(1, np.float32)}),
+        INVALID,
+        "Expects arg[0] to be string but float is provided",
+    ),
+    "13 wrong dtype of the second input": (
+        asking("numbers", A | {"n": np.ones(1, np.int64)}),
+        INVALID,
+        "Expects arg[1] to be int32 but int64 is provided",
+    ),
+    "14 scalar text (stricter)": (
+        asking("upper", {"text": np.array(b"a", object)}),
+        INVALID,
+        "input text: expected shape [?], received []",
+    ),
+    "14 rank-2 text (stricter)": (
+        asking("upper", {"text": np.array([[b"a"]], object)}),
+        INVALID,
+        "input text: expected shape [?], received [1,1]",
+    ),
+    "14 wrong known dimension (stricter)": (
+        asking("numbers", N | {"a": np.ones((1, 3), np.float32)}),
+        INVALID,
+        "input a: expected shape [?,2], received [1,3]",
+    ),
+    "long messages are cut": (
+        asking("upper", TEXT, signature="f" * 2000),
+        grpc.StatusCode.FAILED_PRECONDITION,
+        f'Serving signature key "{"f" * 1001}...TRUNCATED',
+    ),
+    # The order of the checks: each request is wrong in two or more ways.
+    "2 before 3": (
+        asking("", TEXT, label="x"),
+        INVALID,
+        "ModelSpec has no name specified.",
+    ),
+    "4 before 6": (
+        asking("nope", TEXT, signature="foo"),
+        NOT_FOUND,
+        "Servable not found for request: Latest(nope)",
+    ),
+    "6 before 7": (
+        asking("numbers", A, signature="foo"),
+        grpc.StatusCode.FAILED_PRECONDITION,
+        'Serving signature key "foo" not found.',
+    ),
+    "7 before 10": (
+        asking("numbers", {"a": torn()}),
+        INVALID,
+        _SIZE.format(1, 2, "a", "a,n", "", "n"),
+    ),
+    "10 before 11": (
+        asking("numbers", N | {"a": torn()}, outputs=["q"]),
+        INVALID,
+        "tensor parsing error: a",
+    ),
+    "11 before 12": (
+        asking("numbers", A | N, outputs=["two_n", "q", "two_n"]),
+        INVALID,
+        _WRONG_OUTPUT,
+    ),
+    "12 before 13": (
+        asking("numbers", A | {"n": np.ones(1)}, outputs=["two_n", "two_n"]),
+        INVALID,
+        "duplicate output tensor alias: two_n",
+    ),
+    "13 before 14": (
+        asking("upper", {"text": np.array(1, np.float32)}),
+        INVALID,
+        "Expects arg[0] to be string but float is provided",
+    ),
+}
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_predict_refuses(prediction, row):
+    refused(prediction.Predict, *ROWS[row])
+
+
+@pytest.mark.parametrize("batch", [0, 1, 64])
+def test_predict_answers_in_typed_fields(prediction, batch):
+    texts = np.array([f"é{row}".encode() for row in range(batch)], object)
+    response = prediction.Predict(asking("upper", {"text": texts}), timeout=20)
+    assert response.model_spec.name == "upper"
+    assert response.model_spec.signature_name == "serving_default"
+    assert response.model_spec.version.value == 1
+    assert not response.model_spec.version_label
+    text, log_prob = response.outputs["text"], response.outputs["log_prob"]
+    assert list(text.string_val) == list(texts)  # digits and é have no ASCII capitals
+    assert list(log_prob.float_val) == [-0.5 * len(item) for item in texts]
+    assert not log_prob.tensor_content and not text.tensor_content
+    assert text.dtype == tf.string.as_datatype_enum
+    assert [dim.size for dim in log_prob.tensor_shape.dim] == [batch]
+
+
+def test_output_filter_selects(prediction):
+    request = asking("numbers", A | N, outputs=["two_n"])
+    assert set(prediction.Predict(request, timeout=20).outputs) == {"two_n"}
+
+
+def test_typed_fields_are_read_like_content(prediction):
+    """Fewer values than the shape names repeat the last one."""
+    proto = tf.make_tensor_proto(np.int32([5]))
+    proto.tensor_shape.dim[0].size = 3
+    response = prediction.Predict(asking("numbers", A | {"n": proto}), timeout=20)
+    assert list(response.outputs["two_n"].int_val) == [10, 10, 10]
+
+
+def test_defaults_of_the_signature_fill_in(prediction):
+    response = prediction.Predict(asking("defaulted", A), timeout=20)
+    assert list(response.outputs["two_n"].int_val) == [14]
+
+
+def test_version_and_signature_are_echoed_as_used(prediction):
+    request = asking("upper", TEXT, version=1, signature="align")
+    spec = prediction.Predict(request, timeout=20).model_spec
+    assert (spec.version.value, spec.signature_name) == (1, "align")
+
+
+def example(**features):
+    found = tf.train.Example()
+    for name, value in features.items():
+        found.features.feature[name].float_list.value.append(value)
+    return found
+
+
+def with_examples(request, model="upper", signature="classify", count=2):
+    request.model_spec.name = model
+    request.model_spec.signature_name = signature
+    if count:
+        items = [example(x=float(row)) for row in range(count)]
+        request.input.example_list.examples.extend(items)
+    return request
+
+
+def classification(*arguments, **named):
+    request = classification_pb2.ClassificationRequest()
+    return with_examples(request, *arguments, **named)
+
+
+def regression(*arguments, **named):
+    return with_examples(regression_pb2.RegressionRequest(), *arguments, **named)
+
+
+EXAMPLE_ROWS = {
+    "no model spec": (
+        classification_pb2.ClassificationRequest(),
+        INVALID,
+        "Missing ModelSpec",
+    ),
+    "unknown model": (
+        classification("nope"),
+        NOT_FOUND,
+        "Servable not found for request: Latest(nope)",
+    ),
+    "unknown signature": (
+        classification(signature="foo"),
+        INVALID,
+        "No signature was found with the name: foo",
+    ),
+    "no examples": (classification(count=0), INVALID, "Input is empty."),
+    "two inputs": (
+        classification("numbers", "serving_default"),
+        INVALID,
+        "Expected one input Tensor.",
+    ),
+    "many outputs": (
+        classification("upper", "align"),
+        INVALID,
+        "Expected one or two output Tensors, found 9",
+    ),
+    "regress: two outputs": (
+        regression(),
+        INVALID,
+        "Expected one output Tensor.",
+    ),
+    "regress: unknown signature": (
+        regression(signature="foo"),
+        INVALID,
+        "No signature was found with the name: foo",
+    ),
+}
+
+
+@pytest.mark.parametrize("row", EXAMPLE_ROWS)
+def test_classify_and_regress_refuse(prediction, row):
+    request, code, message = EXAMPLE_ROWS[row]
+    classifies = isinstance(request, classification_pb2.ClassificationRequest)
+    call = prediction.Classify if classifies else prediction.Regress
+    refused(call, request, code, message)
+
+
+def test_our_signatures_are_no_classifiers(prediction):
+    with pytest.raises(grpc.RpcError) as caught:
+        prediction.Classify(classification("upper", "serving_default"), timeout=20)
+    expected = "No classification inputs found in SignatureDef: "
+    assert caught.value.details().startswith(expected)
+    assert caught.value.code() is INVALID
+
+
+def test_classify_and_regress_answer(prediction):
+    answer = prediction.Classify(classification(), timeout=20)
+    first, second = answer.result.classifications
+    assert [(item.label, item.score) for item in second.classes] == [
+        ("plus", 1.0),
+        ("minus", -1.0),
+    ]
+    assert answer.model_spec.signature_name == "classify"
+    answer = prediction.Regress(regression(signature="regress"), timeout=20)
+    assert [item.value for item in answer.result.regressions] == [0.0, 2.0]
+
+
+def test_context_is_merged_into_each_example(prediction):
+    request = classification(count=0)
+    given = request.input.example_list_with_context
+    given.examples.extend([tf.train.Example()] * 2)
+    given.context.CopyFrom(example(x=3.0))
+    answer = prediction.Classify(request, timeout=20)
+    scores = [row.classes[0].score for row in answer.result.classifications]
+    assert scores == [3.0, 3.0]
+
+
+def multi(*tasks, count=1):
+    request = inference_pb2.MultiInferenceRequest()
+    for model, signature, method in tasks:
+        task = request.tasks.add(method_name=f"tensorflow/serving/{method}")
+        task.model_spec.name = model
+        task.model_spec.signature_name = signature
+    items = [example(x=1.0) for _ in range(count)]
+    request.input.example_list.examples.extend(items)
+    return request
+
+
+CLASSIFY, REGRESS = ("upper", "classify", "classify"), ("upper", "regress", "regress")
+MULTI_ROWS = {
+    "no tasks": (multi(), INVALID, "ModelSpec has no name specified."),
+    "two models": (
+        multi(CLASSIFY, ("numbers", "x", "classify")),
+        INVALID,
+        "All ModelSpecs in a MultiInferenceRequest must access the same model name.",
+    ),
+    "one signature twice": (
+        multi(CLASSIFY, CLASSIFY),
+        INVALID,
+        "Duplicate evaluation of signature: classify",
+    ),
+    "unknown signature": (
+        multi(("upper", "foo", "classify")),
+        INVALID,
+        "Requested signature not found in model graph: foo",
+    ),
+    "unknown method": (
+        multi(("upper", "classify", "predict")),
+        grpc.StatusCode.UNIMPLEMENTED,
+        "Unsupported signature method_name: tensorflow/serving/predict",
+    ),
+    "no examples": (multi(CLASSIFY, count=0), INVALID, "Input is empty."),
+}
+
+
+@pytest.mark.parametrize("row", MULTI_ROWS)
+def test_multi_inference_refuses(prediction, row):
+    refused(prediction.MultiInference, *MULTI_ROWS[row])
+
+
+def test_multi_inference_answers(prediction):
+    request = multi(CLASSIFY, REGRESS)
+    first, second = prediction.MultiInference(request, timeout=20).results
+    assert first.classification_result.classifications[0].classes[0].score == 1.0
+    assert second.regression_result.regressions[0].value == 2.0
+    assert second.model_spec.signature_name == "regress"
+
+
+def metadata_request(model=None, fields=("signature_def",), version=None):
+    request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=fields)
+    if model is not None:
+        request.model_spec.name = model
+    if version is not None:
+        request.model_spec.version.value = version
+    return request
+
+
+METADATA_ROWS = {
+    "no model spec": (metadata_request(), INVALID, "Missing ModelSpec"),
+    "no field": (
+        metadata_request("nope", ()),
+        INVALID,
+        "GetModelMetadataRequest must specify at least one metadata_field",
+    ),
+    "unknown field": (
+        metadata_request("nope", ["signature_def", "x"]),
+        INVALID,
+        "Metadata field x is not supported",
+    ),
+    "unknown model": (
+        metadata_request("nope"),
+        NOT_FOUND,
+        "Servable not found for request: Latest(nope)",
+    ),
+    "unknown version": (
+        metadata_request("upper", version=7),
+        NOT_FOUND,
+        "Servable not found for request: Specific(upper, 7)",
+    ),
+}
+
+
+@pytest.mark.parametrize("row", METADATA_ROWS)
+def test_metadata_refuses(prediction, row):
+    refused(prediction.GetModelMetadata, *METADATA_ROWS[row])
+
+
+def test_metadata_holds_the_signatures(prediction, toys):
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    response = prediction.GetModelMetadata(metadata_request("upper"), timeout=20)
+    assert response.model_spec.name == "upper"
+    assert response.model_spec.version.value == 1
+    assert not response.model_spec.signature_name
+    found = get_model_metadata_pb2.SignatureDefMap()
+    assert response.metadata["signature_def"].Unpack(found)
+    saved = (toys / "upper" / "1" / "saved_model.pb").read_bytes()
+    graph = saved_model_pb2.SavedModel.FromString(saved).meta_graphs[0]
+    assert dict(found.signature_def) == dict(graph.signature_def)
+    assert "__saved_model_init_op" in found.signature_def
+
+
+def status_request(model=None, version=None):
+    request = get_model_status_pb2.GetModelStatusRequest()
+    if model is not None:
+        request.model_spec.SetInParent()
+        request.model_spec.name = model
+    if version is not None:
+        request.model_spec.version.value = version
+    return request
+
+
+STATUS_ROWS = {
+    "no model spec": (status_request(), INVALID, "Missing ModelSpec"),
+    "empty name": (
+        status_request(""),
+        NOT_FOUND,
+        "Could not find any versions of model ",
+    ),
+    "unknown model": (
+        status_request("nope"),
+        NOT_FOUND,
+        "Could not find any versions of model nope",
+    ),
+    "unknown version": (
+        status_request("upper", 9),
+        NOT_FOUND,
+        "Could not find version 9 of model upper",
+    ),
+}
+
+
+@pytest.mark.parametrize("row", STATUS_ROWS)
+def test_status_refuses(models, row):
+    refused(models.GetModelStatus, *STATUS_ROWS[row])
+
+
+def test_status_ignores_labels(models):
+    request = status_request("upper")
+    request.model_spec.version_label = "canary"
+    (line,) = models.GetModelStatus(request, timeout=20).model_version_status
+    assert (line.version, line.state) == (1, line.AVAILABLE)
+    assert (line.status.error_code, line.status.error_message) == (0, "")
+
+
+def test_reloading_by_call_is_not_offered(models):
+    from tensorflow_serving.apis import model_management_pb2
+
+    with pytest.raises(grpc.RpcError) as caught:
+        models.HandleReloadConfigRequest(
+            model_management_pb2.ReloadConfigRequest(), timeout=20
+        )
+    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_bytes_that_are_no_message_leave_the_server_alive(channel, prediction):
+    call = channel.unary_unary("/tensorflow.serving.PredictionService/Predict")
+    for garbage in (b"\xff" * 20, b"\x0a\xff\xff\xff\xff\x0f", b"\x12\x03abc"):
+        with pytest.raises(grpc.RpcError) as caught:
+            call(garbage, timeout=20)
+        assert caught.value.code() is grpc.StatusCode.INTERNAL
+    assert prediction.Predict(asking("upper", TEXT), timeout=20).outputs

@@ -1,0 +1,78 @@
+"""What probes and command-line tools rely on: health and reflection."""
+
+from __future__ import annotations
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
+    ProtoReflectionDescriptorDatabase,
+)
+
+
+@pytest.fixture
+def channel(target):
+    with grpc.insecure_channel(target) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("service", ["", "PredictionService", "ModelService"])
+def test_health_has_the_names_of_tf_serving(channel, service):
+    stub = health_pb2_grpc.HealthStub(channel)
+    request = health_pb2.HealthCheckRequest(service=service)
+    response = stub.Check(request, timeout=10)
+    assert response.status == health_pb2.HealthCheckResponse.SERVING
+
+
+def test_health_does_not_know_full_names(channel):
+    stub = health_pb2_grpc.HealthStub(channel)
+    name = "tensorflow.serving.PredictionService"
+    with pytest.raises(grpc.RpcError) as caught:
+        stub.Check(health_pb2.HealthCheckRequest(service=name), timeout=10)
+    assert caught.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+def test_reflection_lists_the_services(channel):
+    stub = reflection_pb2_grpc.ServerReflectionStub(channel)
+    request = reflection_pb2.ServerReflectionRequest(list_services="")
+    (response,) = stub.ServerReflectionInfo(iter([request]), timeout=10)
+    names = [item.name for item in response.list_services_response.service]
+    assert "tensorflow.serving.PredictionService" in names
+    assert "tensorflow.serving.ModelService" in names
+    assert "grpc.health.v1.Health" in names
+
+
+def test_a_tool_can_call_by_reflection_alone(channel):
+    """As grpcurl does: no generated code, only what the server tells."""
+    from google.protobuf import descriptor_pool, json_format, message_factory
+
+    pool = descriptor_pool.DescriptorPool(ProtoReflectionDescriptorDatabase(channel))
+    service = pool.FindServiceByName("tensorflow.serving.PredictionService")
+
+    def call(name, text):
+        method = service.methods_by_name[name]
+        request = message_factory.GetMessageClass(method.input_type)()
+        json_format.Parse(text, request)
+        return channel.unary_unary(
+            f"/{service.full_name}/{name}",
+            request_serializer=lambda message: message.SerializeToString(),
+            response_deserializer=message_factory.GetMessageClass(
+                method.output_type
+            ).FromString,
+        )(request, timeout=10)
+
+    response = call(
+        "Predict",
+        """{"modelSpec": {"name": "upper"}, "inputs": {"text": {"dtype": "DT_STRING",
+        "tensorShape": {"dim": [{"size": 1}]}, "stringVal": ["YWJj"]}}}""",
+    )
+    assert response.outputs["text"].string_val[0] == b"ABC"
+    response = call(
+        "GetModelMetadata",
+        '{"modelSpec": {"name": "upper"}, "metadataField": ["signature_def"]}',
+    )
+    # Any is resolved by name: the pool must hold TensorFlow's.
+    printed = json_format.MessageToDict(response, descriptor_pool=pool)
+    signatures = printed["metadata"]["signature_def"]["signatureDef"]
+    assert signatures["align"]["inputs"]["text"]["dtype"] == "DT_STRING"
