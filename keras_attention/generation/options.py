@@ -73,7 +73,7 @@ class GenerationOptions:
     def __post_init__(self) -> None:
         for option, (kind, low, high) in _RANGES.items():
             value = getattr(self, option)
-            if value is not None:
+            if value is not None or option not in _MAY_BE_NONE:
                 _check_range(option, value, kind, low, high)
         if not isinstance(self.alternatives, int) or isinstance(
             self.alternatives, bool
@@ -88,20 +88,17 @@ class GenerationOptions:
         self._check_pair("min_length", "max_length")
         self._check_prefix()
 
-    @property
-    def rows(self) -> int | None:
-        """How many rows these options are for, None when they fit any number."""
-        sizes = {}
+    def check_rows(self, batch_size: Any) -> None:
+        """Raise ValueError for an option with another number of rows than B."""
+        if not isinstance(batch_size, int):
+            return
         for field in fields(self):
             size = _rows_of(field.name, getattr(self, field.name))
-            if size is not None:
-                sizes[field.name] = size
-        if len(set(sizes.values())) > 1:
-            raise ValueError(
-                "Options with one value per row must agree on the number of rows. "
-                f"Received: {sizes}"
-            )
-        return next(iter(sizes.values()), None)
+            if size not in (None, batch_size):
+                raise ValueError(
+                    f"`{field.name}` must be one for all rows or one per row. "
+                    f"Expected: {batch_size} rows. Received: {size}"
+                )
 
     def _check_pair(self, low: str, high: str, unless: Any = False) -> None:
         small, large = _values(getattr(self, low)), _values(getattr(self, high))
@@ -111,7 +108,7 @@ class GenerationOptions:
         try:
             bad = (small > large) & ~skip.astype(bool)
         except ValueError:
-            return  # Different numbers of rows: `rows` says so.
+            return  # Different numbers of rows: `check_rows` says so.
         if bad.any():
             row = int(np.flatnonzero(np.atleast_1d(bad))[0])
             raise ValueError(
@@ -125,35 +122,40 @@ class GenerationOptions:
         if limits is None or not len(self.prefix):
             return
         nested = isinstance(self.prefix[0], (list, tuple, np.ndarray))
-        prefixes = self.prefix if nested else [self.prefix]
-        for row, ids in enumerate(prefixes):
-            limit = int(
-                limits if limits.ndim == 0 else limits[min(row, len(limits) - 1)]
-            )
-            if len(ids) > limit:
+        lengths = np.array(
+            [len(p) for p in self.prefix] if nested else len(self.prefix)
+        )
+        if lengths.ndim and limits.ndim and lengths.shape != limits.shape:
+            return  # Different numbers of rows: `check_rows` says so.
+        lengths, limits = map(np.atleast_1d, np.broadcast_arrays(lengths, limits))
+        for row, (length, limit) in enumerate(zip(lengths, limits, strict=True)):
+            if length > limit:
                 raise ValueError(
                     "`prefix` must not be longer than `max_length`. Received: "
-                    f"{len(ids)} ids in row {row}, max_length={limit}"
+                    f"{length} ids in row {row}, max_length={limit}"
                 )
 
 
+_MAY_BE_NONE = ("max_length", "max_length_ratio")
+_INT32 = 2**31 - 1
+_LARGEST = 100.0  # Of a penalty: beyond it the rank score leaves float32.
 _RANGES: dict[str, tuple[str, float, float]] = {
-    "beam_size": ("integer", 1, np.inf),
-    "alternatives": ("integer", 1, np.inf),
-    "max_length": ("integer", 1, np.inf),
-    "max_length_ratio": ("number", 0, np.inf),
-    "min_length": ("integer", 0, np.inf),
-    "length_penalty": ("number", 0, np.inf),
-    "length_power": ("number", 0, np.inf),
-    "word_bonus": ("number", -np.inf, np.inf),
-    "coverage_penalty": ("number", 0, np.inf),
+    "beam_size": ("integer", 1, _INT32),
+    "alternatives": ("integer", 1, _INT32),
+    "max_length": ("integer", 1, _INT32),
+    "max_length_ratio": ("number", 0, 1e4),
+    "min_length": ("integer", 0, _INT32),
+    "length_penalty": ("number", 0, _LARGEST),
+    "length_power": ("number", 0, _LARGEST),
+    "word_bonus": ("number", -_LARGEST, _LARGEST),
+    "coverage_penalty": ("number", 0, _LARGEST),
     "sample": ("boolean", 0, 1),
-    "temperature": ("number", 1e-6, np.inf),
-    "top_k": ("integer", 0, np.inf),
+    "temperature": ("number", 1e-6, 1e6),
+    "top_k": ("integer", 0, _INT32),
     "top_p": ("number", 1e-6, 1),
     "seed": ("integer", -(2**31), 2**31 - 1),
-    "repetition_penalty": ("number", 1e-6, np.inf),
-    "no_repeat_ngram": ("integer", 0, np.inf),
+    "repetition_penalty": ("number", 1e-6, 1e6),
+    "no_repeat_ngram": ("integer", 0, _INT32),
 }
 _KINDS = {"integer": "iu", "number": "iuf", "boolean": "b"}
 
@@ -163,14 +165,15 @@ def _values(value: Any) -> np.ndarray | None:
     if value is None:
         return None
     try:
-        array = np.asarray(value)
+        return np.asarray(value)
     except (NotImplementedError, TypeError, RuntimeError):
         return None
-    return None if array.dtype.kind == "O" else array
+    except ValueError:  # Rows of different lengths.
+        return np.array(None)
 
 
 def _check_range(option: str, value: Any, kind: str, low: float, high: float) -> None:
-    array = _values(value)
+    array = np.array(None) if value is None else _values(value)
     if array is None or (array.size == 0 and array.ndim == 1):
         return
     if array.dtype.kind not in _KINDS[kind]:
@@ -185,9 +188,7 @@ def _check_range(option: str, value: Any, kind: str, low: float, high: float) ->
         )
     inside = (array >= low) & (array <= high) & np.isfinite(array)
     for row in np.flatnonzero(~np.atleast_1d(inside)):
-        bounds = f"at least {low:g}" if high == np.inf else f"in [{low:g}, {high:g}]"
-        if low == -np.inf:
-            bounds = "finite"
+        bounds = f"at least {low:g}" if high == _INT32 else f"in [{low:g}, {high:g}]"
         raise ValueError(
             f"`{option}` must be {bounds}. Received: {np.atleast_1d(array)[row]}"
             + (f" in row {row}" if array.ndim else "")
@@ -198,6 +199,12 @@ def _check_ids(option: str, value: Any) -> None:
     if isinstance(value, (str, bytes)) or not hasattr(value, "__len__"):
         raise TypeError(
             f"`{option}` must be a list of ids, or one list per row. "
+            f"Received: {option}={value!r}"
+        )
+    nested = [isinstance(row, (list, tuple, np.ndarray)) for row in value]
+    if any(nested) and not all(nested):
+        raise TypeError(
+            f"`{option}` must be a list of ids, or one list per row, not both. "
             f"Received: {option}={value!r}"
         )
     for row in value:

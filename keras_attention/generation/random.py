@@ -28,8 +28,8 @@ def uniform(seed: Any, slots: int, step: Any, tokens: int) -> Any:
     place = _mix(ops.bitwise_xor(row, slot * _signed(_MULTIPLIERS[0])) + step)
     token = ops.reshape(ops.arange(tokens, dtype="int32"), (1, 1, -1))  # [1, 1, V]
     bits = _mix(place + _mix(token * _signed(_GOLDEN) + 1))  # [B, K, V]
-    # 24 bits are what a float32 holds; the half keeps 0 and 1 out.
-    return (ops.cast(_shift(bits, 8), "float32") + 0.5) * 2.0**-24
+    # 23 bits and a half are what a float32 holds: neither 0 nor 1 comes out.
+    return (ops.cast(_shift(bits, 9), "float32") + 0.5) * 2.0**-23
 
 
 def gumbel(seed: Any, slots: int, step: Any, tokens: int) -> Any:

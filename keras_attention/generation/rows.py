@@ -127,6 +127,7 @@ def row_limits(
     options: GenerationOptions, batch_size: Any, source_length: Any = None
 ) -> Any:
     """Most tokens of each row, `[B]` int32."""
+    options.check_rows(batch_size)
     return _limit(options, _spreader(batch_size), source_length)
 
 
@@ -147,12 +148,7 @@ def row_options(
     Raises:
         ValueError: Numbers of rows differ, or an id is not in the vocabulary.
     """
-    if isinstance(batch_size, int) and options.rows not in (None, batch_size):
-        raise ValueError(
-            "Options with one value per row must have as many as the batch. "
-            f"Expected: {batch_size}. Received: {options.rows}"
-        )
-
+    options.check_rows(batch_size)
     spread = _spreader(batch_size)
     values = {name: spread(getattr(options, name), "float32") for name in _FLOATS}
     values |= {name: spread(getattr(options, name), "int32") for name in _INTEGERS}
@@ -200,7 +196,7 @@ def _limit(options: GenerationOptions, spread: Any, source_length: Any) -> Any:
 
 
 def _banned(ids: Any, batch_size: Any, vocabulary_size: int) -> Any:
-    if hasattr(ids, "dtype") and len(ids.shape) == 2:
+    if ops.is_tensor(ids):
         return ops.cast(ids, "bool")  # Already [B, V].
     nested = len(ids) and isinstance(ids[0], (list, tuple, np.ndarray))
     rows = ids if nested else [ids]
@@ -214,7 +210,7 @@ def _banned(ids: Any, batch_size: Any, vocabulary_size: int) -> Any:
 
 
 def _prefix(ids: Any, batch_size: Any, vocabulary_size: int) -> Any:
-    if hasattr(ids, "dtype") and len(ids.shape) == 2:
+    if ops.is_tensor(ids):
         return ops.cast(ids, "int32")  # Already [B, P].
     nested = len(ids) and isinstance(ids[0], (list, tuple, np.ndarray))
     rows = ids if nested else [ids]

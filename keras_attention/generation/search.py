@@ -179,7 +179,14 @@ def search(
         return (live, pool, done), emitted
 
     live = _start(
-        initial_state, rows, features, batch_size, source_mask, bound, special
+        initial_state,
+        rows,
+        features,
+        batch_size,
+        source_mask,
+        bound,
+        special,
+        alternatives,
     )
     carried = (
         live,
@@ -200,6 +207,7 @@ def _start(
     source_mask: Any,
     bound: Any,
     special: SpecialIds,
+    alternatives: int,
 ) -> Live:
     slots = features.beams
     if features.coverage and source_mask is None:
@@ -208,7 +216,9 @@ def _start(
             "`source_mask`. Received: None"
         )
     first = ops.equal(ops.arange(slots, dtype="int32"), 0)  # [K]
-    alive = ops.logical_or(first, ops.expand_dims(rows.sample, -1))  # [B, K]
+    asked = ops.arange(slots, dtype="int32") < alternatives  # [K]
+    drawn = ops.logical_and(ops.expand_dims(rows.sample, -1), asked)
+    alive = ops.logical_or(first, drawn)  # [B, K]
     zeros = ops.zeros((batch_size, slots), "float32")
     ids = ops.full((batch_size, slots), special.start, "int32")
     coverage: Any = ()
