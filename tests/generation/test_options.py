@@ -132,9 +132,9 @@ def test_wrong_number_of_rows(tables, option, value):
 
 def test_rows_that_disagree(tables):
     two = {"max_length": [3, 4], "max_length_ratio": [1.0, 2.0, 3.0]}
-    with pytest.raises(ValueError, match="max_length.*max_length_ratio"):
+    with pytest.raises(ValueError, match="`max_length`.*4 rows.*2"):
         generate(tables, **two)
-    with pytest.raises(ValueError, match="seed.*prefix"):
+    with pytest.raises(ValueError, match="`prefix`.*4 rows.*3"):
         generate(tables, seed=[1] * 4, prefix=[[3]] * 3, sample=True)
 
 
@@ -231,4 +231,6 @@ def test_numbers_of_every_kind(tables, options):
 
 def test_an_empty_batch_has_empty_options():
     options = ka.GenerationOptions(beam_size=[], length_penalty=[], prefix=[])
-    assert options.rows == 0
+    options.check_rows(0)
+    with pytest.raises(ValueError, match="`beam_size`.*1 rows.*0"):
+        options.check_rows(1)
