@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_attention import alignments, scores
+from keras_attention.building import build_part
 from keras_attention.functional_output import widest_output
 from keras_attention.heads import check_heads, merge_heads, split_heads
 from keras_attention.masks import as_mask, keep_where_masked, zero_where_masked
@@ -97,8 +98,8 @@ class Attention(keras.layers.Layer):
         self._check_ranks(query_shape, value_shape, key_shape)
         check_heads(value_shape[-1], self.num_heads, "the depth of the values")
         query_shape = (query_shape[0], None, query_shape[-1])
-        self.score.build(query_shape, key_shape or value_shape)
-        self.alignment.build(query_shape)
+        build_part(self.score, query_shape, key_shape or value_shape)
+        build_part(self.alignment, query_shape)
 
     def call(
         self,

@@ -77,6 +77,11 @@ class Bridge(keras.layers.Layer, abc.ABC):
     def map_layer(self, index: int, sources: list[Any], zeros: tuple[Any, ...]) -> Any:
         """States of decoder layer `index`."""
 
+    def get_config(self) -> dict[str, Any]:
+        # Keras' automatic configuration cannot hold the dtype policy that the
+        # layer around this part hands down. A class with arguments adds its own.
+        return super().get_config()
+
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class ZeroBridge(Bridge):

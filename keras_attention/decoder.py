@@ -10,6 +10,7 @@ from keras_attention import bridges, orders, readouts
 from keras_attention.attention import Attention
 from keras_attention.bahdanau import BahdanauAttention
 from keras_attention.beams import BeamAttention
+from keras_attention.building import build_part
 from keras_attention.cells import CellStack
 from keras_attention.fixed_context import FixedContext
 from keras_attention.functional_output import widest_output
@@ -142,8 +143,9 @@ class AttentionDecoder(keras.layers.Layer):
         context = value_shape[-1]
         sizes = self.stack.state_sizes
         query = self.order.query_depth(self.stack.output_depth, sizes[-1][0])
-        self.attention.build((None, None, query), value_shape)
-        self.readout.build((None, None, self.stack.output_depth), (None, None, context))
+        build_part(self.attention, (None, None, query), value_shape)
+        hidden = (None, None, self.stack.output_depth)
+        build_part(self.readout, hidden, (None, None, context))
         self.stack.build(inputs_shape[-1] + self._fed_depth(context))
         if initial_state_shape is not None:
             depths = [

@@ -34,6 +34,11 @@ class Readout(keras.layers.Layer, abc.ABC):
     @abc.abstractmethod
     def call(self, hidden: Any, context: Any) -> Any: ...
 
+    def get_config(self) -> dict[str, Any]:
+        # Keras' automatic configuration cannot hold the dtype policy that the
+        # layer around this part hands down. A class with arguments adds its own.
+        return super().get_config()
+
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class ConcatReadout(Readout):

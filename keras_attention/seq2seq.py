@@ -22,7 +22,6 @@ from keras_attention.generation.search import SpecialIds, search
 from keras_attention.ownership import claim
 from keras_attention.scan import compiled
 
-
 _ROWS = ((None,), "int32")
 
 

@@ -42,3 +42,8 @@ class Alignment(keras.layers.Layer, abc.ABC):
 
     def call(self, energies: Any, mask: Any, query: Any, state: Any = ()) -> Any:
         return self.align(energies, mask, query, state)
+
+    def get_config(self) -> dict[str, Any]:
+        # Keras' automatic configuration cannot hold the dtype policy that the
+        # layer around this part hands down. A class with arguments adds its own.
+        return super().get_config()

@@ -126,9 +126,12 @@ class AdditiveScore(Score):
         return keys
 
     def energies(self, query: Any, keys: Any, state: Any) -> Any:
-        projected = self.query(query)  # [B, T, U]
-        batch, targets, units = ops.shape(projected)
-        sources = ops.shape(keys)[1]
+        batch, targets, depth = ops.shape(query)
+        sources, units = ops.shape(keys)[1:]
+        # Flat: TensorFlow's product of rank 3 and 2 does not train under XLA when
+        # it stands in a loop and the batch is dynamic.
+        projected = self.query(ops.reshape(query, (-1, depth)))  # [B*T, U]
+        projected = ops.reshape(projected, (batch, targets, units))  # [B, T, U]
         hidden = ops.tanh(
             ops.expand_dims(projected, 2) + ops.expand_dims(keys, 1)
         )  # [B, T, S, U]

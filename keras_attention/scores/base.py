@@ -57,3 +57,8 @@ class Score(keras.layers.Layer, abc.ABC):
 
     def call(self, query: Any, keys: Any, state: Any = ()) -> Any:
         return self.energies(query, keys, state)
+
+    def get_config(self) -> dict[str, Any]:
+        # Keras' automatic configuration cannot hold the dtype policy that the
+        # layer around this part hands down. A class with arguments adds its own.
+        return super().get_config()

@@ -6,11 +6,11 @@ import argparse
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from types import FrameType
 
 from serving.commands import flags
 from serving.embedded import Server, ServerOptions, library
@@ -104,16 +104,26 @@ def _arguments(words: str) -> Iterator[tuple[str, str | int]]:
 
 
 def _stop_on_signals() -> threading.Event:
-    """Set by the first SIGTERM or SIGINT; the second ends the process at once."""
+    """Set by the first SIGTERM or SIGINT; the second ends the process at once.
+
+    Python runs handlers in the main thread only, which does not wake up when the
+    system hands the signal to another one. The wake-up file is written in any case.
+    """
     stopping = threading.Event()
+    reader, writer = socket.socketpair()
+    writer.setblocking(False)
+    signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
 
-    def handle(number: int, frame: FrameType | None) -> None:
-        if stopping.is_set():
-            os._exit(128 + number)
-        stopping.set()
+    def watch() -> None:
+        with writer:  # kept open as long as somebody reads
+            while number := reader.recv(1):
+                if stopping.is_set():
+                    os._exit(128 + number[0])
+                stopping.set()
 
-    signal.signal(signal.SIGTERM, handle)
-    signal.signal(signal.SIGINT, handle)
+    for known in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(known, lambda number, frame: None)
+    threading.Thread(target=watch, name="signals", daemon=True).start()
     return stopping
 
 

@@ -42,7 +42,8 @@ def test_attention_dropout_drops_and_scales_weights():
     dropped = np.isclose(ratio, 0, atol=1e-4)
     assert np.all(dropped | np.isclose(ratio, 2, atol=1e-3))
     assert 0.4 < dropped.mean() < 0.6
-    assert 0 < dropped.mean(axis=1).min() or dropped[0].std(axis=0).max() > 0
+    # Every query draws its own mask.
+    assert np.any(dropped[:, 0] != dropped[:, 1])
 
 
 @pytest.mark.parametrize("training", [False, None])

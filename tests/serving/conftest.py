@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import grpc
 import pytest
 
 import serving
@@ -49,6 +50,29 @@ def client(target: str) -> Iterator[serving.Client]:
     """Asks the model ``upper``."""
     with serving.Client(target, model="upper", timeout=20) as connected:
         yield connected
+
+
+@pytest.fixture(scope="session")
+def channel(target: str) -> Iterator[grpc.Channel]:
+    """A plain channel to all toy models."""
+    with grpc.insecure_channel(target) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def prediction(channel: grpc.Channel):
+    """The official stub of the PredictionService."""
+    from tensorflow_serving.apis import prediction_service_pb2_grpc
+
+    return prediction_service_pb2_grpc.PredictionServiceStub(channel)
+
+
+@pytest.fixture(scope="session")
+def models(channel: grpc.Channel):
+    """The official stub of the ModelService."""
+    from tensorflow_serving.apis import model_service_pb2_grpc
+
+    return model_service_pb2_grpc.ModelServiceStub(channel)
 
 
 class Process:

@@ -11,12 +11,6 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
 )
 
 
-@pytest.fixture
-def channel(target):
-    with grpc.insecure_channel(target) as opened:
-        yield opened
-
-
 @pytest.mark.parametrize("service", ["", "PredictionService", "ModelService"])
 def test_health_has_the_names_of_tf_serving(channel, service):
     stub = health_pb2_grpc.HealthStub(channel)
