@@ -23,19 +23,34 @@ html_theme = "furo"
 html_title = project
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
+napoleon_use_ivar = True
 napoleon_custom_sections = [("Call arguments", "params_style"), "Inputs", "Outputs"]
 
 _DISPLAY_MATH = re.compile(r"^( *)\$\$(.*?)\$\$", re.DOTALL | re.MULTILINE)
 _INLINE_MATH = re.compile(r"\$([^$\n]+)\$")
-_CODE = re.compile(r"(?<!`)`([^`\n]+)`(?![`_])")
+_CODE = re.compile(r"(?<!`)`([^`\n]+(?:\n[^`\n]+)?)`(?![`_])")
+_TABLE = re.compile(r"^\|.*\|\n\|[-|]+\|\n(?:\|.*\|\n?)+", re.MULTILINE)
 
 
 def _to_rst(app, what, name, obj, options, lines):
-    """Docstrings write math as Markdown does, and code in single backticks."""
-    text = _DISPLAY_MATH.sub(r"\n\1.. math::\n\n\1    \2\n", "\n".join(lines))
+    """Docstrings write math, tables and code as Markdown does."""
+    text = _TABLE.sub(_table, "\n".join(lines))
+    text = _DISPLAY_MATH.sub(r"\n\1.. math::\n\n\1    \2\n", text)
     text = _INLINE_MATH.sub(r":math:`\1`", text)
     text = _CODE.sub(_code, text)
     lines[:] = text.split("\n")
+
+
+def _table(match):
+    header, _, *body = match.group(0).strip().split("\n")
+    rows = [re.split(r"(?<!\\)\|", row.strip("|")) for row in (header, *body)]
+    cells = [
+        f"{'*' if first else ' '} - {cell.strip()}"
+        for row in rows
+        for first, cell in zip([True] + [False] * len(row), row, strict=False)
+    ]
+    indented = "\n".join(f"   {cell}" for cell in cells)
+    return f".. list-table::\n   :header-rows: 1\n\n{indented}\n"
 
 
 def _code(match):
@@ -44,5 +59,5 @@ def _code(match):
 
 
 def setup(app):
-    # After napoleon, which must see the sections as they were written.
-    app.connect("autodoc-process-docstring", _to_rst, priority=900)
+    # Before napoleon, which splits "Returns:" at a colon unless it is in RST's code.
+    app.connect("autodoc-process-docstring", _to_rst, priority=400)

@@ -72,17 +72,14 @@ def main():
         version = pipeline.export(options.output / "model")
     print(f"\nExported {version}")
 
-    with timed(timings, "starting the server"):
-        server, port = start_server(options.output / "model")
-    try:
+    start = time.perf_counter()
+    with running_server(options.output / "model") as port:
+        timings["starting the server"] = time.perf_counter() - start
         with serving.Client(f"127.0.0.1:{port}", model="pronounce") as client:
             with timed(timings, "asking about the test words over gRPC"):
                 answers = ask(client, list(test))
             compare(answers, predictions)
             shown = ask(client, SHOWN)
-    finally:
-        server.terminate()
-        server.wait(timeout=60)
 
     print("\nAnswers over gRPC, also for words that are in no dictionary:")
     for word, answer in zip(SHOWN, shown, strict=True):
@@ -177,17 +174,24 @@ def report_error_rates(test, predictions):
     )
 
 
-def start_server(model_base_path):
-    """The process, and its port once it can be asked."""
-    server = subprocess.Popen(
-        serve_command(model_base_path, port=0) + ["--host=127.0.0.1"],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    for line in server.stdout:
-        if line.startswith("ready "):
-            return server, dict(word.split("=") for word in line.split()[1:])["port"]
-    sys.exit(f"The server ended with status {server.wait()} before it was ready.")
+@contextmanager
+def running_server(model_base_path):
+    """The port of a server, once it can be asked."""
+    command = [*serve_command(model_base_path, port=0), "--host=127.0.0.1"]
+    # With a log level of ours it would print TensorFlow's greetings.
+    environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env=environment
+    ) as server:
+        try:
+            for line in server.stdout:
+                if line.startswith("ready "):
+                    break
+            else:
+                sys.exit(f"The server ended before it was ready: {server.wait()}")
+            yield dict(word.split("=") for word in line.split()[1:])["port"]
+        finally:
+            server.terminate()
 
 
 def ask(client, words):
@@ -234,11 +238,16 @@ def serve_command(model_base_path, port):
 
 
 def print_commands(model_base_path):
-    python = os.path.relpath(sys.executable)
-    command = [python, *serve_command(os.path.relpath(model_base_path), 8500)[1:]]
+    python, *words = serve_command(short(model_base_path), 8500)
     print("\nServe it again, and ask:")
-    print(f"  {shlex.join(command)}")
-    print(f"  {python} -m serving predict --model=pronounce --json anything you like")
+    print(f"  {shlex.join([short(python), *words])}")
+    print(f"  {short(python)} -m serving predict --model=pronounce anything you like")
+
+
+def short(path):
+    """As one would type it here."""
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith(os.pardir) else relative
 
 
 if __name__ == "__main__":

@@ -172,6 +172,11 @@ class Seq2Seq(keras.Model):
             jit_compile = False
         super().compile(*args, jit_compile=jit_compile, **kwargs)
 
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compile as a saved model was; Keras asks for it where `compile` differs."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        self.optimizer.build(self.trainable_variables)
+
     def encode(self, source_ids: Any) -> tuple[Any, Any, Any]:
         """What generation needs of the source.
 

@@ -14,7 +14,8 @@ class Generation(NamedTuple):
             included; never penalised.
         weights: `[B, T, S]` attention weights (`[B, H, T, S]` with several
             heads), zero after the end; None for a step function that has none.
-        steps_run: int32 scalar, steps of the loop: the longest row's length.
+        steps_run: int32 scalar, steps of the loop: the longest row's length, and 1
+            for a batch without rows.
     """
 
     ids: Any

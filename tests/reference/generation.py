@@ -10,8 +10,14 @@ def log_softmax(logits):
     return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
 
 
+def best(table, pad_id):
+    """The most probable token that is not padding, over the last axis."""
+    allowed = np.arange(np.shape(table)[-1]) != pad_id
+    return np.where(allowed, table, -np.inf).argmax(axis=-1)
+
+
 def greedy(next_logits, batch, max_steps, start_id, end_id, pad_id):
-    """The most probable token at every step, until each row has ended.
+    """The most probable token but padding at every step, until each row has ended.
 
     ``next_logits(prefix [B, t])`` gives ``[B, V]`` for the token after a prefix
     that begins with ``start_id``. Returns ids ``[B, t]`` (pad after the end),
@@ -24,7 +30,7 @@ def greedy(next_logits, batch, max_steps, start_id, end_id, pad_id):
     steps = 0
     while alive.any() and steps < max_steps:
         table = log_softmax(next_logits(prefix))
-        token = table.argmax(axis=-1)
+        token = best(table, pad_id)
         chosen = table[np.arange(batch), token]
         log_probs += np.where(alive, chosen, 0.0)
         lengths += alive

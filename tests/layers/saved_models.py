@@ -1,0 +1,166 @@
+"""Models of every combination, saved here and loaded where nothing is registered.
+
+Run as a program, with a folder of saved models: loads each without
+`custom_objects` and compares its outputs with those stored beside it.
+"""
+
+import pathlib
+import sys
+
+import numpy as np
+
+
+def build():
+    """name -> (model, inputs) for every layer, preset, decoder and encoder."""
+    import keras
+
+    import keras_attention as ka
+    from tests.layers import cases, decoder_cases
+
+    random = np.random.default_rng(6)
+    query = random.normal(size=(2, 3, cases.D)).astype("float32")
+    value = random.normal(size=(2, 5, cases.DV)).astype("float32")
+    mask = np.array([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0]], bool)
+    models = {}
+
+    def inputs():
+        return [
+            keras.Input((None, cases.D)),
+            keras.Input((None, cases.DV)),
+            keras.Input((None,), dtype="bool"),
+        ]
+
+    def add(name, call, data=(query, value, mask)):
+        given = inputs()
+        models[name] = keras.Model(given, call(*given)), list(data)
+
+    def attention(layer):
+        def call(q, v, m):
+            key = keras.layers.Dense(layer.key_depth)(v)
+            return layer.layer(q, v, key, value_mask=m, return_attention_scores=True)
+
+        return call
+
+    for name, case in cases.ATTENTIONS.items():
+        heads = 1 if name == "fixed" else 2
+        made = _Keyed(case.make(num_heads=heads), case.key_depth)
+        add(f"attention_{name}", attention(made))
+    layer = _Keyed(
+        ka.BahdanauAttention(
+            cases.U,
+            normalize=True,
+            use_bias=True,
+            dropout=0.1,
+            kernel_initializer=keras.initializers.HeNormal(seed=1),
+            kernel_regularizer=keras.regularizers.L2(1e-3),
+            bias_constraint="max_norm",
+            seed=3,
+        ),
+        4,
+    )
+    add("attention_everything", attention(layer))
+
+    def decoder(layer):
+        return lambda q, v, m: layer(q, v, value_mask=m, return_attention_scores=True)
+
+    for case in decoder_cases.DECODERS:
+        for cell in decoder_cases.CELLS if case in decoder_cases.LOOPS else ["lstm"]:
+            name = "bahdanau" if cell == "gru" else "luong_general"
+            add(
+                f"decoder_{case}_{cell}", decoder(decoder_cases.make(case, name, cell))
+            )
+    readout = ka.readouts.AttentionalReadout(7, activation="linear")
+    layer = ka.AttentionDecoder(
+        keras.layers.GRUCell(6, dropout=0.2),
+        ka.Attention("additive", num_heads=2, dropout=0.1),
+        order="luong",
+        readout=readout,
+        dropout=0.1,
+        seed=4,
+    )
+    add("decoder_everything", decoder(layer))
+
+    def whole(cell, layers, attention, bridge):
+        encoder = ka.RecurrentEncoder(3, cell, num_layers=layers, dropout=0.1)
+        cells = {"lstm": keras.layers.LSTMCell, "gru": keras.layers.GRUCell}[cell]
+        made = [cells(6) for _ in range(layers)]
+        cell = made[0] if layers == 1 else keras.layers.StackedRNNCells(made)
+        layer = ka.AttentionDecoder(cell, attention, bridge=bridge)
+
+        def call(q, v, m):
+            memory, state = encoder(v, mask=m)
+            return layer(q, memory, value_mask=m, initial_state=state)
+
+        return call
+
+    for name, arguments in {
+        "lstm_dense": ("lstm", 1, ka.LuongAttention("general"), "dense"),
+        "gru_copy": ("gru", 2, ka.BahdanauAttention(4), "copy"),
+        "lstm_zero": ("lstm", 2, None, "zero"),
+    }.items():
+        add(f"encoder_decoder_{name}", whole(*arguments))
+
+    ids = np.array([[3, 4, 2], [5, 2, 0]], "int32")
+    for name, options in {
+        "plain": {},
+        "weights": {"return_attention_scores": True},
+        "other_ids": {"pad_id": 3, "start_id": 0, "end_id": 4},
+        "bfloat16": {"dtype": "mixed_bfloat16"},
+    }.items():
+        model = ka.Seq2Seq(
+            ka.RecurrentEncoder(3),
+            ka.AttentionDecoder(keras.layers.LSTMCell(6), ka.BahdanauAttention(4)),
+            9,
+            8,
+            4,
+            name=f"seq2seq_{name}",
+            **options,
+        )
+        models[f"seq2seq_{name}"] = model, {"source_ids": ids, "target_ids": ids}
+    return models
+
+
+class _Keyed:
+    """A layer and the depth of the keys that it wants."""
+
+    def __init__(self, layer, key_depth):
+        self.layer, self.key_depth = layer, key_depth
+
+
+def outputs(model, inputs):
+    """Flat float64 outputs, and what is generated from the source."""
+    import keras
+
+    from tests.layers.gradients import to_numpy
+
+    flat = keras.tree.flatten(to_numpy(model(inputs)))
+    if hasattr(model, "generate"):
+        generation = model.generate(inputs["source_ids"])
+        flat += to_numpy([generation.ids, generation.log_probs, generation.weights])
+    return flat
+
+
+def main(folder):
+    import keras
+
+    # What a user has: the package, and Keras.
+    import keras_attention  # noqa: F401
+
+    failures = []
+    for path in sorted(pathlib.Path(folder).glob("*.keras")):
+        stored = np.load(path.with_suffix(".npz"), allow_pickle=True)
+        inputs = stored["inputs"].item()["inputs"]
+        try:
+            got = outputs(keras.models.load_model(path), inputs)
+            for index, array in enumerate(got):
+                np.testing.assert_allclose(array, stored[str(index)], atol=1e-6)
+        except Exception as error:
+            failures.append(f"{path.stem}: {type(error).__name__}: {error}")
+        else:
+            print("loaded", path.stem)
+    print("\n".join(failures), file=sys.stderr)
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
