@@ -182,7 +182,7 @@ class Attention(keras.layers.Layer):
         state = self.initial_state(memory)
         keep = self.draw_dropout(query, memory, training)  # [B, H, T, S]
         if not keras.tree.flatten(state):
-            context, weights = self._weigh(query, memory, state, keep)
+            context, weights = self.weigh(query, memory, state, keep)
         else:
             context, weights = self._attend_in_order(
                 query, memory, state, query_mask, keep
@@ -202,7 +202,7 @@ class Attention(keras.layers.Layer):
     ) -> Any:
         """One query `[B, Dq]`: context, weights `[B, H, S]` and the next state."""
         rows = None if keep is None else ops.expand_dims(keep, 2)  # [B, H, 1, S]
-        context, weights = self._weigh(ops.expand_dims(query, 1), memory, state, rows)
+        context, weights = self.weigh(ops.expand_dims(query, 1), memory, state, rows)
         context = ops.squeeze(context, 1)  # [B, Dv]
         weights = ops.squeeze(weights, 2)  # [B, H, S]
         carried = AttentionState(
@@ -253,7 +253,10 @@ class Attention(keras.layers.Layer):
             mask=mask,
         )
 
-    def _weigh(self, query: Any, memory: AttentionMemory, state: Any, keep: Any) -> Any:
+    def weigh(
+        self, query: Any, memory: AttentionMemory, state: Any, keep: Any = None
+    ) -> Any:
+        """Queries `[B, T, Dq]` in one state: context `[B, T, Dv]`, weights."""
         energies = self.score.energies(query, memory.keys, state.score)  # [B, H, T, S]
         weights = self.alignment.align(energies, memory.mask, query, state.alignment)
         weights = ops.cast(weights, self.compute_dtype)

@@ -9,6 +9,7 @@ from keras import ops, tree
 from keras_attention import bridges, orders, readouts
 from keras_attention.attention import Attention
 from keras_attention.bahdanau import BahdanauAttention
+from keras_attention.beams import BeamAttention
 from keras_attention.building import build_part
 from keras_attention.cells import CellStack
 from keras_attention.fixed_context import FixedContext
@@ -242,14 +243,23 @@ class AttentionDecoder(keras.layers.Layer):
         require_concrete("step", inputs, memory, state)
         return self.stepper(memory)(inputs, state)
 
-    def stepper(self, memory: AttentionMemory) -> Callable[[Any, DecoderState], Any]:
+    def stepper(
+        self, memory: AttentionMemory, beam_size: int = 1
+    ) -> Callable[[Any, DecoderState], Any]:
         """`step` with the work that does not depend on the step already done.
 
         For loops: `step_t = decoder.stepper(memory)` outside, then
         `output, weights, state = step_t(inputs, state)` inside.
+
+        Args:
+            memory: What `precompute` returned, for B rows.
+            beam_size: K: inputs and state have `B * K` rows, the K hypotheses of
+                a row together.
         """
         self._check_built("stepper")
         parts = self._parts(memory, training=False)
+        if beam_size > 1:
+            parts = parts._replace(attention=BeamAttention(self.attention, beam_size))
 
         def step(inputs: Any, state: DecoderState) -> Any:
             inputs = ops.cast(ops.convert_to_tensor(inputs), self.compute_dtype)

@@ -1,5 +1,6 @@
 """The whole encoder-decoder as a functional Keras model."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -7,16 +8,28 @@ import keras
 from keras import ops
 
 from keras_attention.decoder import AttentionDecoder
-from keras_attention.generation import Generation, GenerationOptions, generate
+from keras_attention.generation import Generation, GenerationOptions
+from keras_attention.generation.greedy import greedy
+from keras_attention.generation.rows import (
+    Features,
+    RowOptions,
+    features,
+    is_greedy,
+    row_limits,
+    row_options,
+)
+from keras_attention.generation.search import SpecialIds, search
 from keras_attention.ownership import claim
 from keras_attention.scan import compiled
+
+_ROWS = ((None,), "int32")
 
 
 class _Functions:
     """Keeps a compiled function where Keras and SavedModel do not look for one."""
 
     def __init__(self) -> None:
-        self.generate: Callable[..., Any] | None = None
+        self.compiled: dict[Any, Callable[..., Any]] = {}
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -178,9 +191,14 @@ class Seq2Seq(keras.Model):
         memory = self.decoder.precompute(value, value_mask=mask)
         return memory, self.decoder.initial_state(memory, state), mask
 
-    def stepper(self, memory: Any) -> Callable[[Any, Any], Any]:
-        """A step function for `ka.generate`: ids `[B]` to logits, weights, state."""
-        step = self.decoder.stepper(memory)
+    def stepper(self, memory: Any, beam_size: int = 1) -> Callable[[Any, Any], Any]:
+        """A step function for `ka.generate`: ids to logits, weights, state.
+
+        Args:
+            memory: What `encode` returned, for B rows.
+            beam_size: K: the function is for `B * K` ids.
+        """
+        step = self.decoder.stepper(memory, beam_size)
 
         def step_fn(ids: Any, state: Any) -> Any:
             outputs, weights, state = step(self.target_embedding(ids), state)
@@ -189,7 +207,10 @@ class Seq2Seq(keras.Model):
         return step_fn
 
     def generate(
-        self, source_ids: Any, options: GenerationOptions | None = None
+        self,
+        source_ids: Any,
+        options: GenerationOptions | None = None,
+        max_beam_size: int | None = None,
     ) -> Generation:
         """Generate target sequences; see `ka.generate`.
 
@@ -197,6 +218,7 @@ class Seq2Seq(keras.Model):
             source_ids: `[B, S]` integers, every row ending in `end_id`, then
                 `pad_id`.
             options: `ka.GenerationOptions`.
+            max_beam_size: Bound on `beam_size` where that is a tensor of a graph.
 
         Returns:
             `ka.Generation`, whose `ids` have no start symbol.
@@ -211,12 +233,21 @@ class Seq2Seq(keras.Model):
         lengths = ops.sum(
             ops.cast(ops.not_equal(source_ids, self.pad_id), "int32"), axis=-1
         )
-        limits = options.limits(ops.shape(source_ids)[0], lengths)  # [B]
-        if self._functions.generate is None:
-            self._functions.generate = compiled(
-                self._generate, (((None, None), "int32"), ((None,), "int32"))
-            )
-        return self._functions.generate(source_ids, limits)
+        batch_size = ops.shape(source_ids)[0]
+        if is_greedy(options):
+            limits = row_limits(options, batch_size, lengths)  # [B]
+            return self._compiled("greedy", self._greedy, (_ROWS,))(source_ids, limits)
+        rows = row_options(options, batch_size, self.target_vocabulary_size, lengths)
+        needed = features(options, max_beam_size)
+        search = self._compiled(
+            (needed, options.alternatives),
+            functools.partial(self._search, needed, options.alternatives),
+            tuple(
+                ((None,) * len(x.shape[:1]) + tuple(x.shape[1:]), _dtype(x))
+                for x in rows
+            ),
+        )
+        return search(source_ids, *rows)
 
     def get_config(self) -> dict[str, Any]:
         serialize = keras.saving.serialize_keras_object
@@ -239,13 +270,39 @@ class Seq2Seq(keras.Model):
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
         return cls(**config)
 
-    def _generate(self, source_ids: Any, limits: Any) -> Generation:
-        memory, state, _ = self.encode(source_ids)
-        return generate(
+    def _compiled(self, key: Any, function: Any, signature: Any) -> Any:
+        key = (key, signature)
+        known = self._functions.compiled
+        if key not in known:
+            known[key] = compiled(function, (((None, None), "int32"), *signature))
+        return known[key]
+
+    def _greedy(self, source_ids: Any, limits: Any) -> Generation:
+        memory, state, mask = self.encode(source_ids)
+        return greedy(
             self.stepper(memory),
             state,
-            GenerationOptions(max_length=limits),
-            pad_id=self.pad_id,
-            start_id=self.start_id,
-            end_id=self.end_id,
+            limits,
+            ops.shape(mask)[0],
+            self.pad_id,
+            self.start_id,
+            self.end_id,
         )
+
+    def _search(
+        self, needed: Features, alternatives: int, source_ids: Any, *rows: Any
+    ) -> Generation:
+        memory, state, mask = self.encode(source_ids)
+        return search(
+            self.stepper(memory, needed.beams),
+            state,
+            RowOptions(*rows),
+            needed,
+            alternatives,
+            SpecialIds(self.pad_id, self.start_id, self.end_id),
+            mask,
+        )
+
+
+def _dtype(x: Any) -> str:
+    return str(keras.backend.standardize_dtype(x.dtype))

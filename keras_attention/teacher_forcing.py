@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from keras import ops
 
 from keras_attention.attention import Attention
+from keras_attention.beams import BeamAttention
 from keras_attention.cells.prepared import PreparedCell
 from keras_attention.masks import keep_where_masked
 from keras_attention.memory import AttentionMemory
@@ -19,7 +20,7 @@ class StepParts(NamedTuple):
     """What one target step works with, all of it per-sentence values."""
 
     cell: PreparedCell
-    attention: Attention
+    attention: Attention | BeamAttention
     memory: AttentionMemory
     fed_readout: Callable[[Any, Any], Any] | None
 

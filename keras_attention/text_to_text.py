@@ -193,6 +193,9 @@ class TextToText:
         return self._functions[key]
 
 
+_ROW_OPTIONS = ("max_length",)
+
+
 def _encoded(texts: Iterable[str | bytes]) -> list[bytes]:
     if isinstance(texts, str | bytes):
         raise TypeError(
@@ -214,9 +217,19 @@ def _option_values(
     options: GenerationOptions | None, number: int
 ) -> dict[str, np.ndarray]:
     """Options that are set, one value for each text."""
+    options = options or GenerationOptions()
     values = {}
-    for field in dataclasses.fields(options or GenerationOptions()):
-        value = getattr(options, field.name, None)
+    for field in dataclasses.fields(options):
+        value = getattr(options, field.name)
+        if field.name not in _ROW_OPTIONS:
+            neutral: Any = field.default
+            if not np.array_equal(value, neutral):
+                raise ValueError(
+                    f"`options` of a pipeline may set {list(_ROW_OPTIONS)}; the others "
+                    "are for `model.generate`. "
+                    f"Received: {field.name}={value!r}"
+                )
+            continue
         if value is None:
             continue
         array = np.asarray(value)

@@ -42,9 +42,9 @@ def _no_cudnn(model: Any) -> Iterator[None]:
     before = [layer.use_cudnn for layer in affected]
     # A graph that was traced before holds whatever it was traced with.
     functions = getattr(model, "_functions", None)
-    kept = getattr(functions, "generate", None)
+    kept = getattr(functions, "compiled", None)
     if functions is not None:
-        functions.generate = None
+        functions.compiled = {}
     for layer in affected:
         layer.use_cudnn = False
     try:
@@ -53,4 +53,4 @@ def _no_cudnn(model: Any) -> Iterator[None]:
         for layer, use_cudnn in zip(affected, before, strict=True):
             layer.use_cudnn = use_cudnn
         if functions is not None:
-            functions.generate = kept
+            functions.compiled = kept

@@ -1,15 +1,20 @@
-"""The loop over target steps."""
+"""Generation with any step function: the way in."""
 
 from collections.abc import Callable
 from typing import Any
 
-import keras
 from keras import ops, tree
 
+from keras_attention.generation.greedy import greedy
 from keras_attention.generation.options import GenerationOptions
 from keras_attention.generation.result import Generation
-from keras_attention.precision import at_least_float32
-from keras_attention.scan import unfold
+from keras_attention.generation.rows import (
+    features,
+    is_greedy,
+    row_limits,
+    row_options,
+)
+from keras_attention.generation.search import SpecialIds, search
 
 StepFunction = Callable[[Any, Any], tuple[Any, Any, Any]]
 
@@ -23,23 +28,30 @@ def generate(
     start_id: int = 1,
     end_id: int = 2,
     source_length: Any = None,
+    source_mask: Any = None,
     batch_size: Any = None,
+    vocabulary_size: int | None = None,
+    max_beam_size: int | None = None,
 ) -> Generation:
-    r"""Generate greedily with any step function, in eager code or in a graph.
+    r"""Generate with any step function, in eager code or in a graph.
 
-    $$ y_t = \arg\max_y \log p(y \mid y_{<t}, x) $$
-
-    until every row has ended or reached its limit. Padding is never chosen.
+    Greedy where nothing else is asked for, otherwise `generation.search`: beam
+    search or sampling, every row with its own options. Padding is never chosen.
 
     Args:
         step_fn: `logits, weights, state = step_fn(ids, state)` with `ids [B]`
             the previous tokens, `logits [B, V]`, `weights [B, S]`, `[B, H, S]`
-            or None, and `state` a structure of tensors `[B, ...]`.
+            or None, and `state` a structure of tensors `[B, ...]`. With a beam
+            of K it is called for `B * K` rows, row b's hypotheses together (for
+            a decoder: `decoder.stepper(memory, beam_size=K)`).
         initial_state: The state before the first step.
         options: `ka.GenerationOptions`; None takes the defaults.
         pad_id, start_id, end_id: The special tokens.
         source_length: `[B]`, for options that depend on it.
+        source_mask: `[B, S]`, for the coverage penalty; implies the length.
         batch_size: B, default the first dimension of the first state tensor.
+        vocabulary_size: V, needed for everything but greedy search.
+        max_beam_size: Bound on `beam_size` where that is a tensor of a graph.
 
     Returns:
         `ka.Generation`.
@@ -61,64 +73,24 @@ def generate(
     initial_state = tree.map_structure(ops.convert_to_tensor, initial_state)
     if batch_size is None:
         batch_size = ops.shape(tree.flatten(initial_state)[0])[0]
-    limits = options.limits(batch_size, source_length)  # [B]
-
-    def step(t: Any, carried: tuple[Any, ...]) -> Any:
-        ids, state, ended, log_probs, lengths = carried
-        logits, weights, state = step_fn(ids, state)
-        logits = ops.cast(logits, at_least_float32(logits.dtype))
-        # Padding means "after the end": a row that emitted it could not be read.
-        is_pad = ops.equal(ops.arange(logits.shape[-1]), pad_id)  # [V]
-        allowed = ops.where(is_pad, ops.cast(-float("inf"), logits.dtype), logits)
-        chosen = ops.cast(ops.argmax(allowed, axis=-1), "int32")  # [B]
-        # The chosen logit is the largest, so no gather is needed.
-        # (`initial`: without it Keras refuses a batch of zero rows.)
-        best = ops.max(allowed, axis=-1, initial=-float("inf"))
-        log_prob = best - ops.logsumexp(logits, axis=-1)  # [B]
-        ids = ops.where(ended, ops.full_like(chosen, pad_id), chosen)
-        log_probs = log_probs + ops.where(ended, ops.zeros_like(log_prob), log_prob)
-        lengths = lengths + ops.cast(ops.logical_not(ended), "int32")
-        emitted = {"ids": ids}
-        if weights is not None:
-            emitted["weights"] = _zero_rows(ended, weights)
-        ended = ops.logical_or(
-            ended, ops.logical_or(ops.equal(chosen, end_id), lengths >= limits)
+    if source_length is None and source_mask is not None:
+        source_length = ops.sum(ops.cast(source_mask, "int32"), axis=-1)
+    if is_greedy(options):
+        limits = row_limits(options, batch_size, source_length)
+        return greedy(
+            step_fn, initial_state, limits, batch_size, pad_id, start_id, end_id
         )
-        return (ids, state, ended, log_probs, lengths), emitted
-
-    def proceed(carried: tuple[Any, ...]) -> Any:
-        return ops.logical_not(ops.all(carried[2]))
-
-    zeros = ops.zeros((batch_size,), "int32")
-    carried = (
-        zeros + start_id,
+    if vocabulary_size is None:
+        raise ValueError(
+            "These options need `vocabulary_size`. Expected: the depth of the "
+            "logits. Received: vocabulary_size=None"
+        )
+    return search(
+        step_fn,
         initial_state,
-        ops.zeros((batch_size,), "bool"),
-        ops.zeros((batch_size,), _log_prob_dtype(step_fn, zeros, initial_state)),
-        zeros,
+        row_options(options, batch_size, vocabulary_size, source_length),
+        features(options, max_beam_size),
+        options.alternatives,
+        SpecialIds(pad_id, start_id, end_id),
+        source_mask,
     )
-    bound = ops.max(ops.concatenate([limits, ops.ones((1,), "int32")]))
-    carried, emitted, steps = unfold(step, carried, proceed, bound)
-    weights = emitted.get("weights")
-    if weights is not None:
-        order = (1, 0, 2) if len(weights.shape) == 3 else (1, 2, 0, 3)
-        weights = ops.transpose(weights, order)  # [B, T, S] or [B, H, T, S]
-    ids = ops.transpose(emitted["ids"])  # [B, T]
-    columns = ops.arange(ops.shape(ids)[1], dtype="int32")
-    lengths = carried[4]
-    written = ops.expand_dims(columns, 0) < ops.expand_dims(lengths, 1)  # [B, T]
-    ids = ops.where(written, ids, ops.full_like(ids, pad_id))
-    return Generation(ids, lengths, carried[3], weights, steps)
-
-
-def _zero_rows(rows: Any, x: Any) -> Any:
-    for _ in range(len(x.shape) - 1):
-        rows = ops.expand_dims(rows, -1)
-    return ops.where(rows, ops.zeros_like(x), x)
-
-
-def _log_prob_dtype(step_fn: StepFunction, ids: Any, state: Any) -> str:
-    """float64 only for a model that computes in it."""
-    del step_fn, ids
-    dtypes = {keras.backend.standardize_dtype(x.dtype) for x in tree.flatten(state)}
-    return "float64" if "float64" in dtypes else "float32"

@@ -96,7 +96,11 @@ def _torch(function, inputs, variables, how):
     gradients = torch.autograd.grad(
         value, [*inputs, *values], allow_unused=True, materialize_grads=True
     )
-    return value.detach(), list(gradients[: len(inputs)]), list(gradients[len(inputs) :])
+    return (
+        value.detach(),
+        list(gradients[: len(inputs)]),
+        list(gradients[len(inputs) :]),
+    )
 
 
 def directional_differences(function, inputs, variables=(), epsilon=1e-5):

@@ -66,9 +66,7 @@ def build():
     for case in decoder_cases.DECODERS:
         for cell in decoder_cases.CELLS if case in decoder_cases.LOOPS else ["lstm"]:
             name = "bahdanau" if cell == "gru" else "luong_general"
-            add(
-                f"decoder_{case}_{cell}", decoder(decoder_cases.make(case, name, cell))
-            )
+            add(f"decoder_{case}_{cell}", decoder(decoder_cases.make(case, name, cell)))
     readout = ka.readouts.AttentionalReadout(7, activation="linear")
     layer = ka.AttentionDecoder(
         keras.layers.GRUCell(6, dropout=0.2),

@@ -108,4 +108,8 @@ def test_huge_energies_do_not_reach_masked_positions(name):
     )
     got = to_numpy(weights)
     assert np.all(got[~np.broadcast_to(value_mask[:, None], got.shape)] == 0)
-    assert_allclose(got.sum(-1), np.where(value_mask.any(1), 1, 0)[:, None] + 0 * got[..., 0], atol=1e-6)
+    assert_allclose(
+        got.sum(-1),
+        np.where(value_mask.any(1), 1, 0)[:, None] + 0 * got[..., 0],
+        atol=1e-6,
+    )

@@ -23,9 +23,7 @@ def _attention(dropout):
 def test_attention_weights_are_those_before_dropout():
     layer, query, value = _attention(0.5)
     plain = to_numpy(layer(query, value, return_attention_scores=True))
-    drawn = to_numpy(
-        layer(query, value, return_attention_scores=True, training=True)
-    )
+    drawn = to_numpy(layer(query, value, return_attention_scores=True, training=True))
     assert_allclose(drawn[1], plain[1], rtol=1e-6)
     assert np.abs(drawn[0] - plain[0]).max() > 0.05
 
@@ -35,9 +33,7 @@ def test_attention_dropout_drops_and_scales_weights():
     layer = ka.LuongAttention("dot", dropout=0.5)
     query = np.random.default_rng(1).normal(size=(40, 7, 6)).astype("float32")
     value = np.tile(np.eye(6, dtype="float32"), (40, 1, 1))
-    context, weights = layer(
-        query, value, return_attention_scores=True, training=True
-    )
+    context, weights = layer(query, value, return_attention_scores=True, training=True)
     ratio = to_numpy(context) / to_numpy(weights)
     dropped = np.isclose(ratio, 0, atol=1e-4)
     assert np.all(dropped | np.isclose(ratio, 2, atol=1e-3))

@@ -178,7 +178,9 @@ BAD = {
         ["inputs_mask", "(2, 5)"],
     ),
     "copy bridge with other depths": (
-        lambda: _decoder(bridge="copy")(QUERY, VALUE, initial_state=[[QUERY[:, 0, :4]]]),
+        lambda: _decoder(bridge="copy")(
+            QUERY, VALUE, initial_state=[[QUERY[:, 0, :4]]]
+        ),
         ValueError,
         ["4", "6"],
     ),

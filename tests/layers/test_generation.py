@@ -173,9 +173,7 @@ def test_limits_per_row():
 
 def test_default_limit_is_each_rows_own():
     # Biased against the end, every row runs to 2 * length + 10.
-    made = ka.Seq2Seq(
-        ka.RecurrentEncoder(3, "gru"), _decoder("luong_unfed"), 10, V, 4
-    )
+    made = ka.Seq2Seq(ka.RecurrentEncoder(3, "gru"), _decoder("luong_unfed"), 10, V, 4)
     bias = [v for v in made.weights if tuple(v.shape) == (V,)]
     assert len(bias) == 1
     bias[0].assign(np.where(np.arange(V) == 2, -1e4, 0.0))

@@ -17,9 +17,7 @@ MASKS = {"no_mask": None, "mask": np.arange(S) < np.array([[5], [3], [1]])}
 
 
 def _compare(ours, theirs, mask):
-    context, weights = ours(
-        QUERY, VALUE, value_mask=mask, return_attention_scores=True
-    )
+    context, weights = ours(QUERY, VALUE, value_mask=mask, return_attention_scores=True)
     wanted_context, wanted_weights = theirs(
         [QUERY, VALUE],
         mask=None if mask is None else [None, mask],

@@ -89,7 +89,9 @@ def test_accuracies_by_counting():
 
 def test_sequences_of_padding_are_not_counted():
     metric = ka.metrics.SequenceAccuracy()
-    metric.update_state(np.array([[0, 0], [1, 2]]), np.eye(3, dtype="float32")[[[1, 1], [1, 2]]])
+    metric.update_state(
+        np.array([[0, 0], [1, 2]]), np.eye(3, dtype="float32")[[[1, 1], [1, 2]]]
+    )
     assert float(metric.result()) == 1.0
     metric.update_state(np.array([[0, 0]]), np.eye(3, dtype="float32")[[[1, 1]]])
     assert float(metric.result()) == 1.0

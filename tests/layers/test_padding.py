@@ -187,7 +187,12 @@ def test_encoder(cell, bidirectional, policy):
         return [ops.transpose(value, (0, 2, 1)), *[x for s in state for x in s]]
 
     results, (_, of_inputs, _) = compare(
-        run, [embedded], (0,), mask, encoder.trainable_variables, RECURRENT_POLICIES[policy]
+        run,
+        [embedded],
+        (0,),
+        mask,
+        encoder.trainable_variables,
+        RECURRENT_POLICIES[policy],
     )
     value = np.swapaxes(results[0], 1, 2)
     assert np.all(value[~mask] == 0)

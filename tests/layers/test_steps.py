@@ -83,10 +83,11 @@ def test_state_and_memory_are_values():
     runs = []
     for seed in (1, 2):
         data = decoder_cases.inputs(seed=seed)
-        runs.append((data, to_numpy(decoder(**data)), decoder.precompute(data["value"])))
+        runs.append(
+            (data, to_numpy(decoder(**data)), decoder.precompute(data["value"]))
+        )
     states = [
-        decoder.initial_state(memory, data["initial_state"])
-        for data, _, memory in runs
+        decoder.initial_state(memory, data["initial_state"]) for data, _, memory in runs
     ]
     for t in range(cases.T):
         for index, (data, wanted, memory) in enumerate(runs):
