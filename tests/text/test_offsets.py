@@ -52,8 +52,10 @@ def test_spans_of_characters_cut_the_text_into_pieces(form, text):
     assert place == len(data)
 
 
-@pytest.mark.parametrize("kind", ["words", "whitespace"])
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    ("kind", "form"),
+    [("words", None), ("words", "NFC"), ("whitespace", "NFC"), ("whitespace", "NFKC")],
+)
 @quick
 @given(text=texts)
 def test_spans_of_words(form, kind, text):

@@ -109,8 +109,9 @@ def test_options(pipeline):
     short = pipeline.predict(TEXTS, ka.GenerationOptions(max_length=2))
     assert max(len(prediction.tokens) for prediction in short) <= 2
     limits = [1, 2, 3, 4, 3, 2, 1]
-    for options in (limits, np.array(limits)):
-        each = pipeline.predict(TEXTS, ka.GenerationOptions(options), batch_size=2)
+    for values in (limits, np.array(limits)):
+        options = ka.GenerationOptions(max_length=values)
+        each = pipeline.predict(TEXTS, options, batch_size=2)
         whole = pipeline.predict(TEXTS)
         for one, full, limit in zip(each, whole, limits, strict=True):
             assert one.tokens == full.tokens[:limit]
@@ -186,6 +187,19 @@ def test_a_fresh_process_gives_the_same_answers(pipeline, tmp_path):
             np.array(alignment, "float32"),
         )
         assert_same(loaded, wanted, exactly=True)
+
+
+def test_the_optimizer_is_saved_too(tmp_path):
+    letters = CharacterTokenizer(["a", "b"])
+    model = make_model(letters, letters)
+    model.compile("adam", loss=ka.losses.MaskedCrossentropy())
+    model.optimizer.build(model.trainable_variables)
+    model.optimizer.iterations.assign(7)
+    ka.TextToText(model, letters, letters).save(tmp_path / "model")
+    loaded = ka.TextToText.load(tmp_path / "model").model
+    assert int(loaded.optimizer.iterations) == 7
+    assert isinstance(loaded.loss, ka.losses.MaskedCrossentropy)
+    assert not ka.TextToText.load(tmp_path / "model", compile=False).model.compiled
 
 
 def test_saving_replaces_a_file(pipeline, tmp_path):

@@ -50,10 +50,29 @@ KINDS = {
 }
 
 
-@functools.cache
-def tokenize(kind, **arguments):
+# Each is traced once, about a second: not every kind with every form.
+KINDS_AND_FORMS = [
+    ("characters", None),
+    ("characters", "NFC"),
+    ("words", "NFC"),
+    ("whitespace", "NFC"),
+    ("whitespace", "NFKC"),
+]
+
+
+def tokenize(kind, normalization="NFC", lowercase=False, max_length=1024):
     """A tokenizer's `tokenize_with_offsets` as a graph, and the tokenizer."""
-    tokenizer = KINDS[kind](["a", "é", "f", "."], **arguments)
+    return _traced(kind, normalization, lowercase, max_length)
+
+
+@functools.cache
+def _traced(kind, normalization, lowercase, max_length):
+    tokenizer = KINDS[kind](
+        ["a", "é", "f", "."],
+        normalization=normalization,
+        lowercase=lowercase,
+        max_length=max_length,
+    )
     spec = [tf.TensorSpec([None], tf.string)]
     return tf.function(tokenizer.tokenize_with_offsets, spec), tokenizer
 
