@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keras_attention.text import CharacterTokenizer, WordTokenizer
@@ -60,8 +60,8 @@ def test_phones():
 
 
 @pytest.mark.parametrize("kind", [CharacterTokenizer, WordTokenizer])
-@quick
-@given(batch=st.lists(texts, min_size=1, max_size=4))
+@settings(quick, max_examples=12)
+@given(batch=st.lists(texts, min_size=3, max_size=8))
 def test_no_text_is_unknown_to_its_own_vocabulary(kind, batch):
     batch = [text.replace("\ufffd", "") for text in batch]
     tokenizer = kind.from_texts(batch)
