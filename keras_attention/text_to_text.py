@@ -19,6 +19,16 @@ from keras_attention.prediction import Prediction, from_alignment
 from keras_attention.text import Tokenizer, batches, encode
 from keras_attention.text.special import END_ID, PAD_ID, START_ID
 
+# What is asked of a model.
+_NEEDED = (
+    "generate",
+    "source_vocabulary_size",
+    "target_vocabulary_size",
+    "pad_id",
+    "start_id",
+    "end_id",
+)
+
 
 class TextToText:
     """A model with the tokenizers of its source and its target.
@@ -31,6 +41,7 @@ class TextToText:
     Raises:
         ValueError: The vocabularies' sizes or special ids differ from the model's,
             or Keras' backend is not TensorFlow.
+        TypeError: The model lacks what is needed of it.
 
     Example:
 
@@ -57,6 +68,12 @@ class TextToText:
             raise ValueError(
                 "TextToText needs the TensorFlow backend of Keras. "
                 f"Received: {keras.backend.backend()}"
+            )
+        missing = [name for name in _NEEDED if not hasattr(model, name)]
+        if missing:
+            raise TypeError(
+                f"`model` must be a ka.Seq2Seq or have its {missing}. "
+                f"Received: model={model!r}"
             )
         for side, tokenizer in (
             ("source", source_tokenizer),

@@ -21,7 +21,8 @@ def encode(tokenizer: Tokenizer, texts: Iterable[str]) -> list[np.ndarray]:
     """Ids of every text, int32, each with its end symbol and no padding."""
     rows = list(texts)
     spec = tf.TensorSpec([None], tf.string)
-    tokenize = tf.function(tokenizer.tokenize_with_offsets, input_signature=[spec])
+    # Concrete, since TensorFlow warns of a function that is made again and again.
+    tokenize = tf.function(tokenizer.tokenize_with_offsets).get_concrete_function(spec)
     sequences = []
     for first in range(0, len(rows), _ROWS_AT_ONCE):
         batch = tokenize(tf.constant(rows[first : first + _ROWS_AT_ONCE], tf.string))
