@@ -11,6 +11,7 @@ from keras_attention.functional_output import widest_output
 from keras_attention.heads import check_heads, merge_heads, split_heads
 from keras_attention.masks import as_mask, keep_where_masked, zero_where_masked
 from keras_attention.memory import AttentionMemory, AttentionState
+from keras_attention.ownership import claim
 from keras_attention.precision import require_concrete
 from keras_attention.scan import scan
 
@@ -87,6 +88,8 @@ class Attention(keras.layers.Layer):
         self.alignment = alignments.get(
             alignment, **(made if isinstance(alignment, str) else {})
         )
+        claim(self.score, self, "score")
+        claim(self.alignment, self, "alignment")
         self.score.num_heads = num_heads
         self.num_heads = num_heads
         self.dropout = dropout
@@ -171,6 +174,11 @@ class Attention(keras.layers.Layer):
         self._check_built("step")
         require_concrete("step", query, memory, state)
         query = ops.cast(ops.convert_to_tensor(query), self.compute_dtype)
+        if len(query.shape) != 2:
+            raise ValueError(
+                "`query` must have rank 2: one query per row. "
+                f"Received: query of shape {tuple(query.shape)}"
+            )
         context, weights, state = self.advance(query, memory, state)
         return context, self._public_weights(weights), state
 
@@ -244,6 +252,13 @@ class Attention(keras.layers.Layer):
             key = value
         else:
             key = ops.cast(ops.convert_to_tensor(key), self.compute_dtype)
+            lengths = (key.shape[1], value.shape[1])
+            if None not in lengths and lengths[0] != lengths[1]:
+                raise ValueError(
+                    "`key` must have as many positions as `value`. "
+                    f"Expected: {lengths[1]}. "
+                    f"Received: key of shape {tuple(key.shape)}"
+                )
             key = zero_where_masked(key, mask)
         if mask is None:
             mask = ops.ones(ops.shape(value)[:2], "bool")

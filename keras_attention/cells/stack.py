@@ -45,6 +45,11 @@ class CellStack:
         self.dtype = dtype
         stacked = type(cell) is keras.layers.StackedRNNCells
         self.cells = list(cell.cells) if stacked else [cell]
+        if len({id(part) for part in self.cells}) < len(self.cells):
+            raise ValueError(
+                f"`{argument}` must not hold one cell twice: expected a cell object "
+                f"for every layer. Received: {[part.name for part in self.cells]}"
+            )
 
     @property
     def state_sizes(self) -> list[list[int]]:
