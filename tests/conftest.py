@@ -1,10 +1,15 @@
 """Quiet TensorFlow, fixed seeds, and tests that need TensorFlow left out elsewhere."""
 
-import contextlib
 import os
 import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+if os.environ.get("KERAS_BACKEND") == "jax":
+    # Many small programs that run once each: compiling them is all the time there is.
+    os.environ.setdefault(
+        "XLA_FLAGS",
+        "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true",
+    )
 
 import pytest
 
@@ -14,7 +19,13 @@ _left_out = pytest.StashKey[int]()
 def pytest_collection_modifyitems(config, items):
     if os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow":
         return
-    left_out = [item for item in items if item.get_closest_marker("tensorflow_only")]
+    # JAX computes in float64 only where a process asks for it everywhere, and Keras
+    # hands NumPy's float64 to torch as float32: TensorFlow checks that precision.
+    left_out = [
+        item
+        for item in items
+        if item.get_closest_marker("tensorflow_only") or "float64" in item.nodeid
+    ]
     config.stash[_left_out] = len(left_out)
     if left_out:
         config.hook.pytest_deselected(items=left_out)
@@ -26,7 +37,7 @@ def pytest_terminal_summary(terminalreporter, config):
     if count:
         backend = os.environ["KERAS_BACKEND"]
         terminalreporter.write_line(
-            f"{count} tests need the TensorFlow backend and were left out on {backend}"
+            f"{count} tests need TensorFlow or float64 and were left out on {backend}"
         )
 
 
@@ -35,14 +46,3 @@ def _fixed_seed():
     # Tests of the serving client must not load Keras: only those that use it pay.
     if "keras" in sys.modules:
         sys.modules["keras"].utils.set_random_seed(0)
-
-
-@pytest.fixture
-def float64():
-    """Lets a test compute in float64; JAX narrows to float32 unless told."""
-    with contextlib.ExitStack() as stack:
-        if os.environ.get("KERAS_BACKEND") == "jax":
-            import jax
-
-            stack.enter_context(jax.enable_x64(True))
-        yield "float64"

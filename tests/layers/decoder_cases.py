@@ -81,8 +81,9 @@ def make(case, attention="luong_general", cell="lstm", heads=1, **layer):
 def built(case, attention="luong_general", cell="lstm", heads=1, **layer):
     """The same with all its weights made, and random."""
     decoder = make(case, attention, cell, heads, **layer)
-    data = inputs(attention, cell)
-    decoder(data["inputs"], data["value"], initial_state=data["initial_state"])
+    # Symbolic arguments build it without running anything.
+    state = [[keras.Input((n,)) for n in sizes] for sizes in CELLS[cell][1]]
+    decoder(keras.Input((None, 3)), keras.Input((None, DV)), initial_state=state)
     return randomize(decoder, scale=0.4)
 
 

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 
 import keras_attention as ka
 from tests.layers import cases, decoder_cases
-from tests.layers.gradients import to_numpy, value_and_gradients
+from tests.layers.gradients import FAST, outputs_and_gradients, to_numpy
 from tests.layers.weights import randomize
 
 # Rounding: padding changes the order in which a sum is taken, nothing else.
@@ -37,6 +37,10 @@ def projected(tensor, depth=None):
     return ops.sum(tensor * ops.convert_to_tensor(factors, "float32"))
 
 
+def _loss(outputs):
+    return sum(projected(x) for x in outputs)
+
+
 def compare(run, arrays, memory_at, value_mask, variables, tolerance):
     """``run(value_mask, *arrays)`` -> tensors whose last axis may be S.
 
@@ -52,18 +56,17 @@ def compare(run, arrays, memory_at, value_mask, variables, tolerance):
             for index, x in enumerate(arrays)
         ]
 
-        def loss(*tensors, mask=mask):
-            return sum(projected(x) for x in run(mask, *tensors))
+        def function(*tensors, mask=mask):
+            return run(mask, *tensors)
 
-        results[count] = (
-            to_numpy(run(mask, *[ops.convert_to_tensor(x) for x in extended])),
-            value_and_gradients(loss, extended, variables),
+        results[count] = outputs_and_gradients(
+            function, _loss, extended, variables, FAST
         )
-    wanted_outputs, (_, wanted_inputs, wanted_variables) = results[0]
+    wanted_outputs, wanted_inputs, wanted_variables = results[0]
     for x in [*wanted_outputs, *wanted_inputs, *wanted_variables]:
         assert np.isfinite(x).all()
     for count in (1, 6):
-        outputs, (_, of_inputs, of_variables) = results[count]
+        outputs, of_inputs, of_variables = results[count]
         for got, wanted in zip(outputs, wanted_outputs, strict=True):
             if got.shape != wanted.shape:  # weights: exactly 0 at padding
                 assert np.all(got[..., positions:] == 0)
@@ -104,7 +107,7 @@ def test_attention(name, heads, policy):
             return_attention_scores=True,
         )
 
-    (context, weights), (_, of_inputs, _) = compare(
+    (context, weights), of_inputs, _ = compare(
         run,
         [query, value, key],
         (1, 2),
@@ -139,7 +142,7 @@ def test_decoder(case, attention, policy):
             return_attention_scores=True,
         )
 
-    (outputs, weights), (_, of_inputs, _) = compare(
+    (outputs, weights), of_inputs, _ = compare(
         run,
         [data["inputs"], data["value"], data["initial_state"][0][0]],
         (1,),
@@ -186,7 +189,7 @@ def test_encoder(cell, bidirectional, policy):
         # Time last, so that padding is where `compare` looks for it.
         return [ops.transpose(value, (0, 2, 1)), *[x for s in state for x in s]]
 
-    results, (_, of_inputs, _) = compare(
+    results, of_inputs, _ = compare(
         run,
         [embedded],
         (0,),
