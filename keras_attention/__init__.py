@@ -51,7 +51,12 @@ def __getattr__(name: str) -> Any:
     # Everything Keras must find when it loads a model is imported above; these
     # are not saved by Keras, and would bring TensorFlow into JAX programs.
     if name in _NEEDS_TENSORFLOW:
-        from keras_attention import text_to_text
-
+        try:
+            from keras_attention import text_to_text
+        except ModuleNotFoundError as error:
+            raise ImportError(
+                f"ka.{name} needs {error.name}, which is not installed: "
+                'pip install "keras-attention-seq2seq[tensorflow]"'
+            ) from error
         return getattr(text_to_text, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

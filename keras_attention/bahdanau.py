@@ -32,9 +32,9 @@ class BahdanauAttention(Attention):
         num_heads: H; divides `units` and the depth of the values.
         dropout: Fraction of the weights dropped in training.
         use_bias: Add a bias inside the tanh. The paper has none.
-        kernel_initializer, bias_initializer, kernel_regularizer,
-        bias_regularizer, kernel_constraint, bias_constraint: As in
+        kernel_initializer, kernel_regularizer, kernel_constraint: As in
             `keras.layers.Dense`.
+        bias_initializer, bias_regularizer, bias_constraint: Likewise.
         seed: Seed of the dropout.
         **layer: `name`, `dtype`, `trainable`.
 

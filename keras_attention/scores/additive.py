@@ -26,9 +26,9 @@ class AdditiveScore(Score):
         units: Depth U of the hidden layer. None takes the depth of the query.
         normalize: Scale `v` to length `g`. `g` starts at $1/\sqrt{U}$, `b` at 0.
         use_bias: Add `b` inside the tanh (always there when normalised).
-        kernel_initializer, bias_initializer, kernel_regularizer,
-        bias_regularizer, kernel_constraint, bias_constraint: As in
-            `keras.layers.Dense`; the kernel ones also serve `v`.
+        kernel_initializer, kernel_regularizer, kernel_constraint: As in
+            `keras.layers.Dense`; they also serve `v`.
+        bias_initializer, bias_regularizer, bias_constraint: For `b`.
 
     Weights: `query/kernel [Dq, U]`, `key/kernel [Dk, U]`, `v [U]`, and `g []`,
     `b [U]` where present. With heads, `units` divides by their number and head
