@@ -3,6 +3,9 @@ PYTHON ?= python3
 # TORCH may carry pip options, for instance the index of the small CPU-only wheels.
 TORCH ?= torch==2.13.0
 DEMO_ARGS ?=
+# What JAX and torch check in every run; "make test-jax-full" has all of tests/layers.
+PORTABLE ?= $(addprefix tests/layers/test_,golden.py keras_equality.py registry.py \
+	losses.py errors.py attention_oracle.py)
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --no-cache-dir
@@ -11,7 +14,7 @@ TIMED = start=$$(date +%s); { $(1); } && \
 export KERAS_BACKEND ?= tensorflow
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: help demo test check test-torch bench-train bench-generate docs clean
+.PHONY: help demo test check test-torch test-jax-full test-torch-full bench-train bench-generate docs clean
 .DELETE_ON_ERROR:
 
 help:
@@ -28,6 +31,9 @@ demo: $(VENV)/.demo
 
 test: check
 	$(BIN)/python -m pytest
+	KERAS_BACKEND=jax $(BIN)/python -m pytest $(PORTABLE) -m "not tensorflow_only"
+
+test-jax-full: $(VENV)/.dev
 	KERAS_BACKEND=jax $(BIN)/python -m pytest tests/layers -m "not tensorflow_only"
 
 check: $(VENV)/.dev
@@ -36,6 +42,9 @@ check: $(VENV)/.dev
 	$(BIN)/lint-imports --no-cache
 
 test-torch: $(VENV)/.torch
+	KERAS_BACKEND=torch $(BIN)/python -m pytest $(PORTABLE) -m "not tensorflow_only"
+
+test-torch-full: $(VENV)/.torch
 	KERAS_BACKEND=torch $(BIN)/python -m pytest tests/layers -m "not tensorflow_only"
 
 bench-train: $(VENV)/.torch

@@ -9,7 +9,7 @@ from keras import ops
 from numpy.testing import assert_allclose
 
 import keras_attention as ka
-from tests.layers.gradients import BACKEND, to_numpy
+from tests.layers.gradients import to_numpy
 from tests.layers.weights import randomize
 from tests.reference import generation as oracle
 
@@ -211,20 +211,6 @@ def test_in_one_graph_of_unknown_sizes(name):
         assert_allclose(got.log_probs, wanted.log_probs, rtol=1e-5, atol=1e-5)
         assert got.steps_run == wanted.steps_run
     assert graph.experimental_get_tracing_count() == 1
-
-
-@pytest.mark.skipif(BACKEND != "jax", reason="what jax.jit needs is fixed shapes")
-def test_under_jax_jit():
-    import jax
-
-    wanted = to_numpy(generate("luong", max_length=LIMIT))
-    got = jax.jit(lambda source: tuple(generate("luong", source, max_length=LIMIT)))(
-        SOURCE
-    )
-    got = ka.Generation(*to_numpy(got))
-    width = wanted.ids.shape[1]
-    assert np.array_equal(got.ids[:, :width], wanted.ids)
-    assert_allclose(got.log_probs, wanted.log_probs, rtol=1e-5, atol=1e-5)
 
 
 def _hand_built():
