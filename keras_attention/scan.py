@@ -99,7 +99,9 @@ def compiled(
 ) -> Callable[..., Any]:
     """`function` as one graph where the backend's eager loop would be slow.
 
-    Only TensorFlow needs it: JAX compiles the loop itself, torch is eager.
+    Only TensorFlow needs it: JAX compiles the loop itself, torch is eager. In a graph
+    that is being traced the function is called as it is and becomes a part of that
+    graph, whose shapes and kernels are then its own.
 
     Args:
         function: Takes tensors, one for each entry of `signature`.
@@ -109,7 +111,12 @@ def compiled(
         import tensorflow as tf
 
         specs = [tf.TensorSpec(shape, dtype) for shape, dtype in signature]
-        return tf.function(function, input_signature=specs, autograph=False)
+        graph = tf.function(function, input_signature=specs, autograph=False)
+
+        def call(*arguments: Any) -> Any:
+            return (function if tf.inside_function() else graph)(*arguments)
+
+        return call
     return function
 
 

@@ -1,6 +1,5 @@
 """The whole encoder-decoder as a functional Keras model."""
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -9,27 +8,8 @@ from keras import ops
 
 from keras_attention.decoder import AttentionDecoder
 from keras_attention.generation import Generation, GenerationOptions
-from keras_attention.generation.greedy import greedy
-from keras_attention.generation.rows import (
-    Features,
-    RowOptions,
-    features,
-    is_greedy,
-    row_limits,
-    row_options,
-)
-from keras_attention.generation.search import SpecialIds, search
+from keras_attention.generation.models import Functions, generate_from
 from keras_attention.ownership import claim
-from keras_attention.scan import compiled
-
-_ROWS = ((None,), "int32")
-
-
-class _Functions:
-    """Keeps a compiled function where Keras and SavedModel do not look for one."""
-
-    def __init__(self) -> None:
-        self.compiled: dict[Any, Callable[..., Any]] = {}
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -159,7 +139,7 @@ class Seq2Seq(keras.Model):
         self.start_id = start_id
         self.end_id = end_id
         self.return_attention_scores = return_attention_scores
-        self._functions = _Functions()
+        self._functions = Functions()
 
     def compile(self, *args: Any, jit_compile: Any = "auto", **kwargs: Any) -> None:
         """As `keras.Model.compile`, but on TensorFlow `"auto"` means no XLA.
@@ -223,31 +203,9 @@ class Seq2Seq(keras.Model):
         Returns:
             `ka.Generation`, whose `ids` have no start symbol.
         """
-        options = options or GenerationOptions()
-        source_ids = ops.cast(ops.convert_to_tensor(source_ids), "int32")
-        if len(source_ids.shape) != 2:
-            raise ValueError(
-                "`source_ids` must have rank 2. "
-                f"Received: source_ids of shape {tuple(source_ids.shape)}"
-            )
-        lengths = ops.sum(
-            ops.cast(ops.not_equal(source_ids, self.pad_id), "int32"), axis=-1
+        return generate_from(
+            self, source_ids, options, max_beam_size, functions=self._functions
         )
-        batch_size = ops.shape(source_ids)[0]
-        if is_greedy(options):
-            limits = row_limits(options, batch_size, lengths)  # [B]
-            return self._compiled("greedy", self._greedy, (_ROWS,))(source_ids, limits)
-        rows = row_options(options, batch_size, self.target_vocabulary_size, lengths)
-        needed = features(options, max_beam_size)
-        search = self._compiled(
-            (needed, options.alternatives),
-            functools.partial(self._search, needed, options.alternatives),
-            tuple(
-                ((None,) * len(x.shape[:1]) + tuple(x.shape[1:]), _dtype(x))
-                for x in rows
-            ),
-        )
-        return search(source_ids, *rows)
 
     def get_config(self) -> dict[str, Any]:
         serialize = keras.saving.serialize_keras_object
@@ -269,40 +227,3 @@ class Seq2Seq(keras.Model):
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
         return cls(**config)
-
-    def _compiled(self, key: Any, function: Any, signature: Any) -> Any:
-        key = (key, signature)
-        known = self._functions.compiled
-        if key not in known:
-            known[key] = compiled(function, (((None, None), "int32"), *signature))
-        return known[key]
-
-    def _greedy(self, source_ids: Any, limits: Any) -> Generation:
-        memory, state, mask = self.encode(source_ids)
-        return greedy(
-            self.stepper(memory),
-            state,
-            limits,
-            ops.shape(mask)[0],
-            self.pad_id,
-            self.start_id,
-            self.end_id,
-        )
-
-    def _search(
-        self, needed: Features, alternatives: int, source_ids: Any, *rows: Any
-    ) -> Generation:
-        memory, state, mask = self.encode(source_ids)
-        return search(
-            self.stepper(memory, needed.beams),
-            state,
-            RowOptions(*rows),
-            needed,
-            alternatives,
-            SpecialIds(self.pad_id, self.start_id, self.end_id),
-            mask,
-        )
-
-
-def _dtype(x: Any) -> str:
-    return str(keras.backend.standardize_dtype(x.dtype))

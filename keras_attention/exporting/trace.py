@@ -40,11 +40,6 @@ def _no_cudnn(model: Any) -> Iterator[None]:
     layers: list[Any] = [*getattr(model, "_flatten_layers", list)()]
     affected = [layer for layer in layers if getattr(layer, "use_cudnn", False)]
     before = [layer.use_cudnn for layer in affected]
-    # A graph that was traced before holds whatever it was traced with.
-    functions = getattr(model, "_functions", None)
-    kept = getattr(functions, "compiled", None)
-    if functions is not None:
-        functions.compiled = {}
     for layer in affected:
         layer.use_cudnn = False
     try:
@@ -52,5 +47,3 @@ def _no_cudnn(model: Any) -> Iterator[None]:
     finally:
         for layer, use_cudnn in zip(affected, before, strict=True):
             layer.use_cudnn = use_cudnn
-        if functions is not None:
-            functions.compiled = kept

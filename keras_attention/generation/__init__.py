@@ -4,7 +4,8 @@
 |---|---|
 | `options.py` | what a user may ask for, checked in one place |
 | `rows.py` | the same as tensors, one value per row |
-| `loop.py` | the way in |
+| `loop.py` | the way in, with any step function |
+| `models.py` | the way in, with a whole model |
 | `greedy.py` | the fast path |
 | `search.py` | beam search and sampling, every row with its own options |
 | `ranking.py` | the one function that hypotheses are ranked by |
