@@ -176,3 +176,22 @@ def test_wheel_holds_the_two_packages_and_their_data(tmp_path):
         if path.is_file()
     }
     assert held == expected
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["import keras_attention.text", "import keras_attention as ka; ka.TextToText"],
+)
+def test_missing_extra_says_what_to_install(statement):
+    code = (
+        "import os, sys\n"
+        "os.environ['KERAS_BACKEND'] = 'numpy'\n"
+        "sys.modules['tensorflow'] = None\n"
+        f"{statement}\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120
+    )
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("ImportError"), done.stderr
+    assert 'pip install "keras-attention-seq2seq[tensorflow]"' in last

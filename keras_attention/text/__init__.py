@@ -11,11 +11,18 @@
 | `batches.py` | pairs of id sequences to batches of like length |
 """
 
-from keras_attention.text.batches import batches, encode
-from keras_attention.text.character_tokenizer import CharacterTokenizer
-from keras_attention.text.pairs import Pair, read_pairs
-from keras_attention.text.tokenizer import TokenizedText, Tokenizer
-from keras_attention.text.word_tokenizer import WordTokenizer
+try:
+    from keras_attention.text.batches import batches, encode
+    from keras_attention.text.character_tokenizer import CharacterTokenizer
+    from keras_attention.text.pairs import Pair, read_pairs
+    from keras_attention.text.tokenizer import TokenizedText, Tokenizer
+    from keras_attention.text.word_tokenizer import WordTokenizer
+except ModuleNotFoundError as error:
+    raise ImportError(
+        f"keras_attention.text needs {error.name}, which is not installed: "
+        'pip install "keras-attention-seq2seq[tensorflow]"',
+        name=error.name,
+    ) from error
 
 __all__ = [
     "CharacterTokenizer",
