@@ -3,10 +3,6 @@ PYTHON ?= python3
 # TORCH may carry pip options, for instance the index of the small CPU-only wheels.
 TORCH ?= torch==2.13.0
 DEMO_ARGS ?=
-# What JAX and torch check in every run; "make test-jax-full" has all of tests/layers.
-PORTABLE ?= $(addprefix tests/layers/test_,golden.py keras_equality.py registry.py \
-	losses.py errors.py attention_oracle.py)
-
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --no-cache-dir
 TIMED = start=$$(date +%s); { $(1); } && \
@@ -14,7 +10,10 @@ TIMED = start=$$(date +%s); { $(1); } && \
 export KERAS_BACKEND ?= tensorflow
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: help demo test check test-torch test-jax-full test-torch-full bench-train bench-generate docs clean
+# Everything in tests/layers, in two processes: JAX compiles each small program alone.
+LAYERS = $(BIN)/python -m pytest tests/layers -m "not tensorflow_only" --numprocesses=2
+
+.PHONY: help demo test check test-torch bench-train bench-generate docs clean
 .DELETE_ON_ERROR:
 
 help:
@@ -31,10 +30,7 @@ demo: $(VENV)/.demo
 
 test: check
 	$(BIN)/python -m pytest
-	KERAS_BACKEND=jax $(BIN)/python -m pytest $(PORTABLE) -m "not tensorflow_only"
-
-test-jax-full: $(VENV)/.dev
-	KERAS_BACKEND=jax $(BIN)/python -m pytest tests/layers -m "not tensorflow_only"
+	KERAS_BACKEND=jax $(LAYERS)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check
@@ -42,10 +38,7 @@ check: $(VENV)/.dev
 	$(BIN)/lint-imports --no-cache
 
 test-torch: $(VENV)/.torch
-	KERAS_BACKEND=torch $(BIN)/python -m pytest $(PORTABLE) -m "not tensorflow_only"
-
-test-torch-full: $(VENV)/.torch
-	KERAS_BACKEND=torch $(BIN)/python -m pytest tests/layers -m "not tensorflow_only"
+	KERAS_BACKEND=torch $(LAYERS)
 
 bench-train: $(VENV)/.torch
 	$(BIN)/python -m benchmarks.train_step --preset small --write-docs

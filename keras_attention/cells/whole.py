@@ -1,5 +1,7 @@
 """Any Keras cell, run whole inside the loop."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -19,7 +21,8 @@ def prepare_whole(cell: keras.layers.Layer, dtype: str, training: bool) -> Prepa
     def step(x: Any, fed: Any, states: tuple[Any, ...]) -> Any:
         if fed is not None:
             x = fed if x is None else ops.concatenate([x, fed], axis=-1)  # [B, D + F]
-        output, new = cell(x, list(states), training=training)
+        with contextlib.nullcontext() if training else _without_dropout(cell):
+            output, new = cell(x, list(states), training=training)
         cast = tuple(ops.cast(s, dtype) for s in tree.flatten(new))
         return ops.cast(output, dtype), cast
 
@@ -48,3 +51,21 @@ def forget_dropout_masks(cell: Any) -> None:
         cell.reset_dropout_mask()
     if hasattr(cell, "reset_recurrent_dropout_mask"):
         cell.reset_recurrent_dropout_mask()
+
+
+@contextlib.contextmanager
+def _without_dropout(cell: Any) -> Iterator[None]:
+    """Keep a cell from drawing masks that it will not use.
+
+    Keras' SimpleRNNCell draws them outside of training too, and inside a loop
+    they leak out of it as in training.
+    """
+    names = [name for name in ("dropout", "recurrent_dropout") if hasattr(cell, name)]
+    rates = {name: getattr(cell, name) for name in names}
+    try:
+        for name in names:
+            setattr(cell, name, 0.0)
+        yield
+    finally:
+        for name, rate in rates.items():
+            setattr(cell, name, rate)
