@@ -129,7 +129,11 @@ def batches(
     if tokens_per_batch is None:
         size = -(-len(lengths) // batch_size)
         dataset = dataset.apply(tf.data.experimental.assert_cardinality(size))
-    return dataset.prefetch(2)
+    # Nothing here can be tuned, and the thread that tries holds up the end of an
+    # epoch for as long as it sleeps, 5 seconds and more (TensorFlow 2.21).
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.prefetch(2).with_options(options)
 
 
 def _by_length(rows: np.ndarray, lengths: np.ndarray) -> np.ndarray:
