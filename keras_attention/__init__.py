@@ -12,6 +12,7 @@ from keras_attention.attention import Attention
 from keras_attention.bahdanau import BahdanauAttention
 from keras_attention.decoder import AttentionDecoder
 from keras_attention.encoder import RecurrentEncoder
+from keras_attention.ensemble import Ensemble
 from keras_attention.fixed_context import FixedContext
 from keras_attention.generation import Generation, GenerationOptions, generate
 from keras_attention.luong import LuongAttention
@@ -28,6 +29,7 @@ __all__ = [
     "AttentionState",
     "BahdanauAttention",
     "DecoderState",
+    "Ensemble",
     "FixedContext",
     "Generation",
     "GenerationOptions",

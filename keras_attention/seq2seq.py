@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_attention.candidates import Candidates, columns
 from keras_attention.decoder import AttentionDecoder
 from keras_attention.generation import Generation, GenerationOptions
 from keras_attention.generation.models import Functions, generate_from
@@ -171,18 +172,25 @@ class Seq2Seq(keras.Model):
         memory = self.decoder.precompute(value, value_mask=mask)
         return memory, self.decoder.initial_state(memory, state), mask
 
-    def stepper(self, memory: Any, beam_size: int = 1) -> Callable[[Any, Any], Any]:
+    def stepper(
+        self, memory: Any, beam_size: int = 1, candidates: Candidates | None = None
+    ) -> Callable[[Any, Any], Any]:
         """A step function for `ka.generate`: ids to logits, weights, state.
 
         Args:
             memory: What `encode` returned, for B rows.
             beam_size: K: the function is for `B * K` ids.
+            candidates: Compute the logits of these alone, `[B * K, M]`, minus infinity
+                where one is none of the row's own.
         """
         step = self.decoder.stepper(memory, beam_size)
+        output_layer = self.output_layer
+        if candidates is not None:
+            output_layer = columns(output_layer, candidates, beam_size)
 
         def step_fn(ids: Any, state: Any) -> Any:
             outputs, weights, state = step(self.target_embedding(ids), state)
-            return self.output_layer(outputs), weights, state
+            return output_layer(outputs), weights, state
 
         return step_fn
 

@@ -29,6 +29,7 @@ def public_names():
         *("Attention", "BahdanauAttention", "LuongAttention", "FixedContext"),
         *("AttentionMemory", "AttentionState", "DecoderState"),
         *("RecurrentEncoder", "AttentionDecoder", "Seq2Seq"),
+        "Ensemble",
         *("generate", "Generation", "GenerationOptions"),
         *("TextToText", "Prediction"),
         *("alignments", "losses", "metrics", "readouts", "scores"),

@@ -115,6 +115,24 @@ def build():
             **options,
         )
         models[f"seq2seq_{name}"] = model, {"source_ids": ids, "target_ids": ids}
+
+    def member(attention, **options):
+        decoder = ka.AttentionDecoder(keras.layers.GRUCell(6), attention)
+        # Read from files, models are often all called the same.
+        encoder = ka.RecurrentEncoder(3)
+        return ka.Seq2Seq(encoder, decoder, 9, 8, 4, name="model", **options)
+
+    def ensemble(average):
+        first = member(ka.BahdanauAttention(4), return_attention_scores=True)
+        second = member(ka.LuongAttention("general", num_heads=2))
+        second.compile("adam", ka.losses.MaskedCrossentropy())
+        return ka.Ensemble([first, second], [1, 3], average)
+
+    for name, model in {
+        "ensemble_log": ensemble("log"),
+        "ensemble_linear": ensemble("linear"),
+    }.items():
+        models[name] = model, {"source_ids": ids, "target_ids": ids}
     return models
 
 

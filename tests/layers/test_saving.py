@@ -20,7 +20,7 @@ def test_all_load_in_a_fresh_process(tmp_path):
     models = saved_models.build()
     for name, (model, inputs) in models.items():
         for v in model.weights:
-            if "seed" not in v.path:
+            if "seed" not in v.path and keras.backend.is_float_dtype(v.dtype):
                 random = np.random.default_rng(len(v.path))
                 v.assign(random.normal(scale=0.5, size=v.shape))
         model.save(tmp_path / f"{name}.keras")
