@@ -10,6 +10,7 @@ and the server's answers are compared with those of this process.
 
 import argparse
 import hashlib
+import json
 import os
 import shlex
 import subprocess
@@ -65,7 +66,7 @@ def main():
 
     with timed(timings, "predicting the test words"):
         predictions = pipeline.predict(list(test))
-    report_error_rates(test, predictions)
+    rates = report_error_rates(test, predictions)
 
     with timed(timings, "saving and exporting"):
         pipeline.save(options.output / "pronounce.keras_attention")
@@ -78,7 +79,7 @@ def main():
         with serving.Client(f"127.0.0.1:{port}", model="pronounce") as client:
             with timed(timings, "asking about the test words over gRPC"):
                 answers = ask(client, list(test))
-            compare(answers, predictions)
+            difference = compare(answers, predictions)
             shown = ask(client, SHOWN)
 
     print("\nAnswers over gRPC, also for words that are in no dictionary:")
@@ -90,6 +91,15 @@ def main():
     print("\nSeconds:")
     for name, seconds in timings.items():
         print(f"  {seconds:7.1f}  {name}")
+    figures = {
+        "test_words": len(test),
+        "training_words": len(train),
+        "epochs": options.epochs,
+        **rates,
+        "alignment_difference_over_grpc": float(difference),
+        "seconds": timings,
+    }
+    (options.output / "figures.json").write_text(json.dumps(figures, indent=1) + "\n")
     print_commands(options.output / "model")
 
 
@@ -172,6 +182,7 @@ def report_error_rates(test, predictions):
         f"without stress:\n  word error rate   {words:6.1%}\n"
         f"  phone error rate  {phones:6.1%}"
     )
+    return {"word_error_rate": words, "phone_error_rate": phones}
 
 
 @contextmanager
@@ -221,6 +232,7 @@ def compare(answers, predictions):
         f"All {len(answers)} answers over gRPC equal this process's to the byte, their "
         f"alignments to {alignment:.0e}."
     )
+    return alignment
 
 
 @contextmanager

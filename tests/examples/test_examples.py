@@ -1,5 +1,6 @@
 """Every example runs from start to end, as a reader would start it."""
 
+import json
 import os
 import re
 import subprocess
@@ -58,6 +59,9 @@ def test_pronounce(tmp_path):
     assert re.search(r"word error rate +\d+\.\d%", printed)
     assert "All 20 answers over gRPC equal this process's to the byte" in printed
     assert (tmp_path / "out/alignment.png").read_bytes().startswith(b"\x89PNG")
+    figures = json.loads((tmp_path / "out/figures.json").read_text())
+    assert figures["test_words"] == 20
+    assert 0 <= figures["word_error_rate"] <= 1
     assert (tmp_path / "out/model/1/saved_model.pb").is_file()
     assert (tmp_path / "out/pronounce.keras_attention").is_file()
     # The command that it prints is one that can be typed in the same folder.
