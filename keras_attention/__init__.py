@@ -18,6 +18,7 @@ from keras_attention.generation import Generation, GenerationOptions, generate
 from keras_attention.luong import LuongAttention
 from keras_attention.memory import AttentionMemory, AttentionState
 from keras_attention.orders import DecoderState
+from keras_attention.scoring import Scores
 from keras_attention.seq2seq import Seq2Seq
 
 __version__ = "0.1.0"
@@ -36,6 +37,7 @@ __all__ = [
     "LuongAttention",
     "Prediction",
     "RecurrentEncoder",
+    "Scores",
     "Seq2Seq",
     "TextToText",
     "alignments",

@@ -12,6 +12,7 @@ from keras_attention.candidates import Candidates, own_mask
 from keras_attention.generation import Generation, GenerationOptions
 from keras_attention.generation.models import Functions, generate_from
 from keras_attention.precision import at_least_float32
+from keras_attention.scoring import Scores, score_with
 
 AVERAGES = ("log", "linear")
 # What the members must have in common to read and to write the same ids.
@@ -169,6 +170,10 @@ class Ensemble(keras.Model):
         return generate_from(
             self, source_ids, options, max_beam_size, functions=self._functions
         )
+
+    def score(self, source_ids: Any, target_ids: Any) -> Scores:
+        """How probable given targets are; see `ka.Seq2Seq.score`."""
+        return score_with(self, source_ids, target_ids, functions=self._functions)
 
     def get_config(self) -> dict[str, Any]:
         members = map(keras.saving.serialize_keras_object, self.averaged.members)

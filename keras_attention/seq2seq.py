@@ -11,6 +11,7 @@ from keras_attention.decoder import AttentionDecoder
 from keras_attention.generation import Generation, GenerationOptions
 from keras_attention.generation.models import Functions, generate_from
 from keras_attention.ownership import claim
+from keras_attention.scoring import Scores, score_with
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -214,6 +215,23 @@ class Seq2Seq(keras.Model):
         return generate_from(
             self, source_ids, options, max_beam_size, functions=self._functions
         )
+
+    def score(self, source_ids: Any, target_ids: Any) -> Scores:
+        """How probable given targets are, token by token (teacher forcing).
+
+        The numbers are those of `generate` with the targets as `prefix`.
+
+        Args:
+            source_ids: `[B, S]` integers, every row ending in `end_id`, then
+                `pad_id`.
+            target_ids: `[B, T]` integers, T >= 1, without start symbol, such as
+                `generate` returns: tokens, `end_id` where the row is complete,
+                then `pad_id`.
+
+        Returns:
+            `ka.Scores`.
+        """
+        return score_with(self, source_ids, target_ids, functions=self._functions)
 
     def get_config(self) -> dict[str, Any]:
         serialize = keras.saving.serialize_keras_object

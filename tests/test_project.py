@@ -30,7 +30,7 @@ def public_names():
         *("AttentionMemory", "AttentionState", "DecoderState"),
         *("RecurrentEncoder", "AttentionDecoder", "Seq2Seq"),
         "Ensemble",
-        *("generate", "Generation", "GenerationOptions"),
+        *("generate", "Generation", "GenerationOptions", "Scores"),
         *("TextToText", "Prediction"),
         *("alignments", "losses", "metrics", "readouts", "scores"),
     }

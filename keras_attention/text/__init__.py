@@ -7,6 +7,7 @@
 | `code_points.py` | bytes to code points: normalisation, case, byte offsets |
 | `pieces.py` | code points to characters or words |
 | `vocabulary.py`, `special.py` | symbols and their ids |
+| `unknown.py` | what stands in a text for words that have no id |
 | `pairs.py` | pairs of texts from a file of tab-separated values |
 | `batches.py` | pairs of id sequences to batches of like length |
 """
@@ -16,6 +17,7 @@ try:
     from keras_attention.text.character_tokenizer import CharacterTokenizer
     from keras_attention.text.pairs import Pair, read_pairs
     from keras_attention.text.tokenizer import TokenizedText, Tokenizer
+    from keras_attention.text.unknown import UnknownWords
     from keras_attention.text.word_tokenizer import WordTokenizer
 except ModuleNotFoundError as error:
     raise ImportError(
@@ -29,6 +31,7 @@ __all__ = [
     "Pair",
     "TokenizedText",
     "Tokenizer",
+    "UnknownWords",
     "WordTokenizer",
     "batches",
     "encode",

@@ -94,8 +94,11 @@ class CharacterTokenizer(Tokenizer):
     def tokens(self, ids: Any) -> Any:
         return self._vocabulary.tokens(tf.convert_to_tensor(ids, tf.int32))
 
-    def detokenize(self, ids: Any) -> Any:
-        return self._vocabulary.join(tf.convert_to_tensor(ids, tf.int32), "")
+    def ids(self, tokens: Any) -> Any:
+        return self._vocabulary.token_ids(tf.convert_to_tensor(tokens, tf.string))
+
+    def detokenize(self, ids: Any, unknown: Any = None) -> Any:
+        return self._vocabulary.join(tf.convert_to_tensor(ids, tf.int32), "", unknown)
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -59,8 +59,23 @@ class Tokenizer(tf.Module, abc.ABC):
         """One string for each id of `[B, T]`; `""` for padding."""
 
     @abc.abstractmethod
-    def detokenize(self, ids: Any) -> Any:
-        """Text `[B]`, valid UTF-8, of ids `[B, T]`, up to the end symbol."""
+    def ids(self, tokens: Any) -> Any:
+        """Ids int32 of tokens of any shape: the inverse of `tokens`.
+
+        Tokens are taken as they are, without normalisation. `""`, `"<s>"`,
+        `"</s>"` and `"<unk>"` are the special tokens, whatever the vocabulary
+        holds; what is not in it is unknown, as `"<unk>"` is.
+        """
+
+    @abc.abstractmethod
+    def detokenize(self, ids: Any, unknown: Any = None) -> Any:
+        """Text `[B]`, valid UTF-8, of ids `[B, T]`, up to the end symbol.
+
+        Args:
+            ids: `[B, T]`.
+            unknown: `[B, T]` strings to write where the id is that of unknown
+                symbols, `""` for nothing; by default U+FFFD.
+        """
 
     @abc.abstractmethod
     def get_config(self) -> dict[str, Any]:

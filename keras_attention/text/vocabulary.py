@@ -85,13 +85,30 @@ class Vocabulary(tf.Module):
         """Strings of ids of any shape; an id out of range is unknown."""
         return self._gather(SPECIAL_TOKENS, ids)
 
-    def join(self, ids: Any, separator: str) -> Any:
-        """Text `[B]` of ids `[B, T]`, up to the end symbol."""
+    def token_ids(self, tokens: Any) -> Any:
+        """Ids int32 of what `tokens` writes; special tokens come before symbols."""
+        ids = self.ids(tokens)
+        for special, token in enumerate(SPECIAL_TOKENS):
+            ids = tf.where(tf.equal(tokens, token), special, ids)
+        return ids
+
+    def join(self, ids: Any, separator: str, unknown: Any = None) -> Any:
+        """Text `[B]` of ids `[B, T]`, up to the end symbol.
+
+        Args:
+            ids: `[B, T]`.
+            separator: Stands between symbols.
+            unknown: `[B, T]` strings in place of unknown symbols, `""` for none.
+        """
         ended = tf.cumsum(
             tf.cast(tf.equal(ids, END_ID), tf.int32), axis=1, exclusive=True
         )
         visible = tf.equal(ended, 0) & (ids > END_ID) & tf.not_equal(ids, START_ID)
-        symbols = tf.ragged.boolean_mask(self._gather(SPECIAL_TEXT, ids), visible)
+        symbols = self._gather(SPECIAL_TEXT, ids)
+        if unknown is not None:
+            symbols = tf.where(tf.equal(ids, UNKNOWN_ID), unknown, symbols)
+            visible &= tf.not_equal(symbols, "")
+        symbols = tf.ragged.boolean_mask(symbols, visible)
         return tf.strings.reduce_join(symbols, axis=-1, separator=separator)
 
     def _gather(self, special: Sequence[str], ids: Any) -> Any:

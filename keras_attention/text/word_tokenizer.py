@@ -102,9 +102,12 @@ class WordTokenizer(Tokenizer):
     def tokens(self, ids: Any) -> Any:
         return self._vocabulary.tokens(tf.convert_to_tensor(ids, tf.int32))
 
-    def detokenize(self, ids: Any) -> Any:
+    def ids(self, tokens: Any) -> Any:
+        return self._vocabulary.token_ids(tf.convert_to_tensor(tokens, tf.string))
+
+    def detokenize(self, ids: Any, unknown: Any = None) -> Any:
         ids = tf.convert_to_tensor(ids, tf.int32)
-        return self._vocabulary.join(ids, self.separator)
+        return self._vocabulary.join(ids, self.separator, unknown)
 
     def get_config(self) -> dict[str, Any]:
         return {
