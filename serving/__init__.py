@@ -17,6 +17,7 @@ from serving.errors import ServingError
 from serving.values import (
     ModelMetadata,
     Prediction,
+    ScoredText,
     Signature,
     TensorSpec,
     VersionStatus,
@@ -27,6 +28,7 @@ __all__ = [
     "ModelMetadata",
     "Prediction",
     "Retry",
+    "ScoredText",
     "ServingError",
     "Signature",
     "TensorSpec",

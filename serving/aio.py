@@ -15,7 +15,7 @@ from serving.channel import MAX_MESSAGE_BYTES, Retry, channel_options
 from serving.client import check_time
 from serving.dialogue import DEFAULT_SIGNATURE, Call, Dialogue, ModelDialogues, Pause
 from serving.errors import ServingError, from_rpc
-from serving.values import ModelMetadata, Prediction, VersionStatus
+from serving.values import ModelMetadata, Prediction, ScoredText, VersionStatus
 
 T = TypeVar("T")
 
@@ -70,6 +70,25 @@ class Client:
     ) -> list[Prediction]:
         """See :meth:`serving.Client.align`."""
         return await self._drive(self._dialogues.align(texts, options), timeout)
+
+    async def n_best(
+        self,
+        texts: Iterable[str | bytes],
+        options: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
+    ) -> list[list[Prediction]]:
+        """See :meth:`serving.Client.n_best`."""
+        return await self._drive(self._dialogues.n_best(texts, options), timeout)
+
+    async def score(
+        self,
+        texts: Iterable[str | bytes],
+        target_texts: Iterable[str | bytes],
+        timeout: float | None = None,
+    ) -> list[ScoredText]:
+        """See :meth:`serving.Client.score`."""
+        dialogue = self._dialogues.score(texts, target_texts)
+        return await self._drive(dialogue, timeout)
 
     async def call(
         self,

@@ -13,7 +13,7 @@ import numpy as np
 from serving.channel import MAX_MESSAGE_BYTES, Retry, channel_options
 from serving.dialogue import DEFAULT_SIGNATURE, Call, Dialogue, ModelDialogues, Pause
 from serving.errors import DeadlineExceeded, ServingError, from_rpc
-from serving.values import ModelMetadata, Prediction, VersionStatus
+from serving.values import ModelMetadata, Prediction, ScoredText, VersionStatus
 
 T = TypeVar("T")
 
@@ -74,7 +74,8 @@ class Client:
         Args:
             texts: B strings; ``bytes`` are sent as they are.
             options: Option name to one value for all texts, or to B values. Options
-                left out take the exported defaults. None uses the signature
+                left out take the exported defaults. Lists of tokens are strings with
+                spaces between the tokens. None uses the signature
                 ``serving_default``, anything else ``predict_with_options``.
             timeout: Seconds, instead of the client's.
 
@@ -96,6 +97,40 @@ class Client:
     ) -> list[Prediction]:
         """Like :meth:`predict`, with tokens, source offsets and attention weights."""
         return self._drive(self._dialogues.align(texts, options), timeout)
+
+    def n_best(
+        self,
+        texts: Iterable[str | bytes],
+        options: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
+    ) -> list[list[Prediction]]:
+        """Several answers to each text, best first.
+
+        Args:
+            texts: B strings.
+            options: As for :meth:`predict`, and ``alternatives``; by default as many
+                answers, of as large a beam, as the export allows.
+            timeout: Seconds, instead of the client's.
+
+        Returns:
+            B lists of predictions with ``text`` and ``log_prob``.
+        """
+        return self._drive(self._dialogues.n_best(texts, options), timeout)
+
+    def score(
+        self,
+        texts: Iterable[str | bytes],
+        target_texts: Iterable[str | bytes],
+        timeout: float | None = None,
+    ) -> list[ScoredText]:
+        """How probable it is that texts are answered by given targets.
+
+        Args:
+            texts: B strings.
+            target_texts: B strings.
+            timeout: Seconds, instead of the client's.
+        """
+        return self._drive(self._dialogues.score(texts, target_texts), timeout)
 
     def call(
         self,

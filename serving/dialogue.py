@@ -26,16 +26,21 @@ from serving.errors import (
     UnexpectedResponse,
 )
 from serving.messages import metadata_pb2, model_pb2, predict_pb2, status_pb2
-from serving.tensors import as_array, decode, encode
-from serving.texts import (
-    TEXT_INPUT,
-    cast,
-    option_inputs,
+from serving.readings import (
     read_alignments,
+    read_n_best,
     read_predictions,
-    text_input,
+    read_scores,
 )
-from serving.values import ModelMetadata, Prediction, Signature, VersionStatus
+from serving.tensors import as_array, decode, encode
+from serving.texts import TARGET_INPUT, TEXT_INPUT, cast, option_inputs, text_input
+from serving.values import (
+    ModelMetadata,
+    Prediction,
+    ScoredText,
+    Signature,
+    VersionStatus,
+)
 
 DEFAULT_SIGNATURE = "serving_default"
 _POLL_SECONDS = 0.1
@@ -103,6 +108,29 @@ class ModelDialogues:
         rows = text_input(texts)
         outputs = yield from self._run_texts(rows, options or {}, "align")
         return read_alignments(outputs, len(rows))
+
+    def n_best(
+        self, texts: Iterable[str | bytes], options: Mapping[str, Any] | None
+    ) -> Dialogue[list[list[Prediction]]]:
+        """Texts to several predictions each."""
+        rows = text_input(texts)
+        outputs = yield from self._run_texts(rows, options or {}, "n_best")
+        return read_n_best(outputs, len(rows))
+
+    def score(
+        self, texts: Iterable[str | bytes], target_texts: Iterable[str | bytes]
+    ) -> Dialogue[list[ScoredText]]:
+        """Texts and targets to how probable the targets are."""
+        rows = text_input(texts)
+        targets = text_input(target_texts, "target_texts")
+        if len(rows) != len(targets):
+            raise ValueError(
+                f"target_texts: expected one for each of {len(rows)} texts, "
+                f"received {len(targets)}"
+            )
+        inputs = {TEXT_INPUT: rows, TARGET_INPUT: targets}
+        outputs = yield from self._run(inputs, "score")
+        return read_scores(outputs, len(rows))
 
     def call(
         self, inputs: Mapping[str, Any], signature: str, outputs: Iterable[str]

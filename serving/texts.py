@@ -1,6 +1,6 @@
-"""The agreement with exported models: what is sent for texts, what is read back.
+"""The agreement with exported models: what is sent for texts.
 
-Every tensor starts with the batch. Letters: B texts, T target and S source tokens.
+Every tensor starts with the batch, B texts.
 """
 
 from __future__ import annotations
@@ -11,15 +11,19 @@ from typing import Any
 import numpy as np
 
 from serving.dtypes import TensorError
-from serving.errors import UnexpectedResponse
 from serving.tensors import as_array, as_bytes
-from serving.values import Prediction, Signature
+from serving.values import Signature
 
 TEXT_INPUT = "text"
+TARGET_INPUT = "target_text"
 
 
-def text_input(texts: Iterable[str | bytes]) -> np.ndarray:
+def text_input(texts: Iterable[str | bytes], name: str = "texts") -> np.ndarray:
     """Texts as a string tensor ``[B]``.
+
+    Args:
+        texts: The texts.
+        name: What the caller calls them.
 
     Raises:
         TypeError: A single string, or an element that is none.
@@ -27,7 +31,7 @@ def text_input(texts: Iterable[str | bytes]) -> np.ndarray:
     """
     if isinstance(texts, str | bytes):
         raise TypeError(
-            "texts: expected a list of strings, received a single "
+            f"{name}: expected a list of strings, received a single "
             f"{type(texts).__name__}; write [text]"
         )
     rows = list(texts)
@@ -35,12 +39,13 @@ def text_input(texts: Iterable[str | bytes]) -> np.ndarray:
     for index, text in enumerate(rows):
         if not isinstance(text, str | bytes):
             raise TypeError(
-                f"texts[{index}]: expected str or bytes, received {type(text).__name__}"
+                f"{name}[{index}]: expected str or bytes, "
+                f"received {type(text).__name__}"
             )
         try:
             array[index] = as_bytes(text)
         except TensorError as error:
-            raise ValueError(f"texts[{index}]: {error}") from None
+            raise ValueError(f"{name}[{index}]: {error}") from None
     return array
 
 
@@ -104,7 +109,8 @@ def cast(name: str, values: np.ndarray, dtype: np.dtype) -> np.ndarray:
     fits = np.can_cast(values.dtype, dtype, "same_kind") or (
         values.dtype.kind in "iu" and dtype.kind in "iu"
     )
-    result = values.astype(dtype) if fits else values
+    with np.errstate(over="ignore"):  # Infinity, which the server has a word for.
+        result = values.astype(dtype) if fits else values
     if not fits or (dtype.kind in "iu" and not np.array_equal(result, values)):
         raise ValueError(f"{name}: expected {_kind(dtype)}, received {values.tolist()}")
     return result
@@ -112,93 +118,3 @@ def cast(name: str, values: np.ndarray, dtype: np.dtype) -> np.ndarray:
 
 def _kind(dtype: np.dtype) -> str:
     return "strings" if dtype.hasobject else str(dtype)
-
-
-def read_predictions(
-    outputs: Mapping[str, np.ndarray], batch: int
-) -> list[Prediction]:
-    """Texts and log-probabilities, from ``serving_default``.
-
-    Raises:
-        UnexpectedResponse: An output is missing or has another shape or dtype.
-    """
-    texts = _strings(_output(outputs, "text", (batch,), "O"))
-    log_probs = _output(outputs, "log_prob", (batch,), "f").tolist()
-    return [Prediction(*row) for row in zip(texts, log_probs, strict=True)]
-
-
-def read_alignments(outputs: Mapping[str, np.ndarray], batch: int) -> list[Prediction]:
-    """Texts with their tokens and attention weights, from ``align``.
-
-    Padding is cut off: T and S of each row are what ``length`` and
-    ``source_length`` say.
-
-    Raises:
-        UnexpectedResponse: An output is missing or has another shape or dtype.
-    """
-    weights = _output(outputs, "alignment", (batch, None, None), "f")
-    t, s = weights.shape[1:]
-    tokens = _output(outputs, "tokens", (batch, t), "O")
-    sources = _output(outputs, "source_tokens", (batch, s), "O")
-    starts = _output(outputs, "source_start", (batch, s), "iu")
-    ends = _output(outputs, "source_end", (batch, s), "iu")
-    lengths = _lengths(outputs, "length", batch, t)
-    source_lengths = _lengths(outputs, "source_length", batch, s)
-    plain = read_predictions(outputs, batch)
-    return [
-        Prediction(
-            text=row.text,
-            log_prob=row.log_prob,
-            tokens=_strings(tokens[i, :t]),
-            source_tokens=_strings(sources[i, :s]),
-            source_offsets=list(
-                zip(starts[i, :s].tolist(), ends[i, :s].tolist(), strict=True)
-            ),
-            alignment=weights[i, :t, :s],
-        )
-        for i, (row, t, s) in enumerate(
-            zip(plain, lengths, source_lengths, strict=True)
-        )
-    ]
-
-
-def _lengths(
-    outputs: Mapping[str, np.ndarray], name: str, batch: int, longest: int
-) -> list[int]:
-    lengths = _output(outputs, name, (batch,), "iu").tolist()
-    if any(not 0 <= length <= longest for length in lengths):
-        raise UnexpectedResponse(
-            f"output {name}: expected lengths from 0 to {longest}, received {lengths}"
-        )
-    return lengths
-
-
-def _output(
-    outputs: Mapping[str, np.ndarray],
-    name: str,
-    shape: tuple[int | None, ...],
-    kinds: str,
-) -> np.ndarray:
-    if name not in outputs:
-        raise UnexpectedResponse(
-            f"expected an output {name}, received {sorted(outputs)}; was the model "
-            "exported by keras_attention? Use call() for others"
-        )
-    array = outputs[name]
-    fits = array.ndim == len(shape) and all(
-        want is None or want == got
-        for want, got in zip(shape, array.shape, strict=True)
-    )
-    # bfloat16 is no NumPy kind of its own ("V"), yet a float to the caller.
-    kind = "f" if array.dtype.name == "bfloat16" else array.dtype.kind
-    if not fits or kind not in kinds:
-        wanted = ["?" if size is None else size for size in shape]
-        raise UnexpectedResponse(
-            f"output {name}: expected shape {wanted}, received {array.dtype} "
-            f"{list(array.shape)}"
-        )
-    return array
-
-
-def _strings(row: np.ndarray) -> list[str]:
-    return [item.decode("utf-8", "replace") for item in row.tolist()]

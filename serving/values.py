@@ -12,8 +12,8 @@ import numpy as np
 class Prediction:
     """The model's answer to one text.
 
-    ``predict`` fills the first two fields; ``align`` fills all. Shapes: T target
-    tokens, S source tokens, both of this row alone, without padding.
+    ``predict`` and ``n_best`` fill the first two fields; ``align`` fills all. Shapes:
+    T target tokens, S source tokens, both of this row alone, without padding.
 
     Attributes:
         text: The output text.
@@ -31,6 +31,27 @@ class Prediction:
     source_tokens: list[str] = field(default_factory=list)
     source_offsets: list[tuple[int, int]] = field(default_factory=list)
     alignment: np.ndarray | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredText:
+    """What the model thinks of a target text. T target tokens, S source tokens.
+
+    Attributes:
+        log_prob: Natural logarithm of its probability, the end symbol included.
+        token_log_probs: Those of its tokens ``[T]``.
+        tokens: Target tokens ``[T]``.
+        source_tokens: Source tokens ``[S]``.
+        source_offsets: As in :class:`Prediction`.
+        alignment: Attention weights ``[T, S]``.
+    """
+
+    log_prob: float
+    token_log_probs: np.ndarray
+    tokens: list[str]
+    source_tokens: list[str]
+    source_offsets: list[tuple[int, int]]
+    alignment: np.ndarray
 
 
 @dataclass(frozen=True)

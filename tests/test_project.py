@@ -47,7 +47,8 @@ def test_public_names_of_keras_attention():
 
 def test_public_names_of_serving():
     assert set(serving.__all__) == {
-        *("Client", "Prediction", "Retry", "ServingError", "aio", "errors"),
+        *("Client", "Retry", "ServingError", "aio", "errors"),
+        *("Prediction", "ScoredText"),
         *("ModelMetadata", "Signature", "TensorSpec", "VersionStatus"),
     }
     for name in serving.__all__:

@@ -13,6 +13,7 @@ from serving.commands.target import add_target, client
 from serving.errors import SignatureNotFound
 from serving.values import Prediction
 
+_SIGNATURE = "predict_with_options"
 HELP = "ask a model, one answer per line"
 
 
@@ -37,8 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, unknown: Sequence[str]) -> int:
     """Prints an answer per text."""
     texts = options.text or [line.rstrip("\r\n") for line in sys.stdin]
-    chosen = _chosen(options.option)
+    pairs = _pairs(options.option)
     with client(options) as asked:
+        chosen = _values(pairs, asked) if pairs else {}
         if options.json:
             answers = _aligned(asked, texts, chosen)
             for text, prediction in zip(texts, answers, strict=True):
@@ -49,17 +51,30 @@ def run(options: argparse.Namespace, unknown: Sequence[str]) -> int:
     return 0
 
 
-def _chosen(pairs: Iterable[str]) -> dict[str, Any]:
-    chosen = {}
-    for pair in pairs:
+def _pairs(written: Iterable[str]) -> dict[str, str]:
+    pairs = {}
+    for pair in written:
         name, separator, value = pair.partition("=")
         if not separator:
             raise ValueError(f"--option: expected NAME=VALUE, received {pair!r}")
+        pairs[name] = value
+    return pairs
+
+
+def _values(pairs: dict[str, str], asked: Client) -> dict[str, Any]:
+    """Text for options that are text, otherwise what it says as JSON."""
+    signatures = asked.metadata().signatures
+    inputs = signatures[_SIGNATURE].inputs if _SIGNATURE in signatures else {}
+    values: dict[str, Any] = {}
+    for name, value in pairs.items():
+        values[name] = value
+        if name in inputs and inputs[name].dtype == "DT_STRING":
+            continue
         try:
-            chosen[name] = json.loads(value)
+            values[name] = json.loads(value)
         except json.JSONDecodeError:
-            chosen[name] = value
-    return chosen
+            continue
+    return values
 
 
 def _aligned(

@@ -26,9 +26,13 @@ def test_predict_and_align_equal_the_blocking_client(target, client):
             asked.predict(["a", "é b"]),
             asked.align(["a", "é b"]),
             asked.predict(["a"], {"times": 3}),
+            asked.n_best(["a"], {"alternatives": 2}),
+            asked.score(["a"], ["xx y"]),
         )
 
-    plain, aligned, optioned = ask(target, both)
+    plain, aligned, optioned, best, scored = ask(target, both)
+    assert [row.text for row in best[0]] == ["A", "A?"]
+    assert scored[0].token_log_probs.tolist() == [-2, -1]
     assert [row.text for row in plain] == ["A", "é B"]
     assert [row.text for row in optioned] == ["A!!!"]
     for row, expected in zip(aligned, client.align(["a", "é b"]), strict=True):

@@ -88,6 +88,49 @@ def test_align_without_options_in_its_signature_refuses_them(client):
         client.align(["a"], {"times": 1})
 
 
+def test_a_number_too_large_for_its_dtype_is_left_to_the_server(target):
+    with serving.Client(target, model="numbers") as numbers:
+        found = numbers.call({"a": [[1e300, 2]], "n": [3]})
+    np.testing.assert_array_equal(found["two_a"], [[np.inf, 4]])
+
+
+def test_n_best_drops_places_without_an_answer(client):
+    def texts(options):
+        return [[one.text for one in row] for row in client.n_best(["a", "b"], options)]
+
+    assert texts(None) == [["A", "A?", "A??"], ["B", "B?", "B??"]]
+    assert texts({"alternatives": [2, 1]}) == [["A", "A?"], ["B"]]
+    assert client.n_best(["abc"])[0][2].log_prob == -3.5
+    assert client.n_best([]) == []
+    with pytest.raises(ValueError, match=r"expected any of \['alternatives'\]"):
+        client.n_best(["a"], {"times": 1})
+
+
+def test_score_pairs_texts_with_targets(client):
+    one, other = client.score(["a b c", "dé"], ["xx", "y zzz"])
+    assert (one.log_prob, other.log_prob) == (-2.0, -4.0)
+    assert (one.tokens, other.tokens) == (["xx"], ["y", "zzz"])
+    assert one.token_log_probs.tolist() == [-2]
+    assert other.token_log_probs.tolist() == [-1, -3]
+    assert one.source_tokens == ["a", "b", "c"] and other.source_offsets == [(0, 3)]
+    assert one.alignment.shape == (1, 3) and other.alignment.shape == (2, 1)
+    assert client.score([], []) == []
+
+
+@pytest.mark.parametrize(
+    "texts, targets, error, message",
+    [
+        (["a"], [], ValueError, "target_texts: expected one for each of 1 texts"),
+        (["a"], "b", TypeError, r"target_texts: .*write \[text\]"),
+        (["a"], [3], TypeError, r"target_texts\[0\]: expected str"),
+        ("a", ["b"], TypeError, "texts: expected a list"),
+    ],
+)
+def test_wrong_arguments_of_score(client, texts, targets, error, message):
+    with pytest.raises(error, match=f"^{message}"):
+        client.score(texts, targets)
+
+
 @pytest.mark.parametrize("texts", ["hello", b"hello", [1], [None], [["a"]]])
 def test_texts_must_be_a_list_of_strings(client, texts):
     with pytest.raises(TypeError, match="expected"):

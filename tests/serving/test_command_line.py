@@ -48,6 +48,8 @@ def test_predict_prints_answers(upper, cli):
     assert cli(*ask, stdin="one\ntwo\r\n") == (0, "ONE\nTWO\n", "")
     optioned = cli(*ask, "--option", "times=2", "--option", "suffix=?", "x")
     assert optioned == (0, "X??\n", "")
+    # Text that JSON takes for a number is text where the signature wants text.
+    assert cli(*ask, "--option", "suffix=7", "x") == (0, "X7\n", "")
 
 
 def test_predict_prints_everything_as_json(upper, cli):

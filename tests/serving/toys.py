@@ -73,6 +73,37 @@ class Upper(tf.Module):
             "alignment": last_first,
         }
 
+    @tf.function(
+        input_signature=[_texts(), tf.TensorSpec([None], tf.int32, name="alternatives")]
+    )
+    def n_best(self, text, alternatives):
+        answer = self.predict(text)
+        places = tf.range(3)
+        used = places < alternatives[:, tf.newaxis]
+        marked = answer["text"][:, tf.newaxis] + tf.constant(["", "?", "??"])
+        log_prob = answer["log_prob"][:, tf.newaxis] - tf.cast(places, tf.float32)
+        return {
+            "text": tf.where(used, marked, ""),
+            "log_prob": tf.where(used, log_prob, tf.float32.min),
+        }
+
+    @tf.function(input_signature=[_texts(), _texts("target_text")])
+    def score(self, text, target_text):
+        found = self.align(text)
+        words = tf.strings.split(target_text)
+        length = tf.cast(words.row_lengths(), tf.int32)
+        tokens = words.to_tensor("")
+        each = -tf.cast(tf.strings.length(tokens), tf.float32)
+        shape = [tf.size(text), tf.shape(tokens)[1], tf.shape(found["alignment"])[2]]
+        return {
+            "log_prob": tf.reduce_sum(each, axis=1),
+            "token_log_prob": each,
+            "tokens": tokens,
+            "length": length,
+            "alignment": tf.ones(shape),
+            **{name: found[name] for name in found if name.startswith("source_")},
+        }
+
     @tf.function(input_signature=[_texts("inputs")])
     def classify(self, inputs):
         features = {"x": tf.io.FixedLenFeature([], tf.float32)}
@@ -155,6 +186,8 @@ def save_upper(path: Path, mark: str = "") -> None:
         "serving_default": model.predict,
         "predict_with_options": model.predict_with_options,
         "align": model.align,
+        "n_best": model.n_best,
+        "score": model.score,
         "classify": model.classify,
         "regress": model.regress,
     }
@@ -164,6 +197,7 @@ def save_upper(path: Path, mark: str = "") -> None:
         "predict_with_options",
         {"suffix": np.array([b"!"], object), "times": np.array([1], np.int32)},
     )
+    _set_defaults(path, "n_best", {"alternatives": np.array([3], np.int32)})
 
 
 def _set_defaults(path: Path, signature: str, defaults: dict) -> None:
