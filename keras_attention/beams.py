@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_attention.attention import Attention
 from keras_attention.memory import AttentionMemory, AttentionState
+from keras_attention.scan import scan
 
 
 class BeamAttention:
@@ -18,10 +19,10 @@ class BeamAttention:
 
     Args:
         attention: The attention layer.
-        beam_size: K.
+        beam_size: K, a number or a scalar of a graph.
     """
 
-    def __init__(self, attention: Attention, beam_size: int) -> None:
+    def __init__(self, attention: Attention, beam_size: Any) -> None:
         self.attention = attention
         self.beam_size = beam_size
         self.num_heads = attention.num_heads
@@ -39,23 +40,24 @@ class BeamAttention:
             context, weights = self.attention.weigh(query, memory, state)
             weights = ops.transpose(weights, (0, 2, 1, 3))  # [B, K, H, S]
             return self._flat(context), self._flat(weights), state
+
+        def of_one(carried: Any, hypothesis: Any) -> Any:
+            own, carried_state = hypothesis
+            return carried, self.attention.advance(own, memory, carried_state)
+
         by_beam = keras.tree.map_structure(self._by_beam, state)
-        steps = [
-            self.attention.advance(
-                query[:, k],
-                memory,
-                keras.tree.map_structure(lambda x, k=k: x[:, k], by_beam),
-            )
-            for k in range(self.beam_size)
-        ]
-        context, weights, new = keras.tree.map_structure(
-            lambda *parts: self._flat(ops.stack(parts, axis=1)), *steps
+        hypotheses = keras.tree.map_structure(
+            lambda x: ops.swapaxes(x, 0, 1), (query, by_beam)
+        )  # [K, B, ...]
+        _, answers = scan(of_one, (), hypotheses)
+        return keras.tree.map_structure(
+            lambda x: self._flat(ops.swapaxes(x, 0, 1)), answers
         )
-        return context, weights, new
 
     def _by_beam(self, x: Any) -> Any:
-        return ops.reshape(x, (-1, self.beam_size, *ops.shape(x)[1:]))
+        shape = ops.shape(x)
+        return ops.reshape(x, (shape[0] // self.beam_size, self.beam_size, *shape[1:]))
 
     def _flat(self, x: Any) -> Any:
         shape = ops.shape(x)
-        return ops.reshape(x, (-1, *shape[2:]))
+        return ops.reshape(x, (shape[0] * shape[1], *shape[2:]))

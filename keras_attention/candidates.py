@@ -55,7 +55,7 @@ def union(
     return Candidates(ids, mask), places
 
 
-def columns(layer: Any, candidates: Candidates, beam_size: int) -> Callable[[Any], Any]:
+def columns(layer: Any, candidates: Candidates, beam_size: Any) -> Callable[[Any], Any]:
     """An output layer for candidates only.
 
     Args:
@@ -88,9 +88,9 @@ def columns(layer: Any, candidates: Candidates, beam_size: int) -> Callable[[Any
     return logits
 
 
-def own_mask(candidates: Candidates, beam_size: int) -> Any:
+def own_mask(candidates: Candidates, beam_size: Any) -> Any:
     """What each hypothesis may choose, `[B * K, M]`."""
-    if beam_size == 1:
+    if isinstance(beam_size, int) and beam_size == 1:
         return candidates.mask
     return ops.repeat(candidates.mask, beam_size, axis=0)  # [B * K, M]
 

@@ -244,7 +244,7 @@ class AttentionDecoder(keras.layers.Layer):
         return self.stepper(memory)(inputs, state)
 
     def stepper(
-        self, memory: AttentionMemory, beam_size: int = 1
+        self, memory: AttentionMemory, beam_size: Any = 1
     ) -> Callable[[Any, DecoderState], Any]:
         """`step` with the work that does not depend on the step already done.
 
@@ -254,11 +254,11 @@ class AttentionDecoder(keras.layers.Layer):
         Args:
             memory: What `precompute` returned, for B rows.
             beam_size: K: inputs and state have `B * K` rows, the K hypotheses of
-                a row together.
+                a row together. A number or, in a graph, a scalar.
         """
         self._check_built("stepper")
         parts = self._parts(memory, training=False)
-        if beam_size > 1:
+        if not isinstance(beam_size, int) or beam_size > 1:
             parts = parts._replace(attention=BeamAttention(self.attention, beam_size))
 
         def step(inputs: Any, state: DecoderState) -> Any:

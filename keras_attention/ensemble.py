@@ -132,7 +132,7 @@ class Ensemble(keras.Model):
         return memories, states, masks[0]
 
     def stepper(
-        self, memory: Any, beam_size: int = 1, candidates: Candidates | None = None
+        self, memory: Any, beam_size: Any = 1, candidates: Candidates | None = None
     ) -> Callable[[Any, Any], Any]:
         """A step function for `ka.generate`: ids to log-probs, weights, states.
 

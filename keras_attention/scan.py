@@ -63,6 +63,7 @@ def unfold(
     state: Any,
     proceed: Callable[[Any], Any],
     max_steps: Any,
+    rows: Any = None,
 ) -> tuple[Any, Any, Any]:
     """Run `step` until `proceed(state)` is False, at least once.
 
@@ -70,20 +71,21 @@ def unfold(
         step: `state, outputs = step(t, state)` with `t` an int32 scalar.
         state: Structure of tensors, the state before the first step.
         proceed: Boolean scalar: whether another step is needed.
-        max_steps: Bound on the number of steps, at least 1. A Python int on
-            JAX, whose buffers have a static size.
+        max_steps: Bound on the number of steps, at least 1; a number or a scalar.
+        rows: What `room` says of it, at least `max_steps`; None asks `room` itself.
 
     Returns:
         The last state, the outputs (time-major) and the number of steps run.
-        The outputs have as many rows as steps were run; on JAX under `jit`
-        they have `max_steps` rows, of which those past the steps are zeros.
-        No gradient flows.
+        The outputs have as many rows as steps were run; where shapes come before
+        values (XLA, `jax.jit`) they have `rows`, of which those past the steps are
+        zeros. No gradient flows.
     """
     backend = keras.backend.backend()
+    rows = room(max_steps) if rows is None else rows
     if backend == "tensorflow":
-        return _unfold_tensorflow(step, state, proceed, max_steps)
+        return _unfold_tensorflow(step, state, proceed, max_steps, rows)
     if backend == "jax":
-        return _unfold_jax(step, state, proceed, int(max_steps))
+        return _unfold_jax(step, state, proceed, max_steps, rows)
     collected = []
     for t in range(int(max_steps)):
         state, outputs = step(ops.convert_to_tensor(t, dtype="int32"), state)
@@ -92,6 +94,48 @@ def unfold(
             break
     outputs = tree.map_structure(lambda *rows: ops.stack(rows), *collected)
     return state, outputs, ops.convert_to_tensor(len(collected), dtype="int32")
+
+
+def room(max_steps: Any, capacity: Any = None) -> Any:
+    """How many rows to make room for in a loop of at most `max_steps` steps.
+
+    Args:
+        max_steps: A number or a scalar.
+        capacity: Not less than `max_steps`, and known when a graph is compiled.
+
+    Returns:
+        `max_steps`, or `capacity` where shapes come before values: under XLA and
+        inside `jax.jit`.
+
+    Raises:
+        ValueError: There the capacity is None.
+    """
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        known = not _under_xla() or tf.get_static_value(max_steps) is not None
+    elif backend == "jax":
+        import jax
+
+        known = not isinstance(max_steps, jax.core.Tracer)
+    else:
+        known = True
+    if known:
+        return max_steps if backend == "tensorflow" else int(max_steps)
+    if capacity is None:
+        raise ValueError(
+            "XLA and jax.jit must know the most steps when they compile: expected "
+            "`max_length` as a number outside the graph, or `max_length_ratio` with "
+            "the mask of the source. Received: neither"
+        )
+    return capacity
+
+
+def dynamic_shapes() -> bool:
+    """Whether shapes may depend on the values of a graph's tensors."""
+    backend = keras.backend.backend()
+    return backend == "torch" or (backend == "tensorflow" and not _under_xla())
 
 
 def compiled(
@@ -118,6 +162,21 @@ def compiled(
 
         return call
     return function
+
+
+def _under_xla() -> bool:
+    """Whether the graph that is being traced will be compiled by XLA."""
+    import tensorflow as tf
+
+    try:
+        from tensorflow.python.ops.control_flow_util import (
+            GraphOrParentsInXlaContext,
+        )
+    except ImportError:  # No part of the public interface.
+        return False
+    return not tf.executing_eagerly() and bool(
+        GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
+    )
 
 
 def _flat_step(step: Step, state: Any) -> Callable[[Any, list[Any]], Any]:
@@ -238,7 +297,9 @@ def _scan_tensorflow(step: Step, state: Any, inputs: Any) -> tuple[Any, Any]:
     )
 
 
-def _unfold_tensorflow(step: Any, state: Any, proceed: Any, max_steps: Any) -> Any:
+def _unfold_tensorflow(
+    step: Any, state: Any, proceed: Any, max_steps: Any, room: Any
+) -> Any:
     import tensorflow as tf
 
     flat_state = [tf.convert_to_tensor(x) for x in tree.flatten(state)]
@@ -258,7 +319,7 @@ def _unfold_tensorflow(step: Any, state: Any, proceed: Any, max_steps: Any) -> A
 
     specs = _outputs_of(flat_step, tf.TensorSpec([], tf.int32), flat_state)
     max_steps = tf.convert_to_tensor(max_steps, tf.int32)
-    arrays = [_array_like(spec, max_steps) for spec in tree.flatten(specs)]
+    arrays = [_array_like(spec, room) for spec in tree.flatten(specs)]
 
     def again(t: Any, flat: list[Any], arrays: list[Any]) -> Any:
         more = proceed(tree.pack_sequence_as(state, flat))
@@ -283,7 +344,10 @@ def _unfold_tensorflow(step: Any, state: Any, proceed: Any, max_steps: Any) -> A
         ),
         parallel_iterations=1,
     )
-    rows = [array.gather(tf.range(steps)) for array in arrays]
+    if _under_xla():
+        rows = [array.stack() for array in arrays]
+    else:
+        rows = [array.gather(tf.range(steps)) for array in arrays]
     return (
         tree.pack_sequence_as(state, flat_state),
         tree.pack_sequence_as(specs, rows),
@@ -291,14 +355,14 @@ def _unfold_tensorflow(step: Any, state: Any, proceed: Any, max_steps: Any) -> A
     )
 
 
-def _unfold_jax(step: Any, state: Any, proceed: Any, max_steps: int) -> Any:
+def _unfold_jax(step: Any, state: Any, proceed: Any, max_steps: Any, room: int) -> Any:
     import jax
     import jax.numpy as jnp
 
     zero = jnp.zeros((), "int32")
     _, specs = jax.eval_shape(step, zero, state)
     buffers = jax.tree.map(
-        lambda spec: jnp.zeros((max_steps, *spec.shape), spec.dtype), specs
+        lambda spec: jnp.zeros((room, *spec.shape), spec.dtype), specs
     )
 
     def again(carried: Any) -> Any:

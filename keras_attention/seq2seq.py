@@ -174,7 +174,7 @@ class Seq2Seq(keras.Model):
         return memory, self.decoder.initial_state(memory, state), mask
 
     def stepper(
-        self, memory: Any, beam_size: int = 1, candidates: Candidates | None = None
+        self, memory: Any, beam_size: Any = 1, candidates: Candidates | None = None
     ) -> Callable[[Any, Any], Any]:
         """A step function for `ka.generate`: ids to logits, weights, state.
 
@@ -207,7 +207,8 @@ class Seq2Seq(keras.Model):
             source_ids: `[B, S]` integers, every row ending in `end_id`, then
                 `pad_id`.
             options: `ka.GenerationOptions`.
-            max_beam_size: Bound on `beam_size` where that is a tensor of a graph.
+            max_beam_size: Bound on `beam_size` and `alternatives` where these are
+                tensors of a graph; see `generation.models.generate_from`.
 
         Returns:
             `ka.Generation`, whose `ids` have no start symbol.

@@ -24,9 +24,7 @@ def recursive_distance(first, second):
             return i + j
         if first[i - 1] == second[j - 1]:
             return distance(i - 1, j - 1)
-        return 1 + min(
-            distance(i - 1, j), distance(i, j - 1), distance(i - 1, j - 1)
-        )
+        return 1 + min(distance(i - 1, j), distance(i, j - 1), distance(i - 1, j - 1))
 
     return distance(len(first), len(second))
 

@@ -5,14 +5,12 @@ from typing import Any
 from keras import ops
 
 from keras_attention.generation.pool import Pool
-from keras_attention.generation.result import Generation
+from keras_attention.generation.result import LOWEST, Generation
 from keras_attention.scan import scan
-
-_LOWEST = -3.4028235e38  # float32: an empty place, which JSON can write
 
 
 def sequences(
-    pool: Pool, emitted: dict[str, Any], steps: Any, pad_id: int
+    pool: Pool, emitted: dict[str, Any], steps: Any, pad_id: int, several: bool
 ) -> Generation:
     """Follow every hypothesis of the pool back to its start.
 
@@ -23,9 +21,10 @@ def sequences(
             there are any, of the slots before the step.
         steps: How many steps were run.
         pad_id: Written after the end.
+        several: Whether the answers have an axis of their own.
 
     Returns:
-        With one place in the pool `ids [B, T]`, else `[B, N, T]`, and so on.
+        `ids [B, T]`, with several `[B, N, T]`, and so on.
     """
     length = ops.shape(emitted["token"])[0]
     times = ops.arange(length, dtype="int32")
@@ -64,8 +63,8 @@ def sequences(
         weights = ops.transpose(weights, order)
     there = pool.rank > -float("inf")
     lengths = ops.where(there, pool.step + 1, ops.zeros_like(pool.step))
-    log_probs = ops.where(there, pool.log_prob, ops.full_like(pool.log_prob, _LOWEST))
-    if pool.rank.shape[1] == 1:
+    log_probs = ops.where(there, pool.log_prob, ops.full_like(pool.log_prob, LOWEST))
+    if not several:
         ids, lengths, log_probs = ids[:, 0], lengths[:, 0], log_probs[:, 0]
         weights = None if weights is None else weights[:, 0]
     return Generation(ids, lengths, log_probs, weights, steps)

@@ -8,7 +8,7 @@ from keras import ops, tree
 
 from keras_attention.generation.result import Generation
 from keras_attention.precision import at_least_float32
-from keras_attention.scan import unfold
+from keras_attention.scan import room, unfold
 
 
 def greedy(
@@ -19,6 +19,7 @@ def greedy(
     pad_id: int,
     start_id: int,
     end_id: int,
+    capacity: Any = None,
 ) -> Generation:
     r"""$y_t = \arg\max_y \log p(y \mid y_{<t}, x)$ until the end or the limit.
 
@@ -28,6 +29,7 @@ def greedy(
         limits: `[B]` int32, most tokens of each row.
         batch_size: B.
         pad_id, start_id, end_id: The special tokens. Padding is never chosen.
+        capacity: The most steps, where that must be known before (`scan.room`).
     """
 
     def step(t: Any, carried: tuple[Any, ...]) -> Any:
@@ -65,7 +67,9 @@ def greedy(
         zeros,
     )
     bound = ops.max(ops.concatenate([limits, ops.ones((1,), "int32")]))
-    carried, emitted, steps = unfold(step, carried, proceed, bound)
+    carried, emitted, steps = unfold(
+        step, carried, proceed, bound, room(bound, capacity)
+    )
     weights = emitted.get("weights")
     if weights is not None:
         order = (1, 0, 2) if len(weights.shape) == 3 else (1, 2, 0, 3)

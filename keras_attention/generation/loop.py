@@ -1,22 +1,27 @@
 """Generation with any step function: the way in."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from keras import ops, tree
 
+from keras_attention.generation.features import Features, all_greedy, features
 from keras_attention.generation.greedy import greedy
+from keras_attention.generation.limits import capacity, row_limits
 from keras_attention.generation.options import GenerationOptions
-from keras_attention.generation.result import Generation
-from keras_attention.generation.rows import (
-    features,
-    is_greedy,
-    row_limits,
-    row_options,
-)
+from keras_attention.generation.result import Generation, among_places
+from keras_attention.generation.rows import option_values, row_options
 from keras_attention.generation.search import SpecialIds, search
 
 StepFunction = Callable[[Any, Any], tuple[Any, Any, Any]]
+
+
+class Source(NamedTuple):
+    """What generation knows of the source: B, `[B]` or None, `[B, S]` or None."""
+
+    batch_size: Any
+    length: Any
+    mask: Any
 
 
 def generate(
@@ -50,8 +55,9 @@ def generate(
         source_length: `[B]`, for options that depend on it.
         source_mask: `[B, S]`, for the coverage penalty; implies the length.
         batch_size: B, default the first dimension of the first state tensor.
-        vocabulary_size: V, needed for everything but greedy search.
-        max_beam_size: Bound on `beam_size` where that is a tensor of a graph.
+        vocabulary_size: V, to check the ids in the options by.
+        max_beam_size: K where `beam_size` is a tensor of a graph, and N where
+            `alternatives` is one: no row may ask for more, which is not checked.
 
     Returns:
         `ka.Generation`.
@@ -75,22 +81,70 @@ def generate(
         batch_size = ops.shape(tree.flatten(initial_state)[0])[0]
     if source_length is None and source_mask is not None:
         source_length = ops.sum(ops.cast(source_mask, "int32"), axis=-1)
-    if is_greedy(options):
-        limits = row_limits(options, batch_size, source_length)
-        return greedy(
-            step_fn, initial_state, limits, batch_size, pad_id, start_id, end_id
-        )
-    if vocabulary_size is None:
-        raise ValueError(
-            "These options need `vocabulary_size`. Expected: the depth of the "
-            "logits. Received: vocabulary_size=None"
-        )
-    return search(
-        step_fn,
+    options.check_rows(batch_size)
+    return run(
+        lambda slots: step_fn,
         initial_state,
-        row_options(options, batch_size, vocabulary_size, source_length),
-        features(options, max_beam_size),
-        options.alternatives,
+        option_values(options, pad_id, end_id, vocabulary_size),
+        # The step function may be made for so many hypotheses.
+        features(options, max_beam_size, fixed_sizes=True),
         SpecialIds(pad_id, start_id, end_id),
-        source_mask,
+        Source(batch_size, source_length, source_mask),
     )
+
+
+def run(
+    stepper: Callable[[Any], StepFunction],
+    initial_state: Any,
+    values: Mapping[str, Any],
+    features: Features,
+    special: SpecialIds,
+    source: Source,
+) -> Generation:
+    """Greedy search where that is all that is asked for, else `search.search`.
+
+    Where only the running graph can tell, it decides there.
+
+    Args:
+        stepper: Given K, a step function for `B * K` rows.
+        initial_state: Tensors `[B, ...]`.
+        values: The options, from `rows.option_values`.
+        features: What is known of them.
+        special: The special ids.
+        source: The source.
+    """
+    width = None if source.mask is None else ops.shape(source.mask)[1]
+    most = capacity(values, width)
+
+    def simply() -> Generation:
+        limits = row_limits(values, source.batch_size, source.length)  # [B]
+        answer = greedy(
+            stepper(1), initial_state, limits, source.batch_size, *special, most
+        )
+        if features.several:
+            answer = among_places(answer, features.places, special.pad)
+        return answer
+
+    if features.greedy:
+        return simply()
+    rows = row_options(values, source.batch_size, source.length)
+
+    def searching() -> Generation:
+        return search(
+            stepper, initial_state, rows, features, special, source.mask, most
+        )
+
+    if features.greedy is False:
+        return searching()
+
+    # Branches of a graph return the same structure, of the same types.
+    def branch(choose: Callable[[], Generation]) -> Callable[[], Any]:
+        def answer() -> Any:
+            fields = choose()._asdict()
+            fields["log_probs"] = ops.cast(fields["log_probs"], "float32")
+            return {name: x for name, x in fields.items() if x is not None}
+
+        return answer
+
+    answer = ops.cond(all_greedy(values, rows), branch(simply), branch(searching))
+    return Generation(**({"weights": None} | answer))

@@ -2,26 +2,23 @@
 
 import functools
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
-import keras
+import numpy as np
 from keras import ops
 
-from keras_attention.generation.greedy import greedy
+from keras_attention.generation.features import Features, features
+from keras_attention.generation.loop import Source, run
+from keras_attention.generation.option_checks import LISTS, dtype_of, numbers
 from keras_attention.generation.options import GenerationOptions
 from keras_attention.generation.result import Generation
-from keras_attention.generation.rows import (
-    Features,
-    RowOptions,
-    features,
-    is_greedy,
-    row_limits,
-    row_options,
-)
-from keras_attention.generation.search import SpecialIds, search
-from keras_attention.scan import compiled
+from keras_attention.generation.rows import option_values
+from keras_attention.generation.search import SpecialIds
+from keras_attention.scan import compiled, dynamic_shapes
 
-_ROWS = ((None,), "int32")
+_DEFAULTS = GenerationOptions()
+_PLAIN = (bool, int, float, type(None))
+_NONE = _DEFAULTS.prefix  # The empty tuple.
 
 
 class Model(Protocol):
@@ -67,74 +64,112 @@ def generate_from(
         model: Anything with the attributes and methods of `Model`.
         source_ids: `[B, S]` integers, every row ending in `end_id`, then `pad_id`.
         options: `ka.GenerationOptions`.
-        max_beam_size: Bound on `beam_size` where that is a tensor of a graph.
+        max_beam_size: N where `alternatives` is a tensor of a graph; and K where
+            `beam_size` is one under XLA or in `jax.jit`, which cannot take K from it.
+            No row may ask for more, which is not checked.
         functions: Where the model keeps its graphs. In a graph that is being traced
             none is made or used: the search becomes a part of that graph.
 
     Returns:
         `ka.Generation`, whose `ids` have no start symbol.
     """
-    options = options or GenerationOptions()
-    source_ids = ops.cast(ops.convert_to_tensor(source_ids), "int32")
+    options = options or _DEFAULTS
+    source_ids = _ids(source_ids)  # [B, S]
+    options.check_rows(source_ids.shape[0])
+    ids = (model.pad_id, model.end_id, model.target_vocabulary_size)
+    plan = _plan(options, (max_beam_size, not dynamic_shapes()), ids)
+    graph = functions.get(
+        (plan.known, plan.names),
+        functools.partial(_generate, model, plan.known, plan.names),
+        plan.signature,
+    )
+    return graph(source_ids, *plan.given)
+
+
+class _Plan(NamedTuple):
+    """What a graph is made for, and what it is then given."""
+
+    known: Features
+    names: tuple[str, ...]
+    signature: tuple[Any, ...]
+    given: tuple[Any, ...]
+
+
+def _plan(options: GenerationOptions, sizes: tuple[Any, ...], ids: Any) -> _Plan:
+    """The plan of options; kept where they are plain numbers, for the next call."""
+    fields = tuple(vars(options).values())
+    if all(type(value) in _PLAIN or value is _NONE for value in fields):
+        return _plan_of_numbers(fields, sizes, ids)
+    return _new_plan(options, sizes, ids)
+
+
+@functools.lru_cache(maxsize=128)
+def _plan_of_numbers(fields: tuple[Any, ...], sizes: Any, ids: Any) -> _Plan:
+    return _new_plan(GenerationOptions(*fields), sizes, ids)
+
+
+def _new_plan(options: GenerationOptions, sizes: Any, ids: Any) -> _Plan:
+    max_beam_size, fixed_sizes = sizes
+    # What has its default is a part of the graph; the rest are its inputs.
+    given = {
+        name: _given(name, value)
+        for name, value in option_values(options, *ids).items()
+        if not _is_plain(name, getattr(options, name))
+    }
+    return _Plan(
+        features(options, max_beam_size, fixed_sizes),
+        tuple(given),
+        (
+            ((None, None), "int32"),
+            *(((None,) * len(x.shape), dtype_of(name)) for name, x in given.items()),
+        ),
+        tuple(given.values()),
+    )
+
+
+def _generate(
+    model: Model,
+    known: Features,
+    names: tuple[str, ...],
+    source_ids: Any,
+    *given: Any,
+) -> Generation:
+    memory, state, mask = model.encode(source_ids)
+    special = SpecialIds(model.pad_id, model.start_id, model.end_id)
+    defaults = option_values(_DEFAULTS, special.pad, special.end)
+    return run(
+        functools.partial(model.stepper, memory),
+        state,
+        defaults | dict(zip(names, given, strict=True)),
+        known,
+        special,
+        Source(ops.shape(mask)[0], ops.sum(ops.cast(mask, "int32"), axis=-1), mask),
+    )
+
+
+def _ids(source_ids: Any) -> Any:
+    if not ops.is_tensor(source_ids):
+        source_ids = np.asarray(source_ids)
     if len(source_ids.shape) != 2:
         raise ValueError(
             "`source_ids` must have rank 2. "
             f"Received: source_ids of shape {tuple(source_ids.shape)}"
         )
-    lengths = ops.sum(
-        ops.cast(ops.not_equal(source_ids, model.pad_id), "int32"), axis=-1
+    if ops.is_tensor(source_ids):
+        return ops.cast(source_ids, "int32")
+    return ops.convert_to_tensor(source_ids.astype("int32"))
+
+
+def _given(name: str, value: Any) -> Any:
+    """An array where the value is known, or the tensor that it is."""
+    known = numbers(value)
+    return value if known is None else known.astype(dtype_of(name))
+
+
+def _is_plain(name: str, value: Any) -> bool:
+    default = getattr(_DEFAULTS, name)
+    if name in LISTS:
+        return isinstance(value, (list, tuple)) and len(value) == 0
+    return value is default or (
+        isinstance(value, (bool, int, float)) and value == default
     )
-    batch_size = ops.shape(source_ids)[0]
-    sources = ((None, None), "int32")
-    if is_greedy(options):
-        limits = row_limits(options, batch_size, lengths)  # [B]
-        run = functions.get(
-            "greedy", functools.partial(_greedy, model), (sources, _ROWS)
-        )
-        return run(source_ids, limits)
-    rows = row_options(options, batch_size, model.target_vocabulary_size, lengths)
-    needed = features(options, max_beam_size)
-    run = functions.get(
-        (needed, options.alternatives),
-        functools.partial(_search, model, needed, options.alternatives),
-        (
-            sources,
-            *(
-                ((None,) * len(x.shape[:1]) + tuple(x.shape[1:]), _dtype(x))
-                for x in rows
-            ),
-        ),
-    )
-    return run(source_ids, *rows)
-
-
-def _greedy(model: Model, source_ids: Any, limits: Any) -> Generation:
-    memory, state, mask = model.encode(source_ids)
-    return greedy(
-        model.stepper(memory),
-        state,
-        limits,
-        ops.shape(mask)[0],
-        model.pad_id,
-        model.start_id,
-        model.end_id,
-    )
-
-
-def _search(
-    model: Model, needed: Features, alternatives: int, source_ids: Any, *rows: Any
-) -> Generation:
-    memory, state, mask = model.encode(source_ids)
-    return search(
-        model.stepper(memory, needed.beams),
-        state,
-        RowOptions(*rows),
-        needed,
-        alternatives,
-        SpecialIds(model.pad_id, model.start_id, model.end_id),
-        mask,
-    )
-
-
-def _dtype(x: Any) -> str:
-    return str(keras.backend.standardize_dtype(x.dtype))

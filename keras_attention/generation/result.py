@@ -2,6 +2,10 @@
 
 from typing import Any, NamedTuple
 
+from keras import ops
+
+LOWEST = -3.4028235e38  # float32: an empty place, which JSON can write
+
 
 class Generation(NamedTuple):
     """Generated sequences and what they were made from.
@@ -14,8 +18,13 @@ class Generation(NamedTuple):
             included; never penalised.
         weights: `[B, T, S]` attention weights (`[B, H, T, S]` with several
             heads), zero after the end; None for a step function that has none.
-        steps_run: int32 scalar, steps of the loop: the longest row's length, and 1
-            for a batch without rows.
+        steps_run: int32 scalar, steps of the loop: what the longest row needed, and
+            1 for a batch without rows.
+
+    Everything but the plain number 1 as `alternatives` adds axis 1: `ids [B, N, T]`,
+    `lengths [B, N]` and so on. Places without an answer have length 0 and the lowest
+    finite float32 as log-probability. T is `steps_run`; inside `jax.jit` and XLA, where
+    shapes come before values, it is the most that the options allow.
     """
 
     ids: Any
@@ -23,3 +32,23 @@ class Generation(NamedTuple):
     log_probs: Any
     weights: Any
     steps_run: Any
+
+
+def among_places(one: Generation, places: int, pad_id: int) -> Generation:
+    """One answer per row as the first of N places, the others empty."""
+
+    def spread(x: Any, empty: Any) -> Any:
+        x = ops.expand_dims(x, 1)
+        if places == 1:
+            return x
+        shape = ops.shape(x)
+        rest = ops.full((shape[0], places - 1, *shape[2:]), empty, x.dtype)
+        return ops.concatenate([x, rest], axis=1)
+
+    return Generation(
+        ids=spread(one.ids, pad_id),  # [B, N, T]
+        lengths=spread(one.lengths, 0),  # [B, N]
+        log_probs=spread(one.log_probs, LOWEST),  # [B, N]
+        weights=None if one.weights is None else spread(one.weights, 0),
+        steps_run=one.steps_run,
+    )

@@ -7,9 +7,9 @@ from numpy.testing import assert_allclose
 
 import keras_attention as ka
 from keras_attention.generation.ranking import coverage_term, rank_score
-from keras_attention.generation.rows import row_options
+from keras_attention.generation.rows import option_values, row_options
 from tests.generation.answers import assert_best, options_of, rules, widened
-from tests.generation.tables import Tables
+from tests.generation.tables import END, PAD, Tables
 from tests.layers.gradients import to_numpy
 from tests.reference import search
 
@@ -88,9 +88,8 @@ def test_larger_vocabulary():
 
 def test_rank_scores_equal_the_formula(case):
     tables, settings, wanted = case
-    rows = row_options(
-        ka.GenerationOptions(**options_of(settings)), len(settings), tables.vocabulary
-    )
+    options = ka.GenerationOptions(**options_of(settings))
+    rows = row_options(option_values(options, PAD, END), len(settings))
     count = min(len(hypotheses) for hypotheses in wanted)
     best = [hypotheses[:count] for hypotheses in wanted]
 

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import keras_attention as ka
-from keras_attention.generation.rows import is_greedy
+from keras_attention.generation.features import features
 from tests.generation import models
 from tests.generation.tables import END, PAD, START, Tables, as_numpy
 from tests.reference import generation as oracle
@@ -27,8 +27,8 @@ def searched(rows, **options):
     """Options that are greedy search, but not by the fast path."""
     each = {name: [value] * rows for name, value in NEUTRAL.items()}
     made = ka.GenerationOptions(banned_tokens=[[]] * rows, **each, **options)
-    assert not is_greedy(made)
-    assert is_greedy(ka.GenerationOptions(**NEUTRAL, **options))
+    assert features(made).greedy is False
+    assert features(ka.GenerationOptions(**NEUTRAL, **options)).greedy is True
     return made
 
 

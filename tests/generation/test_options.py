@@ -26,6 +26,8 @@ def generate(tables, **options):
     "option, value",
     [
         *[("beam_size", value) for value in (0, -1, 2**33)],
+        *[("beam_groups", value) for value in (0, -1, 2**33)],
+        *[("diversity_penalty", value) for value in (-0.1, NAN, INF)],
         *[("alternatives", value) for value in (0, -2)],
         *[("max_length", value) for value in (0, -1, 2**33)],
         *[("max_length_ratio", value) for value in (-1.0, NAN, INF, 1e30)],
@@ -47,10 +49,9 @@ def generate(tables, **options):
 def test_out_of_range(option, value):
     with pytest.raises(ValueError, match=f"`{option}`"):
         ka.GenerationOptions(**{option: value})
-    if option != "alternatives":
-        good = 1.0 if isinstance(value, float) else 1
-        with pytest.raises(ValueError, match=f"(?s)`{option}`.*row 2"):
-            ka.GenerationOptions(**{option: [good, good, value, good]})
+    good = 1.0 if isinstance(value, float) else 1
+    with pytest.raises(ValueError, match=f"(?s)`{option}`.*row 2"):
+        ka.GenerationOptions(**{option: [good, good, value, good]})
 
 
 @pytest.mark.parametrize(
@@ -181,6 +182,37 @@ def test_unknown_ids(tables, option, bad):
         generate(tables, **{option: np.array([[3], [bad], [3], [3]])})
 
 
+@pytest.mark.parametrize(
+    "prefix, row, what",
+    [
+        ([3, 0, 4], 0, "padding"),
+        ([0], 0, "padding"),
+        ([2, 3], 0, "after the end"),
+        ([[3], [2], [3, 2, 2], []], 2, "after the end"),
+        ([[3], [4, 5], [], [2, 0]], 3, "padding"),
+    ],
+    ids=str,
+)
+def test_prefix_that_begins_no_sequence(tables, prefix, row, what):
+    with pytest.raises(ValueError, match=f"`prefix`.*{what}.*row {row}"):
+        generate(tables, prefix=prefix)
+
+
+def test_prefix_longer_than_the_ratio_allows_is_cut_off():
+    model, source = models.model("bahdanau"), models.sources(2)
+    lengths = (source != 0).sum(axis=1)
+    for options in ({"max_length_ratio": 0.5, "max_length": 20}, {}):
+        limit = lengths // 2 if options else 2 * lengths + 10
+        prefix = [[3 + i % 5 for i in range(limit[row] + 2)] for row in range(2)]
+        got = model.generate(
+            source, ka.GenerationOptions(prefix=prefix, beam_size=2, **options)
+        )
+        assert np.asarray(got.lengths).tolist() == limit.tolist()
+        for row in range(2):
+            ids = np.asarray(got.ids)[row, : limit[row]]
+            assert ids.tolist() == prefix[row][: limit[row]]
+
+
 @pytest.mark.parametrize("option", ["banned_tokens", "prefix"])
 def test_ids_as_an_array(tables, option):
     ids = [[3, 4], [5, 6], [3, 3], [7, 1]]
@@ -200,10 +232,6 @@ def test_beam_larger_than_the_maximum(tables):
 def test_what_the_search_needs_to_know():
     tables = Tables(ROWS, vocabulary=V, steps=6)
     state = tables.first_state(range(ROWS))
-    with pytest.raises(ValueError, match="`vocabulary_size`"):
-        ka.generate(
-            tables.step_fn, state, ka.GenerationOptions(beam_size=2, max_length=3)
-        )
     with pytest.raises(ValueError, match="`max_length`"):
         ka.generate(tables.step_fn, state)
 

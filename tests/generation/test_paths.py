@@ -66,8 +66,9 @@ def test_samples():
     assert_own_path(model, source, as_numpy(model.generate(source, options)))
 
 
-@pytest.mark.tensorflow_only
-@pytest.mark.parametrize("beam_size", [1, 3])
+@pytest.mark.parametrize(
+    "beam_size", [pytest.param(1, marks=pytest.mark.tensorflow_only), 3]
+)
 def test_forced_prefix_is_teacher_forcing(beam_size):
     model, source = models.model("bahdanau"), models.sources(ROWS)
     random = np.random.default_rng(1)

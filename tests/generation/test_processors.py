@@ -5,40 +5,13 @@ import pytest
 from numpy.testing import assert_allclose
 
 import keras_attention as ka
-from keras_attention.generation import processors
-from keras_attention.generation.rows import row_options
 from tests.generation.answers import assert_best
 from tests.generation.tables import END, PAD, Tables
-from tests.layers.gradients import to_numpy
 from tests.reference import search
 from tests.reference.generation import log_softmax
 
 LIMIT, V, K = 8, 5, 4
 tensorflow_only = pytest.mark.tensorflow_only
-
-
-def repeats(prefix, token, n):
-    """Whether the n-gram that ``token`` completes is in ``prefix`` already."""
-    if n == 0 or len(prefix) + 1 < n:
-        return False
-    ngram = (*prefix, token)[len(prefix) + 1 - n :]
-    return any(prefix[i : i + n] == ngram for i in range(len(prefix) - n + 1))
-
-
-def test_repeated_ngrams():
-    random = np.random.default_rng(0)
-    sizes = [0, 1, 2, 3, 4, 1, 2, 3]
-    options = ka.GenerationOptions(no_repeat_ngram=sizes, max_length=LIMIT)
-    rows = row_options(options, len(sizes), V)
-    for t in range(LIMIT + 1):
-        history = random.integers(1, 4, size=(len(sizes), 6, LIMIT)).astype("int32")
-        history[..., t:] = -1
-        got = to_numpy(processors.repeated_ngrams(history, np.int32(t), rows, 4))
-        for row, n in enumerate(sizes):
-            for slot in range(6):
-                prefix = tuple(history[row, slot, :t].tolist())
-                wanted = [repeats(prefix, v, n) for v in range(V)]
-                assert got[row, slot].tolist() == wanted, (n, prefix)
 
 
 def searched(tables, row, choose, rescore=None):
@@ -54,27 +27,6 @@ def searched(tables, row, choose, rescore=None):
         penalties=search.Penalties(),
     )
     return steps[-1].ended
-
-
-@tensorflow_only
-def test_no_repeat_ngram_in_the_search():
-    sizes = [0, 1, 2, 3, 4] * 4
-    tables = Tables(len(sizes), vocabulary=V, steps=LIMIT, seed=60, end=-2.0)
-    options = ka.GenerationOptions(
-        beam_size=K, alternatives=2, max_length=LIMIT, no_repeat_ngram=sizes
-    )
-    generation = tables.generate(options)
-    for row, n in enumerate(sizes):
-
-        def choose(prefix, n=n):
-            # Where everything is blocked, the end is left.
-            left = [v for v in range(1, V) if not repeats(prefix, v, n)]
-            return left or [END]
-
-        assert_best(generation, row, searched(tables, row, choose), 2)
-        for ids in generation.ids[row]:
-            ids = tuple(ids[ids != PAD].tolist())
-            assert not any(repeats(ids[:t], ids[t], n) for t in range(len(ids)))
 
 
 @tensorflow_only

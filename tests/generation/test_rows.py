@@ -8,10 +8,13 @@ import keras_attention as ka
 from tests.generation import models
 from tests.generation.tables import PAD, Tables, as_numpy
 
-pytestmark = pytest.mark.tensorflow_only
+TF = pytest.mark.tensorflow_only
 
 OPTIONS = {
     "beam_size": [3, 5, 4, 3, 6, 3, 5, 4],
+    "alternatives": [3, 1, 4, 2, 3, 3, 4, 2],
+    "beam_groups": [1, 1, 2, 1, 3, 1, 1, 4],
+    "diversity_penalty": [0.0, 0.0, 0.5, 0.0, 1.0, 0.0, 0.0, 0.3],
     "max_length": [8, 6, 4, 8, 7, 3, 5, 8],
     "min_length": [1, 2, 1, 5, 1, 1, 3, 1],
     "length_penalty": [0.0, 0.6, 1.0, 0.0, 2.0, 0.3, 0.0, 0.9],
@@ -33,11 +36,25 @@ ROWS = 8
 
 def of(rows, options=OPTIONS, **common):
     chosen = {name: [values[row] for row in rows] for name, values in options.items()}
-    return ka.GenerationOptions(alternatives=3, **chosen, **common)
+    return ka.GenerationOptions(**chosen, **common)
 
 
 def assert_rows(got, wanted, rows):
-    """``got`` holds rows ``rows`` of ``wanted``, up to steps of padding."""
+    """``got`` holds rows ``rows`` of ``wanted``, up to padding and empty places."""
+    places = min(got.ids.shape[1], wanted.ids.shape[1])
+    for generation, which in ((got, slice(None)), (wanted, rows)):
+        assert (generation.lengths[which, places:] == 0).all()
+        assert (generation.ids[which, places:] == PAD).all()
+        assert (generation.log_probs[which, places:] < -1e38).all()
+    got, wanted = (
+        generation._replace(
+            **{
+                name: getattr(generation, name)[:, :places]
+                for name in ("ids", "lengths", "log_probs", "weights")
+            }
+        )
+        for generation in (got, wanted)
+    )
     steps = min(got.ids.shape[-1], wanted.ids.shape[-1])
     positions = min(got.weights.shape[-1], wanted.weights.shape[-1])
     ids, weights = wanted.ids[rows], wanted.weights[rows]
@@ -54,6 +71,7 @@ def assert_rows(got, wanted, rows):
     assert (got.weights[..., positions:] == 0).all()
 
 
+@TF
 def test_every_row_alone():
     tables = Tables(ROWS, vocabulary=9, steps=8, positions=5, seed=5)
     batch = tables.generate(of(range(ROWS)))
@@ -66,6 +84,7 @@ def test_every_row_alone():
     assert batch.steps_run == max(needed)
 
 
+@TF
 def test_other_options_of_the_neighbours():
     tables = Tables(ROWS, vocabulary=9, steps=8, positions=5, seed=5)
     batch = tables.generate(of(range(ROWS)))
@@ -87,6 +106,7 @@ def trained():
     return models.model("bahdanau"), models.sources(ROWS)
 
 
+@TF
 def test_order_and_parts_of_a_batch(trained):
     model, source = trained
     batch = as_numpy(model.generate(source, of(range(ROWS))))
@@ -97,6 +117,7 @@ def test_order_and_parts_of_a_batch(trained):
         assert_rows(got, batch, part)
 
 
+@TF
 def test_padded_source_columns(trained):
     model, source = trained
     batch = as_numpy(model.generate(source, of(range(ROWS))))
@@ -110,21 +131,31 @@ def test_padded_source_columns(trained):
     assert got.steps_run == batch.steps_run
 
 
+@TF
 @pytest.mark.parametrize("rows", [0, 1, 64])
 def test_sizes_of_batches(trained, rows):
     model, source = trained
     which = np.arange(rows) % ROWS
     got = as_numpy(model.generate(source[which], of(which)))
-    assert got.ids.shape[:2] == got.lengths.shape == got.log_probs.shape == (rows, 3)
-    assert got.weights.shape == (rows, 3, got.ids.shape[-1], models.S)
+    places = {0: 1, 1: 3, 64: 4}[rows]
+    assert (
+        got.ids.shape[:2] == got.lengths.shape == got.log_probs.shape == (rows, places)
+    )
+    assert got.weights.shape == (rows, places, got.ids.shape[-1], models.S)
     if rows:
         batch = as_numpy(model.generate(source, of(range(ROWS))))
         assert_rows(got, batch, which)
 
 
-@pytest.mark.parametrize("rows", [0, 1])
-def test_zero_rows_and_one_row_of_tables(rows):
-    tables = Tables(1, vocabulary=9, steps=4)
-    options = ka.GenerationOptions(beam_size=3, alternatives=2, max_length=4)
-    got = tables.generate(options, rows=range(rows))
-    assert got.ids.shape[:2] == got.lengths.shape == (rows, 2)
+@pytest.mark.parametrize("rows", [0, 1, 64])
+@pytest.mark.parametrize("several", [{"beam_size": 3, "alternatives": 2}, {}], ids=str)
+def test_sizes_of_batches_of_tables(rows, several):
+    tables = Tables(2, vocabulary=9, steps=4)
+    which = np.arange(rows) % 2
+    options = ka.GenerationOptions(max_length=4, **several)
+    got = tables.generate(options, rows=which)
+    assert got.lengths.shape == ((rows, 2) if several else (rows,))
+    assert got.ids.shape == (*got.lengths.shape, got.steps_run)
+    for row in range(2):
+        same = got.ids[which == row]
+        assert (same == same[:1]).all()

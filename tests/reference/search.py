@@ -59,6 +59,14 @@ def rank_score(score, weights, source_mask, penalties):
     return ranked
 
 
+def repeats(prefix, token, n):
+    """Whether the n-gram that ``token`` completes is in ``prefix`` already."""
+    if n == 0 or len(prefix) + 1 < n:
+        return False
+    ngram = (*prefix, token)[len(prefix) + 1 - n :]
+    return any(prefix[i : i + n] == ngram for i in range(len(prefix) - n + 1))
+
+
 def best_first(hypotheses):
     """Finished ones before those that were cut off, each by rank score."""
     return sorted(hypotheses, key=lambda h: (not h.finished, -h.rank))
