@@ -83,6 +83,17 @@ class Models:
                 else:
                     self._retire(name, keep=None)
 
+    def served(self) -> dict[str, bool]:
+        """Every configured model, and whether one of its versions can be asked."""
+        with self._lock:
+            return {
+                name: any(
+                    version.servable is not None
+                    for version in self._versions.get(name, {}).values()
+                )
+                for name in self._base_paths
+            }
+
     def find(self, spec: model_pb2.ModelSpec) -> Servable:
         """The servable that a request means.
 
