@@ -20,6 +20,7 @@ from keras_attention.memory import AttentionMemory, AttentionState
 from keras_attention.orders import DecoderState
 from keras_attention.scoring import Scores
 from keras_attention.seq2seq import Seq2Seq
+from keras_attention.shortlist import Restricted, Shortlist
 
 __version__ = "0.1.0"
 
@@ -37,8 +38,10 @@ __all__ = [
     "LuongAttention",
     "Prediction",
     "RecurrentEncoder",
+    "Restricted",
     "Scores",
     "Seq2Seq",
+    "Shortlist",
     "TextToText",
     "alignments",
     "generate",

@@ -138,6 +138,15 @@ def dynamic_shapes() -> bool:
     return backend == "torch" or (backend == "tensorflow" and not _under_xla())
 
 
+def is_compiled_later(value: Any) -> bool:
+    """Whether shapes come before values where `value` is: no shape can follow it."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return isinstance(value, jax.core.Tracer)
+    return not dynamic_shapes()
+
+
 def compiled(
     function: Callable[..., Any], signature: tuple[tuple[Any, str], ...]
 ) -> Callable[..., Any]:

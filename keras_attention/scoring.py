@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 from keras import ops
 
 from keras_attention.generation.models import Functions, Model
+from keras_attention.generation.narrowed import Narrow
+from keras_attention.generation.search import SpecialIds
 from keras_attention.precision import at_least_float32
 from keras_attention.scan import scan
 
@@ -28,7 +30,12 @@ class Scores(NamedTuple):
 
 
 def score_with(
-    model: Model, source_ids: Any, target_ids: Any, *, functions: Functions
+    model: Model,
+    source_ids: Any,
+    target_ids: Any,
+    *,
+    functions: Functions,
+    narrow: Narrow | None = None,
 ) -> Scores:
     r"""$\log p(y_t \mid y_{<t}, x)$ of every token, and the sum over each row.
 
@@ -42,6 +49,7 @@ def score_with(
         target_ids: `[B, T]` integers, T >= 1, without start symbol, `pad_id` after
             the last token.
         functions: Where the model keeps its graphs.
+        narrow: Says which tokens to look at, the targets' own among them.
     """
     arrays = []
     for argument, ids in (("source_ids", source_ids), ("target_ids", target_ids)):
@@ -53,14 +61,23 @@ def score_with(
             )
         arrays.append(ids)
     ids = ((None, None), "int32")
-    run = functions.get("score", functools.partial(_score, model), (ids, ids))
+    run = functions.get("score", functools.partial(_score, model, narrow), (ids, ids))
     return run(*arrays)
 
 
-def _score(model: Model, source_ids: Any, target_ids: Any) -> Scores:
+def _score(
+    model: Model, narrow: Narrow | None, source_ids: Any, target_ids: Any
+) -> Scores:
     memory, state, _ = model.encode(source_ids)
-    step_fn = model.stepper(memory)
-    first = ops.full_like(target_ids[:, :1], model.start_id)
+    if narrow is None:
+        special = SpecialIds(model.pad_id, model.start_id, model.end_id)
+        step_fn = model.stepper(memory)
+    else:
+        narrowed = narrow(source_ids, target_ids)
+        special = narrowed.special
+        step_fn = narrowed.stepper(model, memory)(1)
+        target_ids = ops.take(narrowed.places, target_ids)
+    first = ops.full_like(target_ids[:, :1], special.start)
     previous = ops.concatenate([first, target_ids[:, :-1]], axis=1)  # [B, T]
 
     def step(state: Any, row: dict[str, Any]) -> Any:
@@ -68,7 +85,7 @@ def _score(model: Model, source_ids: Any, target_ids: Any) -> Scores:
         logits = ops.cast(logits, at_least_float32(logits.dtype))
         chosen = ops.take_along_axis(logits, ops.expand_dims(row["target"], -1), -1)
         log_prob = ops.squeeze(chosen, -1) - ops.logsumexp(logits, axis=-1)  # [B]
-        valid = ops.not_equal(row["target"], model.pad_id)
+        valid = ops.not_equal(row["target"], special.pad)
         emitted = {"log_probs": ops.where(valid, log_prob, ops.zeros_like(log_prob))}
         if weights is not None:
             for _ in range(len(weights.shape) - 1):
@@ -83,6 +100,6 @@ def _score(model: Model, source_ids: Any, target_ids: Any) -> Scores:
         order = (1, 0, 2) if len(weights.shape) == 3 else (1, 2, 0, 3)
         weights = ops.transpose(weights, order)  # [B, T, S] or [B, H, T, S]
     log_probs = ops.transpose(emitted["log_probs"])  # [B, T]
-    valid = ops.not_equal(target_ids, model.pad_id)
+    valid = ops.not_equal(target_ids, special.pad)
     lengths = ops.sum(ops.cast(valid, "int32"), axis=-1)
     return Scores(ops.sum(log_probs, axis=-1), log_probs, lengths, weights)

@@ -29,7 +29,7 @@ def public_names():
         *("Attention", "BahdanauAttention", "LuongAttention", "FixedContext"),
         *("AttentionMemory", "AttentionState", "DecoderState"),
         *("RecurrentEncoder", "AttentionDecoder", "Seq2Seq"),
-        "Ensemble",
+        *("Ensemble", "Shortlist", "Restricted"),
         *("generate", "Generation", "GenerationOptions", "Scores"),
         *("TextToText", "Prediction"),
         *("alignments", "losses", "metrics", "readouts", "scores"),

@@ -37,7 +37,8 @@ def greedy(
         logits, weights, state = step_fn(ids, state)
         logits = ops.cast(logits, at_least_float32(logits.dtype))
         # Padding means "after the end": a row that emitted it could not be read.
-        is_pad = ops.equal(ops.arange(logits.shape[-1]), pad_id)  # [V]
+        tokens = ops.arange(ops.shape(logits)[-1], dtype="int32")
+        is_pad = ops.equal(tokens, pad_id)  # [V]
         allowed = ops.where(is_pad, ops.cast(-float("inf"), logits.dtype), logits)
         chosen = ops.cast(ops.argmax(allowed, axis=-1), "int32")  # [B]
         # The chosen logit is the largest, so no gather is needed.

@@ -10,7 +10,7 @@ from keras_attention.generation.greedy import greedy
 from keras_attention.generation.limits import capacity, row_limits
 from keras_attention.generation.options import GenerationOptions
 from keras_attention.generation.result import Generation, among_places
-from keras_attention.generation.rows import option_values, row_options
+from keras_attention.generation.rows import RowOptions, option_values, row_options
 from keras_attention.generation.search import SpecialIds, search
 
 StepFunction = Callable[[Any, Any], tuple[Any, Any, Any]]
@@ -100,6 +100,7 @@ def run(
     features: Features,
     special: SpecialIds,
     source: Source,
+    adapted: Callable[[RowOptions], RowOptions] = lambda rows: rows,
 ) -> Generation:
     """Greedy search where that is all that is asked for, else `search.search`.
 
@@ -112,6 +113,7 @@ def run(
         features: What is known of them.
         special: The special ids.
         source: The source.
+        adapted: What becomes of the options before they are searched by.
     """
     width = None if source.mask is None else ops.shape(source.mask)[1]
     most = capacity(values, width)
@@ -127,7 +129,7 @@ def run(
 
     if features.greedy:
         return simply()
-    rows = row_options(values, source.batch_size, source.length)
+    rows = adapted(row_options(values, source.batch_size, source.length))
 
     def searching() -> Generation:
         return search(

@@ -9,6 +9,7 @@ from keras import ops
 
 from keras_attention.generation.features import Features, features
 from keras_attention.generation.loop import Source, run
+from keras_attention.generation.narrowed import Narrow
 from keras_attention.generation.option_checks import LISTS, dtype_of, numbers
 from keras_attention.generation.options import GenerationOptions
 from keras_attention.generation.result import Generation
@@ -57,6 +58,7 @@ def generate_from(
     max_beam_size: int | None = None,
     *,
     functions: Functions,
+    narrow: Narrow | None = None,
 ) -> Generation:
     """Generate target sequences with a model; see `ka.generate`.
 
@@ -69,6 +71,8 @@ def generate_from(
             No row may ask for more, which is not checked.
         functions: Where the model keeps its graphs. In a graph that is being traced
             none is made or used: the search becomes a part of that graph.
+        narrow: Says which tokens to look at; then `model.stepper` is asked with
+            `candidates`.
 
     Returns:
         `ka.Generation`, whose `ids` have no start symbol.
@@ -80,7 +84,7 @@ def generate_from(
     plan = _plan(options, (max_beam_size, not dynamic_shapes()), ids)
     graph = functions.get(
         (plan.known, plan.names),
-        functools.partial(_generate, model, plan.known, plan.names),
+        functools.partial(_generate, model, narrow, plan.known, plan.names),
         plan.signature,
     )
     return graph(source_ids, *plan.given)
@@ -129,6 +133,7 @@ def _new_plan(options: GenerationOptions, sizes: Any, ids: Any) -> _Plan:
 
 def _generate(
     model: Model,
+    narrow: Narrow | None,
     known: Features,
     names: tuple[str, ...],
     source_ids: Any,
@@ -137,14 +142,25 @@ def _generate(
     memory, state, mask = model.encode(source_ids)
     special = SpecialIds(model.pad_id, model.start_id, model.end_id)
     defaults = option_values(_DEFAULTS, special.pad, special.end)
-    return run(
-        functools.partial(model.stepper, memory),
+    values = defaults | dict(zip(names, given, strict=True))
+    batch_size = ops.shape(mask)[0]
+    source = Source(batch_size, ops.sum(ops.cast(mask, "int32"), axis=-1), mask)
+    if narrow is None:
+        stepper = functools.partial(model.stepper, memory)
+        return run(stepper, state, values, known, special, source)
+    prefix = ops.cast(ops.convert_to_tensor(values["prefix"]), "int32")
+    prefix = ops.broadcast_to(prefix, (batch_size, ops.shape(prefix)[1]))  # [B, P]
+    narrowed = narrow(source_ids, prefix)
+    generation = run(
+        narrowed.stepper(model, memory),
         state,
-        defaults | dict(zip(names, given, strict=True)),
+        values,
         known,
-        special,
-        Source(ops.shape(mask)[0], ops.sum(ops.cast(mask, "int32"), axis=-1), mask),
+        narrowed.special,
+        source,
+        narrowed.rows,
     )
+    return narrowed.restored(generation)
 
 
 def _ids(source_ids: Any) -> Any:

@@ -45,6 +45,8 @@ def allowed_tokens(
     too_short = ops.reshape(t + 1 < rows.min_length, (-1, 1, 1))  # [B, 1, 1]
     allowed = ops.logical_not(ops.logical_and(too_short, is_end))
     allowed = ops.logical_and(allowed, ops.not_equal(vocabulary, pad_id))  # [B, 1, V]
+    if rows.possible is not None:
+        allowed = ops.logical_and(allowed, ops.expand_dims(rows.possible, 1))
     if not empty_width(rows.banned_tokens):
         ids = ops.expand_dims(rows.banned_tokens, 1)  # [B, 1, M]
         banned = marked(ids, ids >= 0, logits[:, :1])  # [B, 1, V]

@@ -14,25 +14,27 @@ _MULTIPLIERS = (0x85EBCA6B, 0xC2B2AE35)  # Appleby 2016, MurmurHash3 fmix32
 _GOLDEN = 0x9E3779B1
 
 
-def uniform(seed: Any, slots: int, step: Any, tokens: int) -> Any:
+def uniform(seed: Any, slots: int, step: Any, tokens: Any) -> Any:
     """Numbers in (0, 1), `[B, K, V]` float32.
 
     Args:
         seed: `[B]` int32.
         slots: K, independent streams of a row.
         step: int32 scalar.
-        tokens: V.
+        tokens: V, or the ids of the tokens, `[V]` int32.
     """
     row = _mix(ops.reshape(seed, (-1, 1, 1)) * _signed(_GOLDEN))  # [B, 1, 1]
     slot = ops.reshape(ops.arange(slots, dtype="int32"), (1, -1, 1))  # [1, K, 1]
     place = _mix(ops.bitwise_xor(row, slot * _signed(_MULTIPLIERS[0])) + step)
-    token = ops.reshape(ops.arange(tokens, dtype="int32"), (1, 1, -1))  # [1, 1, V]
+    if not ops.is_tensor(tokens) or not len(tokens.shape):
+        tokens = ops.arange(tokens, dtype="int32")
+    token = ops.reshape(tokens, (1, 1, -1))  # [1, 1, V]
     bits = _mix(place + _mix(token * _signed(_GOLDEN) + 1))  # [B, K, V]
     # 23 bits and a half are what a float32 holds: neither 0 nor 1 comes out.
     return (ops.cast(_shift(bits, 9), "float32") + 0.5) * 2.0**-23
 
 
-def gumbel(seed: Any, slots: int, step: Any, tokens: int) -> Any:
+def gumbel(seed: Any, slots: int, step: Any, tokens: Any) -> Any:
     """Standard Gumbel noise `[B, K, V]`: argmax(logits + noise) is a sample."""
     return -ops.log(-ops.log(uniform(seed, slots, step, tokens)))
 

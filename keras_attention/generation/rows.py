@@ -23,6 +23,10 @@ class RowOptions(NamedTuple):
     Attributes:
         limit: `[B]` int32, most tokens.
         banned_tokens, prefix: `[B, M]` int32, -1 in empty places.
+        possible: `[B, V]` booleans: tokens that have a probability at all, or None
+            for all of them.
+        token_ids: `[V]` int32: the ids that the numbers 0 to V - 1 stand for, or None
+            where they are the ids. Samples depend on the ids.
 
     The others are `[B]` and named as in `GenerationOptions`.
     """
@@ -46,6 +50,8 @@ class RowOptions(NamedTuple):
     no_repeat_ngram: Any
     banned_tokens: Any
     prefix: Any
+    possible: Any = None
+    token_ids: Any = None
 
 
 def option_values(
@@ -78,7 +84,7 @@ def row_options(
         source_length: `[B]` valid source positions, for limits that depend on it.
     """
     rows: dict[str, Any] = {}
-    for name in RowOptions._fields[1:]:
+    for name in [field for field in RowOptions._fields if field in values]:
         tensor = ops.cast(ops.convert_to_tensor(values[name]), dtype_of(name))
         if name in LISTS:
             width = tensor.shape[1]

@@ -29,7 +29,8 @@ def draw(
     logits = when(
         needs.truncated, lambda: keep_likely(logits, rows), lambda: logits
     )  # [B, K, V]
-    noise = random.gumbel(rows.seed, slots, t, vocabulary_size)
+    ids = vocabulary_size if rows.token_ids is None else rows.token_ids
+    noise = random.gumbel(rows.seed, slots, t, ids)
     token = ops.cast(ops.argmax(logits + noise, axis=-1), "int32")  # [B, K]
     slot = own_slots(batch_size, slots)
     score = pick(totals, slot, token)

@@ -1,4 +1,4 @@
-"""Ensembles in a pipeline: saved, exported, asked over gRPC."""
+"""Ensembles and shortlists in a pipeline: saved, exported, asked over gRPC."""
 
 import keras
 import numpy as np
@@ -37,8 +37,16 @@ def ensemble():
     return ka.Ensemble([member(ka.BahdanauAttention(8), 1), second], [2, 1])
 
 
+def shortlist():
+    random = np.random.default_rng(2)
+    table = random.integers(4, SIZE, size=(SIZE, 2))
+    return ka.Shortlist(table, np.array([5]), SIZE)
+
+
 MODELS = {
     "ensemble": ensemble,
+    "restricted": lambda: shortlist().restrict(member(ka.BahdanauAttention(8), 1)),
+    "restricted_ensemble": lambda: shortlist().restrict(ensemble()),
 }
 
 

@@ -128,9 +128,13 @@ def build():
         second.compile("adam", ka.losses.MaskedCrossentropy())
         return ka.Ensemble([first, second], [1, 3], average)
 
+    table = random.integers(3, 8, size=(9, 2))
+    shortlist = ka.Shortlist(table, np.array([7]), 8)
     for name, model in {
         "ensemble_log": ensemble("log"),
         "ensemble_linear": ensemble("linear"),
+        "restricted": shortlist.restrict(member(ka.BahdanauAttention(4))),
+        "restricted_ensemble": shortlist.restrict(ensemble("linear")),
     }.items():
         models[name] = model, {"source_ids": ids, "target_ids": ids}
     return models

@@ -1,0 +1,15 @@
+"""A lexical shortlist: generation that looks at likely target tokens only.
+
+| file | what |
+|---|---|
+| `table.py` | `Shortlist`, the lists themselves: learned, saved, put on a model |
+| `counts.py` | alignment counts from the attention of a trained model |
+| `restricted.py` | `Restricted`, a model that generates from its lists |
+
+What a model's output layer does with candidates is in `keras_attention/candidates.py`.
+"""
+
+from keras_attention.shortlist.restricted import Restricted
+from keras_attention.shortlist.table import Shortlist
+
+__all__ = ["Restricted", "Shortlist"]
