@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from serving.messages import inference_pb2, metadata_pb2, predict_pb2, status_pb2
+from serving.messages import (
+    inference_pb2,
+    management_pb2,
+    metadata_pb2,
+    predict_pb2,
+    status_pb2,
+)
 
 PREDICTION_SERVICE = "tensorflow.serving.PredictionService"
 MODEL_SERVICE = "tensorflow.serving.ModelService"
@@ -61,4 +67,10 @@ GET_MODEL_STATUS = Method(
     "GetModelStatus",
     status_pb2.GetModelStatusRequest,
     status_pb2.GetModelStatusResponse,
+)
+HANDLE_RELOAD_CONFIG = Method(
+    MODEL_SERVICE,
+    "HandleReloadConfigRequest",
+    management_pb2.ReloadConfigRequest,
+    management_pb2.ReloadConfigResponse,
 )

@@ -15,7 +15,6 @@ UNSUPPORTED = (
     "enable_signature_method_name_check",
     "grpc_socket_path",
     "mixed_precision",
-    "model_config_file",
     "monitoring_config_file",
     "platform_config_file",
     "prefer_tflite_model",
@@ -28,14 +27,9 @@ UNSUPPORTED = (
 
 #: They tune what this engine does not have.
 WITHOUT_EFFECT = (
-    "allow_version_labels_for_unavailable_models",
     "enable_model_warmup",
     "enable_profiler",
     "flush_filesystem_caches",
-    "load_retry_interval_micros",
-    "max_num_load_retries",
-    "model_config_file_poll_wait_seconds",
-    "num_load_threads",
     "num_request_iterations_for_warmup",
     "num_tflite_interpreters_per_pool",
     "num_tflite_pools",
@@ -65,6 +59,32 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     flag("--port", type=int, default=8500, help="gRPC port, 0 for any (%(default)s)")
     flag("--model_name", default="default", help="name of the model (%(default)s)")
     flag("--model_base_path", default="", help="folder of numbered versions")
+    flag("--model_config_file", default="", help="ModelServerConfig as text")
+    flag(
+        "--model_config_file_poll_wait_seconds",
+        type=float,
+        default=0.0,
+        help="seconds between looks at that file, 0 for never (%(default)s)",
+    )
+    _switch(
+        parser,
+        "--allow_version_labels_for_unavailable_models",
+        False,
+        "let unused labels name versions that are not available",
+    )
+    flag("--num_load_threads", type=int, default=0, help="loads at once, 0: automatic")
+    flag(
+        "--max_num_load_retries",
+        type=int,
+        default=0,
+        help="further attempts after a failed load (%(default)s)",
+    )
+    flag(
+        "--load_retry_interval_micros",
+        type=int,
+        default=60_000_000,
+        help="time between them (%(default)s)",
+    )
     flag(
         "--file_system_poll_wait_seconds",
         type=float,

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from serving.commands import flags
-from serving.embedded import Server, ServerOptions, library
+from serving.embedded import ConfigFile, LoadPolicy, Server, ServerOptions, library
 from serving.messages import session_pb2
 
 HELP = "serve a model with the flags of tensorflow_model_server"
@@ -35,9 +35,8 @@ def run(options: argparse.Namespace, unknown: Sequence[str]) -> int:
         StartupFailed: The server cannot start.
         ValueError: A flag makes no sense.
     """
-    if not options.model_base_path:
-        raise ValueError("--model_base_path: expected a folder, received nothing")
     flags.refuse_unsupported(options)
+    models = _models(options)
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(message)s"
     )
@@ -48,20 +47,35 @@ def run(options: argparse.Namespace, unknown: Sequence[str]) -> int:
         library.tensorflow()
     if not (options.xla_cpu_compilation_enabled or options.xla_gpu_compilation_enabled):
         library.disable_xla()
-    server = Server({options.model_name: options.model_base_path}, _server(options))
+    server = Server(models, _server(options))
     server.start()
+    ready = f"ready engine=embedded host={options.host} port={server.port}"
     for servable in server.servables:
-        print(
-            f"ready engine=embedded host={options.host} port={server.port} "
-            f"model={servable.name} version={servable.version}",
-            flush=True,
-        )
+        print(f"{ready} model={servable.name} version={servable.version}", flush=True)
+    if not server.servables:
+        print(ready, flush=True)
     stopping.wait()
     server.stop(options.drain_seconds)
     # Threads of calls that outlived the grace would keep the interpreter waiting.
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
+
+
+def _models(options: argparse.Namespace) -> dict[str, str] | ConfigFile:
+    if options.model_config_file and options.model_base_path:
+        raise ValueError(
+            "--model_config_file and --model_base_path contradict each other: TF "
+            "Serving would ignore the path; list the model in the file instead"
+        )
+    if options.model_config_file:
+        return ConfigFile(options.model_config_file)
+    if not options.model_base_path:
+        raise ValueError(
+            "--model_base_path or --model_config_file: expected a folder or a file, "
+            "received nothing"
+        )
+    return {options.model_name: options.model_base_path}
 
 
 def _server(options: argparse.Namespace) -> ServerOptions:
@@ -87,6 +101,13 @@ def _server(options: argparse.Namespace) -> ServerOptions:
         threads=options.grpc_max_threads,
         health=options.enable_grpc_healthcheck_service,
         poll_seconds=options.file_system_poll_wait_seconds,
+        loads=LoadPolicy(
+            threads=options.num_load_threads,
+            retries=options.max_num_load_retries,
+            retry_seconds=options.load_retry_interval_micros / 1e6,
+            labels_for_unavailable=options.allow_version_labels_for_unavailable_models,
+        ),
+        config_poll_seconds=options.model_config_file_poll_wait_seconds,
         tags=tuple(options.saved_model_tags.split(",")),
         session=session,
         channel_arguments=tuple(_arguments(options.grpc_channel_arguments)),

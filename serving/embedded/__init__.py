@@ -3,6 +3,8 @@
 :class:`Server` runs it inside a process; ``python -m serving serve`` as one.
 """
 
+from serving.embedded.config_file import ConfigFile
+from serving.embedded.models import LoadPolicy
 from serving.embedded.server import Server, ServerOptions
 
-__all__ = ["Server", "ServerOptions"]
+__all__ = ["ConfigFile", "LoadPolicy", "Server", "ServerOptions"]

@@ -3,85 +3,135 @@
 from __future__ import annotations
 
 import logging
+import math
+import os
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+import time
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 
-from serving.embedded.refusal import Refusal, invalid, not_found
+import grpc
+
+from serving.embedded import configuration
+from serving.embedded.aligner import Aligner, Loader, LoadPolicy
+from serving.embedded.configuration import Configuration, ModelConfig
+from serving.embedded.labels import labels_of
+from serving.embedded.refusal import Refusal
+from serving.embedded.registry import Registry
 from serving.embedded.servable import Servable
-from serving.embedded.storage import Fingerprint, fingerprint, newest, versions
+from serving.embedded.storage import check_base_path
 from serving.errors import ModelLoadFailed
-from serving.messages import error_codes_pb2, model_pb2, status_pb2
+from serving.messages import config_pb2, model_pb2, status_pb2
 
 _LOG = logging.getLogger(__name__)
-_State = status_pb2.ModelVersionStatus
-
-#: Makes a servable from a name, a version and its folder; raises Refusal.
-Loader = Callable[[str, int, Path], Servable]
-
-
-@dataclass(frozen=True)
-class _Version:
-    """One line of GetModelStatus, and what is behind it."""
-
-    state: _State.State
-    servable: Servable | None = None
-    failure: Refusal | None = None
-    failed_files: Fingerprint = frozenset()
-
 
 class Models:
-    """All models of a server, each in its newest version.
+    """All models of a server.
 
-    A newer version is loaded before the older one is let go; one that fails to load
+    Newer versions are loaded before older ones are let go; one that fails to load
     changes nothing but its own status. It is tried again once its files change, so a
     folder that was seen half copied is picked up when the copy is complete.
 
     Args:
-        base_paths: Folder of versions by model name.
+        config: What to serve.
         load: Makes servables.
+        policy: How loads are run.
     """
 
-    def __init__(self, base_paths: dict[str, Path], load: Loader):
-        self._base_paths = dict(base_paths)
-        self._load = load
-        self._lock = threading.Lock()  # guards the next line; never held to load
-        self._versions: dict[str, dict[int, _Version]] = {}
-        self._refreshing = threading.Lock()
+    def __init__(
+        self, config: Configuration, load: Loader, policy: LoadPolicy | None = None
+    ):
+        self._config = dict(config)
+        # What loads are for: the same, and during a reload also what it adds.
+        self._wanted = self._config
+        self._policy = policy or LoadPolicy()
+        self._registry = Registry()
+        self._aligner = Aligner(self._registry, load, self._policy, self._is_wanted)
+        self._reloading = threading.Lock()
+        self._jobs: dict[str, tuple[ModelConfig, Future[None]]] = {}
+        self._executor = ThreadPoolExecutor(self._policy.threads or 1, "load")
+        self._closing = threading.Event()
 
     def start(self) -> list[Servable]:
-        """Loads the newest version of every model.
+        """Loads every model.
+
+        Returns:
+            What can be asked now.
 
         Raises:
-            ModelLoadFailed: One of them cannot be loaded.
+            ModelLoadFailed: A model has no version that can be loaded, or a label
+                names a version that was not loaded.
         """
-        started = []
-        for name, base_path in self._base_paths.items():
-            version, path = newest(name, base_path)
-            self._bring_up(name, version, path)
-            state = self._versions[name][version]
-            if state.servable is None:
-                raise ModelLoadFailed(
-                    f"model {name}: version {version} in {path} cannot be loaded: "
-                    f"{state.failure}".replace("\n", " ")
-                )
-            started.append(state.servable)
+        for entry in self._config.values():
+            check_base_path(entry.name, entry.base_path)
+        threads = self._policy.threads or 4 * (os.cpu_count() or 1)
+        with ThreadPoolExecutor(threads, "load") as executor:
+            self._settle(self._config.values(), executor, silently=True)
+        started: list[Servable] = []
+        for entry in self._config.values():
+            available = self._registry.available(entry.name)
+            if not available:
+                raise ModelLoadFailed(self._reason(entry))
+            started.extend(servable for _, servable in sorted(available.items()))
+            for number, version in self._registry.versions(entry.name).items():
+                if version.failure is not None:
+                    _LOG.error(
+                        "model %s: version %d does not load: %s",
+                        entry.name,
+                        number,
+                        version.failure,
+                    )
+        try:
+            self._registry.label(self._checked_labels(self._config.values()))
+        except Refusal as refusal:
+            raise ModelLoadFailed(refusal.message) from refusal
         return started
 
     def refresh(self) -> None:
         """Looks at the folders and brings what is served into line with them."""
-        with self._refreshing:
-            for name, base_path in self._base_paths.items():
-                try:
-                    present = versions(base_path)
-                except OSError as error:
-                    _LOG.warning("model %s: cannot look for versions: %s", name, error)
-                    continue
-                if present:
-                    self._aspire(name, *max(present.items()))
-                else:
-                    self._retire(name, keep=None)
+        for job in self._submit(self._config.values()):
+            job.result()
+
+    def poll(self) -> None:
+        """Like :meth:`refresh`, but does not wait for loads."""
+        self._submit(self._config.values())
+
+    def reload(self, message: config_pb2.ModelServerConfig) -> None:
+        """Serves other models from now on, or the same ones differently.
+
+        Returns once models that are new can be asked. New versions of the others are
+        looked for afterwards.
+
+        Args:
+            message: The whole new configuration.
+
+        Raises:
+            Refusal: It is not accepted, or a new model cannot be loaded; what was
+                served before still is.
+        """
+        with self._reloading:
+            old = self._config
+            new = configuration.of_message(message, old)
+            added = [entry for name, entry in new.items() if name not in old]
+            stayed = [entry for name, entry in new.items() if name in old]
+            self._checked_labels(stayed)
+            self._wanted = {**old, **{entry.name: entry for entry in added}}
+            try:
+                self._add(added)
+                labels = self._checked_labels(new.values())
+            except BaseException:
+                self._wanted = old
+                for entry in added:
+                    self._aligner.retire(entry.name)
+                raise
+            self._config = self._wanted = new
+            self._registry.label(labels)
+            for name in old:
+                if name not in new:
+                    self._aligner.retire(name)
+                    self._jobs.pop(name, None)
+            self._submit(entry for entry in stayed if old[entry.name] is not entry)
+        _LOG.info("serving %d models: %s", len(new), ", ".join(new) or "none")
 
     def served(self) -> dict[str, bool]:
         """Every configured model, and whether one of its versions can be asked."""
@@ -100,27 +150,7 @@ class Models:
         Raises:
             Refusal: With TF Serving's code and message.
         """
-        if not spec.name:
-            raise invalid("ModelSpec has no name specified.")
-        choice = spec.WhichOneof("version_choice")
-        if choice == "version_label":
-            raise invalid(f"Unrecognized servable version label: {spec.version_label}")
-        with self._lock:
-            known = self._versions.get(spec.name, {})
-            available = {
-                number: version.servable
-                for number, version in known.items()
-                if version.servable is not None
-            }
-        if choice == "version":
-            wanted = spec.version.value
-            asked = f"Specific({spec.name}, {wanted})"
-        else:
-            wanted = max(available, default=-1)
-            asked = f"Latest({spec.name})"
-        if wanted not in available:
-            raise not_found(f"Servable not found for request: {asked}")
-        return available[wanted]
+        return self._registry.find(spec)
 
     def status(
         self, spec: model_pb2.ModelSpec
@@ -130,60 +160,104 @@ class Models:
         Raises:
             Refusal: The model or version was never seen.
         """
-        with self._lock:
-            known = sorted(self._versions.get(spec.name, {}).items(), reverse=True)
-        if spec.WhichOneof("version_choice") == "version":
-            wanted = spec.version.value
-            known = [item for item in known if item[0] == wanted]
-            missing = f"Could not find version {wanted} of model {spec.name}"
-        else:
-            missing = f"Could not find any versions of model {spec.name}"
-        if not known:
-            raise not_found(missing)
-        return [_message(number, version) for number, version in known]
+        return self._registry.status(spec)
 
-    def _aspire(self, name: str, version: int, path: Path) -> None:
-        known = self._versions.get(name, {}).get(version)
-        if known is not None and known.servable is not None:
+    def close(self) -> None:
+        """Begins no further loads."""
+        self._closing.set()
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def _add(self, added: list[ModelConfig]) -> None:
+        self._settle(added, self._executor)
+        failed = [entry for entry in added if not self._registry.available(entry.name)]
+        if not failed:
             return
-        if known is not None and known.failure is not None:
-            if known.failed_files == fingerprint(path):
-                return
-        self._bring_up(name, version, path)
-        failure = self._versions[name][version].failure
-        if failure is None:
-            _LOG.info("model %s: version %d is served", name, version)
-        else:
-            _LOG.error("model %s: version %d does not load: %s", name, version, failure)
+        reasons = []
+        for entry in failed:
+            known = self._registry.versions(entry.name)
+            reasons += [
+                f"{{{{name: {entry.name} version: {number}}} due to error: "
+                f"{version.failure}}}, "
+                for number, version in sorted(known.items())
+                if version.failure is not None
+            ] or [f"{{{self._reason(entry)}}}, "]
+        raise Refusal(
+            grpc.StatusCode.UNKNOWN,
+            f"{len(failed)} model(s) did not become available: "
+            f"{{{''.join(reasons)}}}",
+        )
 
-    def _bring_up(self, name: str, version: int, path: Path) -> None:
-        files = fingerprint(path)
-        self._put(name, version, _Version(_State.LOADING))
+    def _settle(
+        self,
+        entries: Iterable[ModelConfig],
+        executor: ThreadPoolExecutor,
+        silently: bool = False,
+    ) -> None:
+        """Aligns until every model has a version or no attempt is left."""
+        open_entries = list(entries)
+        while open_entries and not self._closing.is_set():
+            align = self._aligner.align
+            jobs = [executor.submit(align, entry, silently) for entry in open_entries]
+            for job in jobs:
+                job.result()
+            due = {entry.name: self._due(entry.name) for entry in open_entries}
+            open_entries = [
+                entry for entry in open_entries if due[entry.name] < math.inf
+            ]
+            if open_entries:
+                soonest = min(due[entry.name] for entry in open_entries)
+                self._closing.wait(max(0.0, soonest - time.monotonic()))
+
+    def _due(self, name: str) -> float:
+        """When to try again to get any version of a model."""
+        known = self._registry.versions(name).values()
+        if any(version.servable is not None for version in known):
+            return math.inf
+        return min((version.retry_at for version in known), default=math.inf)
+
+    def _submit(self, entries: Iterable[ModelConfig]) -> list[Future[None]]:
+        jobs = []
+        for entry in entries:
+            meant, job = self._jobs.get(entry.name, (None, None))
+            if job is None or meant is not entry or job.done():
+                job = self._executor.submit(self._align_safely, entry)
+                self._jobs[entry.name] = (entry, job)
+            jobs.append(job)
+        return jobs
+
+    def _align_safely(self, entry: ModelConfig) -> None:
         try:
-            servable = self._load(name, version, path)
-        except Refusal as failure:
-            self._put(name, version, _Version(_State.END, None, failure, files))
-            return
-        self._put(name, version, _Version(_State.AVAILABLE, servable))
-        self._retire(name, keep=version)
+            self._aligner.align(entry)
+        except Exception:
+            _LOG.exception("model %s: looking for versions failed", entry.name)
 
-    def _retire(self, name: str, keep: int | None) -> None:
-        with self._lock:
-            for number, version in self._versions.get(name, {}).items():
-                if number != keep and version.servable is not None:
-                    self._versions[name][number] = _Version(_State.END)
-                    _LOG.info("model %s: version %d is unloaded", name, number)
+    def _is_wanted(self, entry: ModelConfig) -> bool:
+        return self._wanted.get(entry.name) is entry and not self._closing.is_set()
 
-    def _put(self, name: str, version: int, state: _Version) -> None:
-        with self._lock:
-            self._versions.setdefault(name, {})[version] = state
+    def _reason(self, entry: ModelConfig) -> str:
+        """Why nothing of a model is available."""
+        failures = {
+            number: version.failure
+            for number, version in self._registry.versions(entry.name).items()
+            if version.failure is not None
+        }
+        if failures:
+            number = max(failures)
+            text = (
+                f"model {entry.name}: version {number} in {entry.base_path} cannot be "
+                f"loaded: {failures[number]}"
+            )
+            return text.replace("\n", " ")
+        try:
+            check_base_path(entry.name, entry.base_path)
+        except ModelLoadFailed as error:
+            return str(error)
+        return (
+            f"model {entry.name}: none of the versions that its policy names is in "
+            f"{entry.base_path}"
+        )
 
-
-def _message(number: int, version: _Version) -> status_pb2.ModelVersionStatus:
-    message = status_pb2.ModelVersionStatus(version=number, state=version.state)
-    if version.failure is None:
-        message.status.error_code = error_codes_pb2.OK
-    else:
-        message.status.error_code = version.failure.code.value[0]
-        message.status.error_message = version.failure.message
-    return message
+    def _checked_labels(
+        self, entries: Iterable[ModelConfig]
+    ) -> dict[str, dict[str, int]]:
+        return labels_of(entries, self._registry, self._policy.labels_for_unavailable)

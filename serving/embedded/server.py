@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import errno
+import functools
 import importlib.util
-import logging
 import os
 import socket
 import threading
@@ -17,14 +17,15 @@ from types import TracebackType
 import grpc
 
 from serving.channel import MAX_MESSAGE_BYTES
-from serving.embedded.models import Models
+from serving.embedded import configuration
+from serving.embedded.config_file import ConfigFile
+from serving.embedded.models import LoadPolicy, Models
+from serving.embedded.polling import Poller
 from serving.embedded.servable import Servable
 from serving.embedded.service import handlers
 from serving.embedded.session import SavedModelSession
 from serving.errors import MissingExtra, PortInUse, StartupFailed
 from serving.messages import session_pb2
-
-_LOG = logging.getLogger(__name__)
 
 # TF Serving's names: not the full names of the services.
 _HEALTH_NAMES = ("", "PredictionService", "ModelService")
@@ -45,6 +46,9 @@ class ServerOptions:
         poll_seconds: Seconds between looks for new versions; 0 never looks again.
         tags: Tags of the graph in the SavedModel.
         session: Configuration of TensorFlow's sessions.
+        loads: How models are loaded.
+        config_poll_seconds: Seconds between looks at the configuration file; 0 never
+            looks again.
         channel_arguments: Further gRPC arguments as (name, value); they win.
     """
 
@@ -57,6 +61,8 @@ class ServerOptions:
     poll_seconds: float = 1.0
     tags: tuple[str, ...] = ("serve",)
     session: session_pb2.ConfigProto = field(default_factory=session_pb2.ConfigProto)
+    loads: LoadPolicy = LoadPolicy()
+    config_poll_seconds: float = 0.0
     channel_arguments: tuple[tuple[str, str | int], ...] = ()
 
     def __post_init__(self) -> None:
@@ -72,12 +78,13 @@ class Server:
     Models are loaded first; the port opens once they can be asked.
 
     Args:
-        base_paths: Folder of versions by model name.
+        models: Folder of versions by model name, or a file with a ModelServerConfig
+            in protobuf's text format.
         options: How to run.
 
     Attributes:
         port: The port, once started.
-        servables: What was loaded at start.
+        servables: What could be asked at the start.
 
     ::
 
@@ -87,14 +94,18 @@ class Server:
 
     def __init__(
         self,
-        base_paths: Mapping[str, str | os.PathLike[str]],
+        models: Mapping[str, str | os.PathLike[str]] | ConfigFile,
         options: ServerOptions | None = None,
     ):
         self._options = options or ServerOptions()
-        paths = {name: Path(path) for name, path in base_paths.items()}
-        self._models = Models(paths, self._load)
-        self._stopping = threading.Event()
-        self._poller = threading.Thread(target=self._poll, daemon=True)
+        self._file = models if isinstance(models, ConfigFile) else None
+        if isinstance(models, ConfigFile):
+            config = models.first()
+        else:
+            paths = {name: Path(path) for name, path in models.items()}
+            config = configuration.of_paths(paths)
+        self._models = Models(config, self._load, self._options.loads)
+        self._pollers: list[Poller] = []
         self.servables: list[Servable] = []
         self.port = 0
 
@@ -111,8 +122,11 @@ class Server:
         self._build()
         self.port = self._open_port()
         self._server.start()
-        if self._options.poll_seconds > 0:
-            self._poller.start()
+        options = self._options
+        self._pollers.append(Poller(options.poll_seconds, self._models.poll))
+        if self._file is not None:
+            again = functools.partial(self._file.look, self._models)
+            self._pollers.append(Poller(options.config_poll_seconds, again))
 
     def stop(self, grace: float | None = None) -> None:
         """Takes no new calls, waits for those in flight, then closes.
@@ -121,13 +135,13 @@ class Server:
             grace: Seconds after which calls still in flight are cut off; None waits
                 for them however long they take.
         """
-        self._stopping.set()
+        for poller in self._pollers:
+            poller.stop()
+        self._models.close()
         self._health.enter_graceful_shutdown()
         forever = threading.TIMEOUT_MAX
         self._server.stop(forever if grace is None else grace).wait()
         self._executor.shutdown(wait=grace is None, cancel_futures=True)
-        if self._poller.is_alive():
-            self._poller.join()
 
     def __enter__(self) -> Server:
         self.start()
@@ -179,13 +193,6 @@ class Server:
             self._server.stop(None)
             self._executor.shutdown()
             raise PortInUse(f"cannot listen on {address}: {error}") from error
-
-    def _poll(self) -> None:
-        while not self._stopping.wait(self._options.poll_seconds):
-            try:
-                self._models.refresh()
-            except Exception:
-                _LOG.exception("looking for new versions failed")
 
 
 def _require_extras() -> None:

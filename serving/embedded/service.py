@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import grpc
 
 from serving import methods
-from serving.embedded import examples, metadata, predict
+from serving.embedded import examples, management, metadata, predict
 from serving.embedded.models import Models
 from serving.embedded.refusal import Refusal
 
@@ -25,6 +25,7 @@ ANSWERS: dict[methods.Method, Answer] = {
     methods.MULTI_INFERENCE: examples.multi_inference,
     methods.GET_MODEL_METADATA: metadata.get_model_metadata,
     methods.GET_MODEL_STATUS: metadata.get_model_status,
+    methods.HANDLE_RELOAD_CONFIG: management.handle_reload_config,
 }
 
 # TF Serving cuts gRPC messages here, so that they fit into HTTP/2 headers.

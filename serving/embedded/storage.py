@@ -23,11 +23,11 @@ def versions(base_path: Path) -> dict[int, Path]:
     return found
 
 
-def newest(name: str, base_path: Path) -> tuple[int, Path]:
-    """The highest version of a model that is about to be served.
+def check_base_path(name: str, base_path: Path) -> None:
+    """Says what is wrong with the folder of a model that is about to be served.
 
     Raises:
-        ModelLoadFailed: There is none; the message says what is wrong.
+        ModelLoadFailed: It holds no versions.
     """
     prefix = f"model {name}: base path {base_path}"
     if not base_path.exists():
@@ -39,7 +39,7 @@ def newest(name: str, base_path: Path) -> tuple[int, Path]:
     except OSError as error:
         raise ModelLoadFailed(f"{prefix} cannot be read: {error.strerror}") from error
     if found:
-        return max(found.items())
+        return
     if any((base_path / name).exists() for name in _FILES):
         raise ModelLoadFailed(
             f"{prefix} is itself a SavedModel; expected its parent, with one "

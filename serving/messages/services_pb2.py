@@ -13,20 +13,21 @@ _sym_db = _symbol_database.Default()
 
 
 from serving.messages import inference_pb2 as serving_dot_messages_dot_inference__pb2
+from serving.messages import management_pb2 as serving_dot_messages_dot_management__pb2
 from serving.messages import metadata_pb2 as serving_dot_messages_dot_metadata__pb2
 from serving.messages import predict_pb2 as serving_dot_messages_dot_predict__pb2
 from serving.messages import status_pb2 as serving_dot_messages_dot_status__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fserving/messages/services.proto\x12*keras_attention_serving.tensorflow.serving\x1a serving/messages/inference.proto\x1a\x1fserving/messages/metadata.proto\x1a\x1eserving/messages/predict.proto\x1a\x1dserving/messages/status.proto2\xf1\x05\n\x11PredictionService\x12\x91\x01\n\x08\x43lassify\x12\x41.keras_attention_serving.tensorflow.serving.ClassificationRequest\x1a\x42.keras_attention_serving.tensorflow.serving.ClassificationResponse\x12\x88\x01\n\x07Regress\x12=.keras_attention_serving.tensorflow.serving.RegressionRequest\x1a>.keras_attention_serving.tensorflow.serving.RegressionResponse\x12\x82\x01\n\x07Predict\x12:.keras_attention_serving.tensorflow.serving.PredictRequest\x1a;.keras_attention_serving.tensorflow.serving.PredictResponse\x12\x97\x01\n\x0eMultiInference\x12\x41.keras_attention_serving.tensorflow.serving.MultiInferenceRequest\x1a\x42.keras_attention_serving.tensorflow.serving.MultiInferenceResponse\x12\x9d\x01\n\x10GetModelMetadata\x12\x43.keras_attention_serving.tensorflow.serving.GetModelMetadataRequest\x1a\x44.keras_attention_serving.tensorflow.serving.GetModelMetadataResponse2\xa8\x01\n\x0cModelService\x12\x97\x01\n\x0eGetModelStatus\x12\x41.keras_attention_serving.tensorflow.serving.GetModelStatusRequest\x1a\x42.keras_attention_serving.tensorflow.serving.GetModelStatusResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fserving/messages/services.proto\x12*keras_attention_serving.tensorflow.serving\x1a serving/messages/inference.proto\x1a!serving/messages/management.proto\x1a\x1fserving/messages/metadata.proto\x1a\x1eserving/messages/predict.proto\x1a\x1dserving/messages/status.proto2\xf1\x05\n\x11PredictionService\x12\x91\x01\n\x08\x43lassify\x12\x41.keras_attention_serving.tensorflow.serving.ClassificationRequest\x1a\x42.keras_attention_serving.tensorflow.serving.ClassificationResponse\x12\x88\x01\n\x07Regress\x12=.keras_attention_serving.tensorflow.serving.RegressionRequest\x1a>.keras_attention_serving.tensorflow.serving.RegressionResponse\x12\x82\x01\n\x07Predict\x12:.keras_attention_serving.tensorflow.serving.PredictRequest\x1a;.keras_attention_serving.tensorflow.serving.PredictResponse\x12\x97\x01\n\x0eMultiInference\x12\x41.keras_attention_serving.tensorflow.serving.MultiInferenceRequest\x1a\x42.keras_attention_serving.tensorflow.serving.MultiInferenceResponse\x12\x9d\x01\n\x10GetModelMetadata\x12\x43.keras_attention_serving.tensorflow.serving.GetModelMetadataRequest\x1a\x44.keras_attention_serving.tensorflow.serving.GetModelMetadataResponse2\xc9\x02\n\x0cModelService\x12\x97\x01\n\x0eGetModelStatus\x12\x41.keras_attention_serving.tensorflow.serving.GetModelStatusRequest\x1a\x42.keras_attention_serving.tensorflow.serving.GetModelStatusResponse\x12\x9e\x01\n\x19HandleReloadConfigRequest\x12?.keras_attention_serving.tensorflow.serving.ReloadConfigRequest\x1a@.keras_attention_serving.tensorflow.serving.ReloadConfigResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'serving.messages.services_pb2', _globals)
 if _descriptor._USE_C_DESCRIPTORS == False:
   DESCRIPTOR._options = None
-  _globals['_PREDICTIONSERVICE']._serialized_start=210
-  _globals['_PREDICTIONSERVICE']._serialized_end=963
-  _globals['_MODELSERVICE']._serialized_start=966
-  _globals['_MODELSERVICE']._serialized_end=1134
+  _globals['_PREDICTIONSERVICE']._serialized_start=245
+  _globals['_PREDICTIONSERVICE']._serialized_end=998
+  _globals['_MODELSERVICE']._serialized_start=1001
+  _globals['_MODELSERVICE']._serialized_end=1330
 # @@protoc_insertion_point(module_scope)

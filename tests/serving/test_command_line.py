@@ -109,7 +109,7 @@ def test_two_servers_on_one_port(upper, toys, cli):
 @pytest.mark.parametrize(
     "flags, words",
     [
-        ([], ["--model_base_path", "received nothing"]),
+        ([], ["--model_base_path", "--model_config_file", "received nothing"]),
         (["--model_base_path=/nowhere"], ["/nowhere does not exist"]),
         (["--model_base_path=BROKEN"], ["version 1", "cannot be loaded: OUT_OF_RANGE"]),
         (["--model_base_path=CUT"], ["version 1", "variables.index is missing"]),
@@ -175,7 +175,7 @@ def test_unknown_and_idle_flags_are_warned_about(toys, start):
         "--model_base_path",
         str(toys / "upper"),
         "--no_such_flag=1",
-        "--num_load_threads=2",
+        "--num_unload_threads=2",
         "--enable_grpc_healthcheck_service=false",
     ) as process:
         assert process.port
@@ -188,7 +188,7 @@ def test_unknown_and_idle_flags_are_warned_about(toys, start):
         status, errors = process.wait()
     assert status == 0
     assert "WARNING unknown argument: --no_such_flag=1" in errors
-    assert "WARNING --num_load_threads has no effect" in errors
+    assert "WARNING --num_unload_threads has no effect" in errors
 
 
 def test_graphs_that_demand_xla_fail_as_in_tf_serving(toys, start):

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import grpc
 import pytest
 from tensorflow_serving.apis import (
     get_model_metadata_pb2,
     get_model_status_pb2,
-    model_management_pb2,
 )
 
 from tests.serving.contract import INVALID, NOT_FOUND, refused
@@ -108,11 +106,3 @@ def test_status_ignores_labels(models):
     (line,) = models.GetModelStatus(request, timeout=20).model_version_status
     assert (line.version, line.state) == (1, line.AVAILABLE)
     assert (line.status.error_code, line.status.error_message) == (0, "")
-
-
-def test_reloading_by_call_is_not_offered(models):
-    with pytest.raises(grpc.RpcError) as caught:
-        models.HandleReloadConfigRequest(
-            model_management_pb2.ReloadConfigRequest(), timeout=20
-        )
-    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED

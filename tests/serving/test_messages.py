@@ -14,10 +14,13 @@ from google.protobuf import descriptor_pb2
 from serving import messages, methods
 from serving.embedded import reflection
 from serving.messages import (
+    config_pb2,
     inference_pb2,
+    management_pb2,
     metadata_pb2,
     model_pb2,
     predict_pb2,
+    prediction_log_pb2,
     session_pb2,
     signature_pb2,
     status_pb2,
@@ -40,6 +43,7 @@ def _theirs(full_name: str):
     """TensorFlow's class of a name."""
     importlib.import_module("tensorflow_serving.apis.prediction_service_pb2_grpc")
     importlib.import_module("tensorflow_serving.apis.model_service_pb2_grpc")
+    importlib.import_module("tensorflow_serving.apis.prediction_log_pb2")
     from google.protobuf import descriptor_pool, message_factory
 
     found = descriptor_pool.Default().FindMessageTypeByName(full_name)
@@ -104,6 +108,17 @@ def _samples():
     result.classifications.add().classes.add(label="l", score=0.5)
     answer.results.add().regression_result.regressions.add(value=2.0)
     yield answer
+    yield prediction_log_pb2.PredictionLog(
+        predict_log=prediction_log_pb2.PredictLog(request=request)
+    )
+    models = config_pb2.ModelServerConfig()
+    model = models.model_config_list.config.add(name="m", base_path="/m")
+    model.model_platform = "tensorflow"
+    model.model_version_policy.specific.versions.extend([1, 2**40])
+    model.version_labels["stable"] = 1
+    model.logging_config.sampling_config.sampling_rate = 0.5
+    yield models
+    yield management_pb2.ReloadConfigRequest(config=models, metric_names=["x"])
     config = session_pb2.ConfigProto(intra_op_parallelism_threads=2)
     config.inter_op_parallelism_threads = 3
     config.gpu_options.per_process_gpu_memory_fraction = 0.5
@@ -128,8 +143,13 @@ def _has_unknown(message) -> bool:
     return len(unknown_fields.UnknownFieldSet(message)) > 0
 
 
+# TensorFlow's Python package lacks these; the numbers are those of the sources.
+_ONLY_IN_SOURCES = {"BatchingParameters"}
+
+
 def _all_messages(descriptor):
-    yield descriptor
+    if descriptor.name not in _ONLY_IN_SOURCES:
+        yield descriptor
     for nested in descriptor.nested_types:
         yield from _all_messages(nested)
 

@@ -10,6 +10,7 @@ import pytest
 
 import serving
 from serving.embedded import Server, ServerOptions
+from serving.embedded.configuration import of_paths
 from serving.embedded.models import Models
 from serving.embedded.refusal import Refusal
 from serving.embedded.servable import Servable
@@ -34,7 +35,7 @@ def base(toys, tmp_path):
 
 @pytest.fixture
 def models(base):
-    started = Models({"m": base}, load)
+    started = Models(of_paths({"m": base}), load)
     started.start()
     return started
 
@@ -83,9 +84,9 @@ def test_version_that_does_not_load_replaces_nothing(models, base):
 def test_failed_version_is_tried_again_once_its_files_change(models, base):
     without_index(base / "1", base / "2")
     models.refresh()
-    first = models._versions["m"][2]
+    first = models._registry.versions("m")[2]
     models.refresh()
-    assert models._versions["m"][2] is first  # nothing new, not tried again
+    assert models._registry.versions("m")[2] is first  # nothing new, not tried again
     index = "variables/variables.index"
     shutil.copy(base / "1" / index, base / "2" / index)
     models.refresh()
@@ -125,12 +126,12 @@ def test_zero_padded_and_foreign_folders(base):
 def test_start_says_what_is_wrong_with_the_folder(tmp_path, prepare, message):
     prepare(tmp_path / "m")
     with pytest.raises(ModelLoadFailed, match=message):
-        Models({"m": tmp_path / "m"}, load).start()
+        Models(of_paths({"m": tmp_path / "m"}), load).start()
 
 
 def test_start_tells_a_version_folder_from_a_base_path(base):
     with pytest.raises(ModelLoadFailed, match="is itself a SavedModel"):
-        Models({"m": base / "1"}, load).start()
+        Models(of_paths({"m": base / "1"}), load).start()
 
 
 def test_running_server_finds_a_new_version(base):

@@ -1,0 +1,57 @@
+"""The file that says what a server serves, read once or again and again."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+from serving.embedded import configuration, text_proto
+from serving.embedded.configuration import Configuration
+from serving.embedded.models import Models
+from serving.embedded.refusal import Refusal
+from serving.embedded.text_proto import ConfigFileError
+from serving.messages import config_pb2
+
+_LOG = logging.getLogger(__name__)
+
+
+class ConfigFile:
+    """A ModelServerConfig in protobuf's text format.
+
+    Args:
+        path: The file.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]):
+        self._path = Path(path)
+        self._said = ""
+
+    def first(self) -> Configuration:
+        """The configuration to start with.
+
+        Raises:
+            ConfigFileError: It cannot be read or makes no sense.
+        """
+        message = text_proto.read(self._path, config_pb2.ModelServerConfig)
+        try:
+            return configuration.of_message(message, {})
+        except Refusal as error:
+            raise ConfigFileError(f"{self._path}: {error.message}") from error
+
+    def look(self, models: Models) -> None:
+        """Puts the file's present content into force, unless it makes no sense.
+
+        What is wrong with it is logged once, and what was served before still is.
+        """
+        try:
+            message = text_proto.read(self._path, config_pb2.ModelServerConfig)
+            models.reload(message)
+        except (ConfigFileError, Refusal) as error:
+            text = error.message if isinstance(error, Refusal) else str(error)
+            said = text if str(self._path) in text else f"{self._path}: {text}"
+            if said != self._said:
+                _LOG.error("the configuration in force stays: %s", said)
+            self._said = said
+        else:
+            self._said = ""

@@ -1,0 +1,36 @@
+"""Doing something again and again until told to stop."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+_LOG = logging.getLogger(__name__)
+
+
+class Poller:
+    """A thread that calls something at intervals; an error does not end it.
+
+    Args:
+        seconds: Time between calls; 0 never calls.
+        action: What is called.
+    """
+
+    def __init__(self, seconds: float, action: Callable[[], None]):
+        self._seconds = seconds
+        self._action = action
+        self._stopping = threading.Event()
+        if seconds > 0:
+            threading.Thread(target=self._run, name="poll", daemon=True).start()
+
+    def stop(self) -> None:
+        """No further call is made; one that is under way is not waited for."""
+        self._stopping.set()
+
+    def _run(self) -> None:
+        while not self._stopping.wait(self._seconds):
+            try:
+                self._action()
+            except Exception:
+                _LOG.exception("polling failed; it goes on")
