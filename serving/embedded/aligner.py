@@ -20,7 +20,9 @@ from serving.embedded.servable import Servable
 from serving.embedded.storage import Fingerprint, fingerprint, versions
 
 _LOG = logging.getLogger(__name__)
-_NOT_LOADED = "model %s: version %d does not load: %s"
+
+#: How a failed load is logged: model, version, reason.
+NOT_LOADED = "model %s: version %d does not load: %s"
 
 #: Makes a servable from a name, a version and its folder; raises Refusal.
 Loader = Callable[[str, int, Path], Servable]
@@ -149,7 +151,7 @@ class Aligner:
             failed = self._failed(failure, files, attempts)
             self._registry.put(name, number, failed)
             if failed.retry_at < math.inf or not silently:
-                _LOG.error(_NOT_LOADED, name, number, failure)
+                _LOG.error(NOT_LOADED, name, number, failure)
             return
         available = Version(State.AVAILABLE, servable)
         if not self._registry.put(

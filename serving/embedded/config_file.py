@@ -6,11 +6,11 @@ import logging
 import os
 from pathlib import Path
 
-from serving.embedded import configuration, text_proto
+from serving.embedded import configuration
 from serving.embedded.configuration import Configuration
 from serving.embedded.models import Models
 from serving.embedded.refusal import Refusal
-from serving.embedded.text_proto import ConfigFileError
+from serving.embedded.text_config import ConfigError, read_config
 from serving.messages import config_pb2
 
 _LOG = logging.getLogger(__name__)
@@ -31,13 +31,13 @@ class ConfigFile:
         """The configuration to start with.
 
         Raises:
-            ConfigFileError: It cannot be read or makes no sense.
+            ConfigError: It cannot be read or makes no sense.
         """
-        message = text_proto.read(self._path, config_pb2.ModelServerConfig)
+        message = read_config(self._path, config_pb2.ModelServerConfig)
         try:
             return configuration.of_message(message, {})
         except Refusal as error:
-            raise ConfigFileError(f"{self._path}: {error.message}") from error
+            raise ConfigError(f"{self._path}: {error.message}") from error
 
     def look(self, models: Models) -> None:
         """Puts the file's present content into force, unless it makes no sense.
@@ -45,9 +45,9 @@ class ConfigFile:
         What is wrong with it is logged once, and what was served before still is.
         """
         try:
-            message = text_proto.read(self._path, config_pb2.ModelServerConfig)
+            message = read_config(self._path, config_pb2.ModelServerConfig)
             models.reload(message)
-        except (ConfigFileError, Refusal) as error:
+        except (ConfigError, Refusal) as error:
             text = error.message if isinstance(error, Refusal) else str(error)
             said = text if str(self._path) in text else f"{self._path}: {text}"
             if said != self._said:

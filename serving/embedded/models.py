@@ -13,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import grpc
 
 from serving.embedded import configuration
-from serving.embedded.aligner import Aligner, Loader, LoadPolicy
+from serving.embedded.aligner import NOT_LOADED, Aligner, Loader, LoadPolicy
 from serving.embedded.configuration import Configuration, ModelConfig
 from serving.embedded.labels import labels_of
 from serving.embedded.refusal import Refusal
@@ -75,12 +75,7 @@ class Models:
             started.extend(servable for _, servable in sorted(available.items()))
             for number, version in self._registry.versions(entry.name).items():
                 if version.failure is not None:
-                    _LOG.error(
-                        "model %s: version %d does not load: %s",
-                        entry.name,
-                        number,
-                        version.failure,
-                    )
+                    _LOG.error(NOT_LOADED, entry.name, number, version.failure)
         try:
             self._registry.label(self._checked_labels(self._config.values()))
         except Refusal as refusal:
@@ -135,14 +130,7 @@ class Models:
 
     def served(self) -> dict[str, bool]:
         """Every configured model, and whether one of its versions can be asked."""
-        with self._lock:
-            return {
-                name: any(
-                    version.servable is not None
-                    for version in self._versions.get(name, {}).values()
-                )
-                for name in self._base_paths
-            }
+        return {name: bool(self._registry.available(name)) for name in self._config}
 
     def find(self, spec: model_pb2.ModelSpec) -> Servable:
         """The servable that a request means.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from serving.embedded.text_config import ConfigError, parse_config, read_config
-from serving.messages import monitoring_config_pb2, ssl_config_pb2
+from serving.messages import batching_pb2, monitoring_config_pb2, ssl_config_pb2
 
 MONITORING = monitoring_config_pb2.MonitoringConfig
 SSL = ssl_config_pb2.SSLConfig
@@ -65,6 +65,20 @@ def test_unreadable_files_are_named(tmp_path):
             {"server_key": 1, "server_cert": 2, "custom_ca": 3, "client_verify": 4},
         ),
         (MONITORING, {"prometheus_config": 1}),
+        (
+            batching_pb2.BatchingParameters,
+            {
+                "max_batch_size": 1,
+                "batch_timeout_micros": 2,
+                "max_enqueued_batches": 3,
+                "num_batch_threads": 4,
+                "thread_pool_name": 5,
+                "allowed_batch_sizes": 6,
+                "pad_variable_length_inputs": 7,
+                "enable_large_batch_splitting": 8,
+                "max_execution_batch_size": 9,
+            },
+        ),
         (monitoring_config_pb2.PrometheusConfig, {"enable": 1, "path": 2}),
     ],
 )

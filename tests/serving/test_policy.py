@@ -8,10 +8,10 @@ from google.protobuf import text_format
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.embedded import configuration, policy, text_proto
+from serving.embedded import configuration, policy
 from serving.embedded.config_file import ConfigFile
 from serving.embedded.refusal import Refusal
-from serving.embedded.text_proto import ConfigFileError
+from serving.embedded.text_config import ConfigError, read_config
 from serving.messages import config_pb2
 
 _POLICY = config_pb2.FileSystemStoragePathSourceConfig.ServableVersionPolicy
@@ -139,7 +139,7 @@ def test_what_stays_the_same_is_the_same_object():
     [
         (b"model_config_list {\n  config { nmae: 'm' }\n}", ':2:12: Message type "'),
         (b"model_config_list {", ":1:19: Expected"),
-        (b"\xff", ": is not UTF-8"),
+        (b"\xff", ": expected UTF-8 text"),
         (b"model_config_list { config { name: 'm' } }", ": Expected model m to have"),
         (b"custom_model_config {}", ": custom_model_config is not supported"),
         (None, ": No such file or directory"),
@@ -149,7 +149,7 @@ def test_files_that_make_no_sense(tmp_path, content, reason):
     path = tmp_path / "models.config"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(ConfigFileError) as caught:
+    with pytest.raises(ConfigError) as caught:
         ConfigFile(path).first()
     assert str(caught.value).startswith(f"{path}{reason}")
     assert "keras" not in str(caught.value)
@@ -174,7 +174,7 @@ model_config_list: {
 }
 """
     )
-    found = text_proto.read(path, config_pb2.ModelServerConfig)
+    found = read_config(path, config_pb2.ModelServerConfig)
     entry = configuration.of_message(found, {})["first"]
     assert entry.policy == policy.Specific(frozenset({42, 43}))
     assert entry.labels == {"stable": 42, "canary": 43}
