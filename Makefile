@@ -13,7 +13,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 # Everything in tests/layers, in two processes: JAX compiles each small program alone.
 LAYERS = $(BIN)/python -m pytest tests/layers -m "not tensorflow_only" --numprocesses=2
 
-.PHONY: help demo test check test-torch bench-train bench-generate bench-pronounce docs clean
+.PHONY: help demo test check test-torch bench-train bench-generate bench-shortlist bench-pronounce docs clean
 .DELETE_ON_ERROR:
 
 help:
@@ -21,6 +21,7 @@ help:
 	@echo "make test        lint, types, import contracts, all tests; layer tests on JAX"
 	@echo "make test-torch  layer tests on torch (installs $(TORCH))"
 	@echo "make bench-train, make bench-generate   ratios to plain Keras and torch"
+	@echo "make bench-shortlist  generation with a lexical shortlist and without"
 	@echo "make bench-pronounce   searches and n-best lists on the model of make demo"
 	@echo "make docs        HTML documentation in docs/_build"
 	@echo "make clean       remove $(VENV) and everything built"
@@ -48,6 +49,9 @@ bench-train: $(VENV)/.torch
 bench-generate: $(VENV)/.torch
 	$(BIN)/python -m benchmarks.generate --preset small --write-docs
 	$(BIN)/python -m benchmarks.generate --preset large --rounds 5 --calls 2 --write-docs
+
+bench-shortlist: $(VENV)/.demo
+	$(BIN)/python -m benchmarks.shortlist --rounds 3 --calls 2 --write-docs
 
 bench-pronounce: $(VENV)/.demo
 	$(BIN)/python -m benchmarks.pronounce --write-docs

@@ -13,12 +13,14 @@ from benchmarks.machine import usable_cores
 from benchmarks.problem import PRESETS, Sizes
 
 
-def parser(benchmark: str, description: str) -> argparse.ArgumentParser:
+def parser(
+    benchmark: str, description: str, preset: str = "small"
+) -> argparse.ArgumentParser:
     """A parser with everything but what is the benchmark's own."""
     made = argparse.ArgumentParser(
         prog=f"python -m benchmarks.{benchmark}", description=description
     )
-    made.add_argument("--preset", choices=sorted(PRESETS), default="small")
+    made.add_argument("--preset", choices=sorted(PRESETS), default=preset)
     for field in dataclasses.fields(Sizes):
         made.add_argument(f"--{field.name.replace('_', '-')}", type=_positive)
     made.add_argument(
@@ -61,6 +63,7 @@ def chosen(
     if arguments.variants is None:
         return [n for n in defaults if torch or not n.startswith("torch")]
     names = arguments.variants.split(",")
+    refused = (*refused, *variants.LEXICAL)
     for name in names:
         if name not in variants.NAMES or name in refused:
             allowed = [n for n in variants.NAMES if n not in refused]

@@ -72,6 +72,7 @@ PRESETS = {
     "tiny": Sizes(4, 5, 4, 8, 6, 11, 13),
     "small": Sizes(128, 9, 8, 256, 64, 32, 43),
     "large": Sizes(64, 30, 30, 512, 512, 8192, 8192),
+    "wide": Sizes(64, 30, 30, 512, 512, 32000, 32000),
 }
 
 
@@ -150,6 +151,29 @@ def data(sizes: Sizes, batch: int, full: bool, seed: int = 1) -> Arrays:
     target = np.concatenate([np.full((batch, 1), START), labels[:, :-1]], axis=1)
     target = np.where(labels == PAD, PAD, target).astype("int32")
     return {"source": source, "target": target, "labels": labels}
+
+
+def zipfian(sizes: Sizes, source: np.ndarray, seed: int = 2) -> np.ndarray:
+    """The same sources, of symbols as frequent as words: p(r) proportional to 1/r."""
+    rng = np.random.default_rng(seed)
+    ranks = np.arange(1, sizes.source_vocabulary - FIRST_SYMBOL + 1)
+    drawn = rng.choice(ranks, source.shape, p=1 / ranks / (1 / ranks).sum())
+    symbols = (FIRST_SYMBOL - 1 + drawn).astype("int32")
+    return np.where(source < FIRST_SYMBOL, source, symbols)
+
+
+def lexicon(sizes: Sizes, candidates: int, frequent: int, seed: int = 3) -> Arrays:
+    """`table [Vs, C]` and `frequent [F]`: targets about as frequent as the source."""
+    rng = np.random.default_rng(seed)
+    symbols = sizes.vocabulary - FIRST_SYMBOL
+    ranks = np.arange(sizes.source_vocabulary)[:, None] - FIRST_SYMBOL + 1
+    spread = np.exp(rng.standard_normal((sizes.source_vocabulary, candidates)))
+    near = np.maximum(ranks, 1) * spread * sizes.vocabulary / sizes.source_vocabulary
+    table = FIRST_SYMBOL + near.astype("int64") % symbols
+    return {
+        "table": table.astype("int32"),
+        "frequent": np.arange(FIRST_SYMBOL, FIRST_SYMBOL + min(frequent, symbols)),
+    }
 
 
 def save(path: Path, made: Arrays, cases: dict[str, Arrays]) -> None:

@@ -24,8 +24,9 @@ orphan: true
 Each table is one run: every variant in a process of its own, all with the same
 weights and data, outputs compared before anything is timed (loss and the norm of
 every gradient, or generated ids and log-probabilities), turns interleaved. *Relative*
-is the variant's time over that of `ours`: above 1, `ours` is faster. Seconds depend
-on the machine and on what else runs there; ratios of one run are what counts.
+is the variant's time over that of the first, `ours` or `shortlist`: above 1, the
+first is faster. Seconds depend on the machine and on what else runs there; ratios of
+one run are what counts.
 *Others* is the share of processor time that other programs took meanwhile: above a
 few per cent, read the column of minima only, and not closely.
 
@@ -87,7 +88,7 @@ def result(
 
 def table(stored: dict[str, Any]) -> str:
     """The Markdown table of one result."""
-    generating = stored["benchmark"] == "generate"
+    generating = stored["benchmark"] != "train_step"
     unit = "us a step, min" if generating else "ms, min"
     lines = [
         f"| case | variant | {unit} | ms, median | relative, min | relative, median |",

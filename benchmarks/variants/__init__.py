@@ -9,6 +9,8 @@
 | `keras-careful-xla` | `keras-careful` compiled by XLA (training only) |
 | `torch` | `nn.LSTM` and a loop over `nn.LSTMCell`, eager, keys projected once |
 | `torch-compile` | the same, its decoder step through `torch.compile` |
+| `shortlist` | `ka.Shortlist` on `ka.Seq2Seq` (`benchmarks.shortlist` only) |
+| `whole` | the same without it |
 | `gemm` | no model: how fast this machine multiplies matrices, for the floor |
 
 A variant's module has `train_step(...)` and `generate(...)`, each returning a
@@ -61,9 +63,13 @@ _MODULES: dict[str, tuple[str, dict[str, Any]]] = {
     "keras-careful-xla": ("plain_keras", {"xla": True}),
     "torch": ("plain_torch", {}),
     "torch-compile": ("plain_torch", {"compiled": True}),
+    "shortlist": ("lexical", {"restricted": True}),
+    "whole": ("lexical", {}),
     "gemm": ("gemm", {}),
 }
 NAMES = tuple(_MODULES)
+# Of a benchmark of their own.
+LEXICAL = ("shortlist", "whole")
 
 
 def make(

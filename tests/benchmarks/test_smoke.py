@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from benchmarks import generate, harness, problem, train_step
+from benchmarks import generate, harness, problem, shortlist, train_step
 from benchmarks.variants import Setting
 
 pytestmark = pytest.mark.tensorflow_only
@@ -42,6 +42,25 @@ def test_generations_agree_and_are_timed(tmp_path):
     for rows in stored["cases"].values():
         assert all(row["min_us_per_step"] > 0 for row in rows.values())
     assert "## generate-tiny" in page
+
+
+def test_generations_with_and_without_a_shortlist(tmp_path):
+    arguments = ["--preset=tiny", "--rounds=1", "--calls=1", "--threads=1"]
+    arguments += ["--candidates=2", "--frequent=1", "--batches=1,3", "--beams=1,2"]
+    arguments += [f"--results={tmp_path}", "--write-docs"]
+    assert shortlist.main([*arguments, f"--docs={tmp_path / 'page.md'}"]) == 0
+    stored = json.loads((tmp_path / "shortlist-tiny.json").read_text())
+    names = [case.split(", M=")[0] for case in stored["cases"]]
+    assert names == ["B=1, K=1", "B=1, K=2", "B=3, K=1", "B=3, K=2"]
+    sizes = problem.PRESETS["tiny"]
+    assert all(
+        3 < int(case.split("M=")[1]) <= sizes.vocabulary for case in stored["cases"]
+    )
+    for rows in stored["cases"].values():
+        assert list(rows) == ["shortlist", "whole"]
+    # Their answers are the same, and so are the sums.
+    assert stored["largest_relative_difference"]["whole"] <= harness.TOLERANCE
+    assert "## shortlist-tiny" in (tmp_path / "page.md").read_text()
 
 
 @pytest.mark.slow
