@@ -15,11 +15,8 @@ UNSUPPORTED = (
     "enable_signature_method_name_check",
     "grpc_socket_path",
     "mixed_precision",
-    "monitoring_config_file",
     "platform_config_file",
     "prefer_tflite_model",
-    "rest_api_port",
-    "ssl_config_file",
     "tensorflow_session_config_file",
     "thread_pool_factory_config_file",
     "use_alts_credentials",
@@ -35,9 +32,6 @@ WITHOUT_EFFECT = (
     "num_tflite_pools",
     "num_unload_threads",
     "remove_unused_fields_from_bundle_metagraph",
-    "rest_api_enable_cors_support",
-    "rest_api_num_threads",
-    "rest_api_timeout_in_ms",
     "skip_initialize_tpu",
 )
 
@@ -66,7 +60,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         default=0.0,
         help="seconds between looks at that file, 0 for never (%(default)s)",
     )
-    _switch(
+    switch(
         parser,
         "--allow_version_labels_for_unavailable_models",
         False,
@@ -98,14 +92,14 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         help="calls computed at once (%(default)s)",
     )
     flag("--grpc_channel_arguments", default="", help="name=value,...")
-    _switch(parser, "--enable_grpc_healthcheck_service", True, "gRPC health service")
+    switch(parser, "--enable_grpc_healthcheck_service", True, "gRPC health service")
     flag("--saved_model_tags", default="serve", help="tags, by comma (%(default)s)")
     flag("--tensorflow_session_parallelism", type=int, default=0, help="threads")
     flag("--tensorflow_intra_op_parallelism", type=int, default=0, help="threads")
     flag("--tensorflow_inter_op_parallelism", type=int, default=0, help="threads")
     flag("--per_process_gpu_memory_fraction", type=float, default=0.0, help="0 to 1")
-    _switch(parser, "--xla_cpu_compilation_enabled", False, "let graphs use XLA")
-    _switch(parser, "--xla_gpu_compilation_enabled", False, "let graphs use XLA")
+    switch(parser, "--xla_cpu_compilation_enabled", False, "let graphs use XLA")
+    switch(parser, "--xla_gpu_compilation_enabled", False, "let graphs use XLA")
     for name in (*UNSUPPORTED, *WITHOUT_EFFECT):
         flag(f"--{name}", nargs="?", const="true", help=argparse.SUPPRESS)
     own = parser.add_argument_group("not in TF Serving")
@@ -126,7 +120,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _switch(
+def switch(
     parser: argparse.ArgumentParser, name: str, default: bool, text: str
 ) -> None:
     parser.add_argument(

@@ -12,8 +12,9 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from serving.commands import flags
+from serving.commands import flags, rest
 from serving.embedded import ConfigFile, LoadPolicy, Server, ServerOptions, library
+from serving.embedded.call_log import formatter, log_call
 from serving.messages import session_pb2
 
 HELP = "serve a model with the flags of tensorflow_model_server"
@@ -24,6 +25,7 @@ _LOG = logging.getLogger("serving")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of this command."""
     flags.add_flags(parser)
+    rest.add_flags(parser)
 
 
 def run(options: argparse.Namespace, unknown: Sequence[str]) -> int:
@@ -37,9 +39,7 @@ def run(options: argparse.Namespace, unknown: Sequence[str]) -> int:
     """
     flags.refuse_unsupported(options)
     models = _models(options)
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(message)s"
-    )
+    _log_to_stderr(options.log_format)
     for line in flags.warnings(options, unknown):
         _LOG.warning(line)
     stopping = _stop_on_signals()
@@ -50,6 +50,8 @@ def run(options: argparse.Namespace, unknown: Sequence[str]) -> int:
     server = Server(models, _server(options))
     server.start()
     ready = f"ready engine=embedded host={options.host} port={server.port}"
+    if server.rest_port:
+        ready += f" rest_port={server.rest_port}"
     for servable in server.servables:
         print(f"{ready} model={servable.name} version={servable.version}", flush=True)
     if not server.servables:
@@ -111,7 +113,16 @@ def _server(options: argparse.Namespace) -> ServerOptions:
         tags=tuple(options.saved_model_tags.split(",")),
         session=session,
         channel_arguments=tuple(_arguments(options.grpc_channel_arguments)),
+        rest=rest.rest_options(options),
+        tls=rest.tls(options),
+        observers=(log_call,) if options.log_requests else (),
     )
+
+
+def _log_to_stderr(form: str) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter(form))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
 
 
 def _arguments(words: str) -> Iterator[tuple[str, str | int]]:

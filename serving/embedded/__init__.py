@@ -5,6 +5,7 @@
 
 from serving.embedded.config_file import ConfigFile
 from serving.embedded.models import LoadPolicy
+from serving.embedded.rest.options import RestOptions
 from serving.embedded.server import Server, ServerOptions
 
-__all__ = ["ConfigFile", "LoadPolicy", "Server", "ServerOptions"]
+__all__ = ["ConfigFile", "LoadPolicy", "RestOptions", "Server", "ServerOptions"]

@@ -30,3 +30,15 @@ def invalid(message: str) -> Refusal:
 def not_found(message: str) -> Refusal:
     """What was asked for does not exist."""
     return Refusal(grpc.StatusCode.NOT_FOUND, message)
+
+
+def late() -> Refusal:
+    """The time of a call was over before it was computed."""
+    return Refusal(
+        grpc.StatusCode.DEADLINE_EXCEEDED, "Timed out waiting for notification"
+    )
+
+
+def unavailable(message: str) -> Refusal:
+    """Not now; perhaps later or elsewhere."""
+    return Refusal(grpc.StatusCode.UNAVAILABLE, message)

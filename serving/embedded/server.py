@@ -8,24 +8,31 @@ import importlib.util
 import os
 import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent import futures
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 import grpc
 
 from serving.channel import MAX_MESSAGE_BYTES
 from serving.embedded import configuration
+from serving.embedded.calls import Observer
 from serving.embedded.config_file import ConfigFile
 from serving.embedded.models import LoadPolicy, Models
 from serving.embedded.polling import Poller
+from serving.embedded.rest.options import RestOptions
 from serving.embedded.servable import Servable
 from serving.embedded.service import handlers
 from serving.embedded.session import SavedModelSession
+from serving.embedded.tls import Tls, grpc_credentials, ssl_context
 from serving.errors import MissingExtra, PortInUse, StartupFailed
 from serving.messages import session_pb2
+
+if TYPE_CHECKING:  # it needs aiohttp
+    from serving.embedded.rest.server import RestServer
 
 # TF Serving's names: not the full names of the services.
 _HEALTH_NAMES = ("", "PredictionService", "ModelService")
@@ -50,6 +57,9 @@ class ServerOptions:
         config_poll_seconds: Seconds between looks at the configuration file; 0 never
             looks again.
         channel_arguments: Further gRPC arguments as (name, value); they win.
+        rest: How to offer the REST API too; None without it.
+        tls: Certificates for both ports; None without encryption.
+        observers: Are told of every call.
     """
 
     host: str = "0.0.0.0"
@@ -64,18 +74,23 @@ class ServerOptions:
     loads: LoadPolicy = LoadPolicy()
     config_poll_seconds: float = 0.0
     channel_arguments: tuple[tuple[str, str | int], ...] = ()
+    rest: RestOptions | None = None
+    tls: Tls | None = None
+    observers: tuple[Observer, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
             raise ValueError(f"port: expected 0 to 65535, received {self.port}")
         if self.threads < 1:
             raise ValueError(f"threads: expected at least 1, received {self.threads}")
+        if self.rest is not None and self.rest.port == self.port != 0:
+            raise ValueError(f"port and REST port: expected two, both are {self.port}")
 
 
 class Server:
-    """Serves models over gRPC with TF Serving's API.
+    """Serves models over gRPC, and REST if wanted, with TF Serving's API.
 
-    Models are loaded first; the port opens once they can be asked.
+    Models are loaded first; the ports open once they can be asked.
 
     Args:
         models: Folder of versions by model name, or a file with a ModelServerConfig
@@ -83,7 +98,8 @@ class Server:
         options: How to run.
 
     Attributes:
-        port: The port, once started.
+        port: The port for gRPC, once started.
+        rest_port: The port for REST, once started; 0 without.
         servables: What could be asked at the start.
 
     ::
@@ -108,6 +124,7 @@ class Server:
         self._pollers: list[Poller] = []
         self.servables: list[Servable] = []
         self.port = 0
+        self.rest_port = 0
 
     def start(self) -> None:
         """Loads the models and opens the port.
@@ -116,13 +133,18 @@ class Server:
             StartupFailed: A model cannot be loaded, the port is taken, or a package
                 is missing.
         """
-        _require_extras()
-        _check_address(self._options.host, self._options.port)
-        self.servables = self._models.start()
-        self._build()
-        self.port = self._open_port()
-        self._server.start()
         options = self._options
+        _require_extras(options.rest)
+        _check_address(options.host, options.port)
+        if options.rest is not None:
+            _check_address(options.host, options.rest.port)
+        self.servables = self._models.start()
+        self._rest, observers = _rest_server(options, self._models)
+        self._build(observers)
+        self.port = self._open_port()
+        if self._rest is not None:
+            self.rest_port = self._open_rest(self._rest)
+        self._server.start()
         self._pollers.append(Poller(options.poll_seconds, self._models.poll))
         if self._file is not None:
             again = functools.partial(self._file.look, self._models)
@@ -140,7 +162,10 @@ class Server:
         self._models.close()
         self._health.enter_graceful_shutdown()
         forever = threading.TIMEOUT_MAX
-        self._server.stop(forever if grace is None else grace).wait()
+        stopped = self._server.stop(forever if grace is None else grace)
+        if self._rest is not None:
+            self._rest.stop(grace)
+        stopped.wait()
         self._executor.shutdown(wait=grace is None, cancel_futures=True)
 
     def __enter__(self) -> Server:
@@ -159,7 +184,7 @@ class Server:
         session = SavedModelSession(path, self._options.tags, self._options.session)
         return Servable(name, version, session.signatures, session)
 
-    def _build(self) -> None:
+    def _build(self, observers: Sequence[Observer]) -> None:
         from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
         from serving.embedded import reflection
@@ -168,7 +193,7 @@ class Server:
         self._executor = futures.ThreadPoolExecutor(options.threads, "serving")
         self._server = grpc.server(
             self._executor,
-            handlers=handlers(self._models),
+            handlers=handlers(self._models, observers),
             options=[
                 ("grpc.max_receive_message_length", options.max_message_bytes),
                 ("grpc.max_send_message_length", -1),
@@ -188,15 +213,56 @@ class Server:
     def _open_port(self) -> int:
         address = f"{self._options.host}:{self._options.port}"
         try:
-            return self._server.add_insecure_port(address)
+            if self._options.tls is None:
+                return self._server.add_insecure_port(address)
+            credentials = grpc_credentials(self._options.tls)
+            return self._server.add_secure_port(address, credentials)
         except RuntimeError as error:
-            self._server.stop(None)
-            self._executor.shutdown()
+            self._discard()
             raise PortInUse(f"cannot listen on {address}: {error}") from error
 
+    def _open_rest(self, rest: RestServer) -> int:
+        try:
+            rest.start(self._options.host)
+        except PortInUse:
+            self._discard()
+            raise
+        return rest.port
 
-def _require_extras() -> None:
-    for package in ("grpc_health", "grpc_reflection"):
+    def _discard(self) -> None:
+        self._server.stop(None)
+        self._executor.shutdown()
+
+
+def _rest_server(
+    options: ServerOptions, models: Models
+) -> tuple[RestServer | None, list[Observer]]:
+    """The REST server if one is wanted, and who is told of calls."""
+    observers = list(options.observers)
+    if options.rest is None:
+        return None, observers
+    from serving.embedded.rest.api import Api
+    from serving.embedded.rest.server import RestServer
+
+    page = None
+    if options.rest.metrics_path is not None:
+        from serving.embedded.metrics import Metrics
+
+        metrics = Metrics(models.served)
+        observers.append(metrics.observe)
+        page = metrics.page
+    context = None if options.tls is None else ssl_context(options.tls)
+    api = Api(models, tuple(observers))
+    return RestServer(api, options.rest, context, page), observers
+
+
+def _require_extras(rest: RestOptions | None) -> None:
+    packages = ["grpc_health", "grpc_reflection"]
+    if rest is not None:
+        packages.append("aiohttp")
+        if rest.metrics_path is not None:
+            packages.append("prometheus_client")
+    for package in packages:
         if importlib.util.find_spec(package) is None:
             raise MissingExtra(
                 f"{package} is not installed: "

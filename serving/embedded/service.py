@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import grpc
 
 from serving import methods
 from serving.embedded import examples, management, metadata, predict
+from serving.embedded.calls import Observer, describe
 from serving.embedded.models import Models
-from serving.embedded.refusal import Refusal
+from serving.embedded.refusal import Refusal, late
 
 _LOG = logging.getLogger(__name__)
 
@@ -32,13 +34,15 @@ ANSWERS: dict[methods.Method, Answer] = {
 _MESSAGE_BYTES = 1024
 
 
-def handlers(models: Models) -> list[grpc.GenericRpcHandler]:
-    """One generic handler per service."""
+def handlers(
+    models: Models, observers: Sequence[Observer] = ()
+) -> list[grpc.GenericRpcHandler]:
+    """One generic handler per service; ``observers`` are told of every call."""
     by_service: dict[str, dict[str, grpc.RpcMethodHandler]] = {}
     for method, answer in ANSWERS.items():
         by_service.setdefault(method.service, {})[method.name] = (
             grpc.unary_unary_rpc_method_handler(
-                _handler(models, answer),
+                _handler(models, method.name, answer, observers),
                 request_deserializer=method.request.FromString,
                 response_serializer=method.response.SerializeToString,
             )
@@ -50,27 +54,38 @@ def handlers(models: Models) -> list[grpc.GenericRpcHandler]:
 
 
 def _handler(
-    models: Models, answer: Answer
+    models: Models, name: str, answer: Answer, observers: Sequence[Observer]
 ) -> Callable[[Any, grpc.ServicerContext], Any]:
     def handle(request: Any, context: grpc.ServicerContext) -> Any:
-        remaining = context.time_remaining()
-        if remaining is not None and remaining <= 0:
-            _abort(context, _LATE)  # it waited for a thread until its time was over
-        timeout_ms = 0 if remaining is None else max(1, int(remaining * 1000))
+        response, refusal = None, None
+        start = time.perf_counter()
         try:
-            return answer(models, request, timeout_ms)
-        except Refusal as refusal:
-            _abort(context, refusal)
+            response = answer(models, request, _timeout_ms(context))
+        except Refusal as raised:
+            refusal = raised
         except Exception as error:
             _LOG.exception("a request failed in the server itself")
-            _abort(context, Refusal(grpc.StatusCode.INTERNAL, repr(error)))
+            refusal = Refusal(grpc.StatusCode.INTERNAL, repr(error))
+        if observers:
+            seconds = time.perf_counter() - start
+            code = grpc.StatusCode.OK if refusal is None else refusal.code
+            call = describe(name, "GRPC", request, response, code, seconds)
+            for observe in observers:
+                observe(call)
+        if refusal is not None:
+            _abort(context, refusal)
+        return response
 
     return handle
 
 
-_LATE = Refusal(
-    grpc.StatusCode.DEADLINE_EXCEEDED, "Timed out waiting for notification"
-)
+def _timeout_ms(context: grpc.ServicerContext) -> int:
+    remaining = context.time_remaining()
+    if remaining is None:
+        return 0
+    if remaining <= 0:
+        raise late()  # it waited for a thread until its time was over
+    return max(1, int(remaining * 1000))
 
 
 def _abort(context: grpc.ServicerContext, refusal: Refusal) -> NoReturn:

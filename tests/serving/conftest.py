@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,10 +16,16 @@ import grpc
 import pytest
 
 import serving
-from serving.embedded import Server, ServerOptions
+from serving.embedded import RestOptions, Server, ServerOptions
 
 ROOT = Path(__file__).parents[2]
-LOOPBACK = ServerOptions(host="127.0.0.1", port=0, threads=4, poll_seconds=0)
+LOOPBACK = ServerOptions(
+    host="127.0.0.1",
+    port=0,
+    threads=4,
+    poll_seconds=0,
+    rest=RestOptions(port=0, threads=4),
+)
 
 
 @pytest.fixture(scope="session")
@@ -75,6 +82,13 @@ def models(channel: grpc.Channel):
     return model_service_pb2_grpc.ModelServiceStub(channel)
 
 
+def free_port() -> int:
+    """A port that nobody listens on, for flags that cannot ask for any port."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 class Process:
     """A server started from the command line."""
 
@@ -83,6 +97,7 @@ class Process:
         self.ready_line = process.stdout.readline()
         found = re.search(r"\bport=(\d+)", self.ready_line)
         self.port = int(found[1]) if found else 0
+        self.pid = process.pid
         self.target = f"127.0.0.1:{self.port}"
 
     def send(self, number: signal.Signals) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 import serving
 from serving.errors import ModelFailed, ServingError
-from tests.serving.conftest import ROOT, environment
+from tests.serving.conftest import ROOT, environment, free_port
 from tests.serving.toys import without_index
 
 
@@ -113,7 +113,15 @@ def test_two_servers_on_one_port(upper, toys, cli):
         (["--model_base_path=/nowhere"], ["/nowhere does not exist"]),
         (["--model_base_path=BROKEN"], ["version 1", "cannot be loaded: OUT_OF_RANGE"]),
         (["--model_base_path=CUT"], ["version 1", "variables.index is missing"]),
-        (["--model_base_path=GOOD", "--rest_api_port=1"], ["--rest_api_port=1 is not"]),
+        (["--model_base_path=GOOD", "--rest_api_port=-1"], ["REST port: expected 0"]),
+        (
+            ["--model_base_path=GOOD", "--port=8500", "--rest_api_port=8500"],
+            ["expected two", "8500"],
+        ),
+        (
+            ["--model_base_path=GOOD", "--monitoring_config_file=x"],
+            ["needs --rest_api_port"],
+        ),
         (["--model_base_path=GOOD", "--enable_batching"], ["--enable_batching=true"]),
         (["--model_base_path=GOOD", "--host=256.0.0.1"], ["listen on 256.0.0.1"]),
         (["--model_base_path=GOOD", "--port=70000"], ["expected 0 to 65535"]),
@@ -144,9 +152,13 @@ def test_serve_fails_in_one_line(toys, tmp_path, cli, flags, words):
     [
         ("tensorflow", "TensorFlow is not installed: pip install"),
         ("grpc_health", "grpc_health is not installed: pip install"),
+        ("aiohttp", "aiohttp is not installed: pip install"),
+        ("prometheus_client", "prometheus_client is not installed: pip install"),
     ],
 )
 def test_missing_extra_says_what_to_install(toys, tmp_path, missing, advice):
+    config = tmp_path / "monitoring.config"
+    config.write_text("prometheus_config { enable: true }")
     code = (
         "import importlib.util, sys\n"
         "find = importlib.util.find_spec\n"
@@ -157,6 +169,7 @@ def test_missing_extra_says_what_to_install(toys, tmp_path, missing, advice):
     )
     words = ["serve", "--host=127.0.0.1", "--port=0"]
     words.append(f"--model_base_path={toys / 'upper'}")
+    words += [f"--rest_api_port={free_port()}", f"--monitoring_config_file={config}"]
     done = subprocess.run(
         [sys.executable, "-c", code, *words],
         capture_output=True,

@@ -29,7 +29,7 @@ def test_reads_what_tf_serving_documents(tmp_path):
 @pytest.mark.parametrize(
     "text, where, words",
     [
-        ("prometheus_config {\n  enabled: true\n}", "2:3", ['no field named "enabled"']),
+        ("prometheus_config {\n  enabled: 1\n}", "2:3", ['no field named "enabled"']),
         ("prometheus_config {\n  enable: maybe\n}", "2:11", ["maybe"]),
         ("prometheus_config {\n  enable: true\n", "", ["}"]),
         ("\n\nprometheus_config: 3", "3:20", ["3"]),

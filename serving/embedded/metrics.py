@@ -1,0 +1,82 @@
+"""Prometheus' metrics under TF Serving's names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+import grpc
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
+from prometheus_client.core import Metric
+from prometheus_client.utils import floatToGoString
+
+from serving.embedded.calls import Call
+
+#: Microseconds, up to 45 minutes.
+BUCKETS = tuple(10 * 1.8**power for power in range(33))
+
+_COUNT = ":tensorflow:serving:request_count"
+_LATENCY = ":tensorflow:serving:request_latency"
+_COUNTED = ("Predict", "Classify", "Regress", "MultiInference")
+_UNKNOWN = "unknown"
+
+
+class Metrics:
+    """Counts calls that ask for predictions.
+
+    Args:
+        served: Names of the models. A name that somebody made up is counted under
+            ``unknown``; every new label would take memory for ever.
+    """
+
+    def __init__(self, served: Callable[[], Iterable[str]]):
+        self._served = served
+        self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
+        self._count = Counter(
+            _COUNT,
+            "The total number of requests.",
+            ("model_name", "status"),
+            registry=self._registry,
+        )
+        self._latency = Histogram(
+            _LATENCY,
+            "Distribution of wall time (in microseconds) for requests that succeeded.",
+            ("model_name", "API", "entrypoint"),
+            registry=self._registry,
+            buckets=BUCKETS,
+        )
+
+    def observe(self, call: Call) -> None:
+        """Counts one call."""
+        if call.method not in _COUNTED:
+            return
+        model = call.model if call.model in self._served() else _UNKNOWN
+        self._count.labels(model, call.code.name).inc()
+        if call.code is grpc.StatusCode.OK:
+            # TF Serving's own spelling.
+            method = call.method if call.entrypoint == "GRPC" else call.method.lower()
+            latency = self._latency.labels(model, method, call.entrypoint)
+            latency.observe(call.seconds * 1e6)
+
+    def page(self) -> str:
+        """Everything, in Prometheus' text format."""
+        lines = (line for family in self._registry.collect() for line in _lines(family))
+        return "".join(f"{line}\n" for line in lines)
+
+
+def _lines(family: Metric) -> Iterator[str]:
+    """As TF Serving writes it; the library's own writer insists on ``_total``."""
+    theirs = family.type == "counter" and family.name != _COUNT
+    yield f"# TYPE {family.name}{'_total' if theirs else ''} {family.type}"
+    for sample in family.samples:
+        if sample.name.endswith("_created"):
+            continue
+        name = family.name if family.name == _COUNT else sample.name
+        labels = ",".join(f'{k}="{_shown(k, v)}"' for k, v in sample.labels.items())
+        yield f"{name}{{{labels}}} {floatToGoString(sample.value)}"
+
+
+def _shown(label: str, value: str) -> str:
+    if label == "le" and value != "+Inf":
+        return f"{float(value):g}"  # six digits, as TF Serving writes bounds
+    return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
