@@ -127,7 +127,7 @@ def at_slots(x: Any, slot: Any) -> Any:
     """`x[b, slot[b, k]]` for `x [B, K, ...]`."""
     shape = ops.shape(x)
     flat = ops.reshape(x, (shape[0] * shape[1], *shape[2:]))
-    return ops.take(flat, _flat(slot, shape[1]), axis=0)  # [B, K, ...]
+    return _taken(flat, _flat(slot, shape[1]))  # [B, K, ...]
 
 
 def state_at_slots(state: Any, slot: Any, slots: Any) -> Any:
@@ -142,7 +142,7 @@ def pick(table: Any, slot: Any, token: Any) -> Any:
     """`table[b, slot, token]` for `[B, K]` slots and tokens."""
     _, slots, size = ops.shape(table)
     flat = ops.reshape(table, (-1,))
-    return ops.take(flat, _flat(slot, slots) * size + token, axis=0)  # [B, K]
+    return _taken(flat, _flat(slot, slots) * size + token)  # [B, K]
 
 
 def own_slots(batch_size: Any, slots: Any) -> Any:
@@ -160,6 +160,12 @@ def by_slot(x: Any, slots: Any) -> Any:
 def _flat(slot: Any, slots: Any) -> Any:
     row = ops.expand_dims(ops.arange(ops.shape(slot)[0], dtype="int32"), -1)
     return row * slots + slot
+
+
+def _taken(flat: Any, index: Any) -> Any:
+    # One axis of indices: JAX takes no other from what has no rows.
+    rows = ops.take(flat, ops.reshape(index, (-1,)), axis=0)
+    return ops.reshape(rows, (*ops.shape(index), *ops.shape(flat)[1:]))
 
 
 def _width(needed: Any, width: Any) -> Any:
