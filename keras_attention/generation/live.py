@@ -105,22 +105,19 @@ def first_hypotheses(
 def remembered(live: Live, needs: Needs, choice: Extension, t: Any) -> tuple[Any, Any]:
     """`history` and `matched` of the hypotheses that go on."""
 
-    def histories() -> Any:
+    def grown() -> Any:
         history = at_slots(live.history, choice.slot)
-        here = ops.equal(ops.arange(ops.shape(history)[2], dtype="int32"), t)  # [L]
-        return ops.where(here, ops.expand_dims(choice.token, -1), history)
-
-    def matches() -> Any:
-        return lengthened(
-            at_slots(live.history, choice.slot),
-            at_slots(live.matched, choice.slot),
-            choice.token,
+        matched = when(
+            needs.ngrams,
+            lambda: lengthened(
+                history, at_slots(live.matched, choice.slot), choice.token
+            ),
+            lambda: live.matched,
         )
+        here = ops.equal(ops.arange(ops.shape(history)[2], dtype="int32"), t)  # [L]
+        return ops.where(here, ops.expand_dims(choice.token, -1), history), matched
 
-    return (
-        when(needs.history, histories, lambda: live.history),
-        when(needs.ngrams, matches, lambda: live.matched),
-    )
+    return when(needs.history, grown, lambda: (live.history, live.matched))
 
 
 def at_slots(x: Any, slot: Any) -> Any:

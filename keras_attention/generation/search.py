@@ -98,7 +98,7 @@ def search(
         chosen = _extended(totals, taken, covered, length, t, rows, needs, special.end)
 
         own = own_slots(batch_size, slots)  # [B, K]
-        group = when(needs.grouped, lambda: own // quota, lambda: ops.zeros_like(own))
+        group = own // quota  # 0 where there is one group.
 
         def candidates(slot: Any, token: Any, score: Any, valid: Any) -> Pool:
             # [B, K] each
@@ -206,25 +206,30 @@ def _searched(
     special: SpecialIds,
 ) -> Any:
     """Log-probabilities as the search takes them, -inf where not allowed."""
-    taken = when(
-        needs.repetition,
-        lambda: ops.log_softmax(
-            processors.penalize_repetition(logits, live.history, rows), axis=-1
-        ),
-        lambda: raw,
-    )
 
-    def only_allowed(blocked: Any) -> Any:
+    def only_allowed(taken: Any, blocked: Any) -> Any:
         allowed = processors.allowed_tokens(
             t, rows, logits, blocked, special.pad, special.end
         )
         return ops.where(allowed, taken, ops.full_like(taken, NOTHING))
 
-    return when(
-        needs.ngrams,
-        lambda: only_allowed(repeating(live.history, live.matched, logits, rows)),
-        lambda: only_allowed(None),
-    )
+    def by_history() -> Any:
+        taken = when(
+            needs.repetition,
+            lambda: ops.log_softmax(
+                processors.penalize_repetition(logits, live.history, rows), axis=-1
+            ),
+            lambda: raw,
+        )
+        return when(
+            needs.ngrams,
+            lambda: only_allowed(
+                taken, repeating(live.history, live.matched, logits, rows)
+            ),
+            lambda: only_allowed(taken, None),
+        )
+
+    return when(needs.history, by_history, lambda: only_allowed(raw, None))
 
 
 def _extended(
