@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Iterable
 
 #: They change what clients see, so starting without them would mislead.
 UNSUPPORTED = (
-    "batching_parameters_file",
-    "enable_batching",
     "enable_per_model_batching_parameters",
     "enable_serialization_as_tensor_content",
     "enable_signature_method_name_check",
@@ -24,10 +21,8 @@ UNSUPPORTED = (
 
 #: They tune what this engine does not have.
 WITHOUT_EFFECT = (
-    "enable_model_warmup",
     "enable_profiler",
     "flush_filesystem_caches",
-    "num_request_iterations_for_warmup",
     "num_tflite_interpreters_per_pool",
     "num_tflite_pools",
     "num_unload_threads",
@@ -79,6 +74,15 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         default=60_000_000,
         help="time between them (%(default)s)",
     )
+    switch(parser, "--enable_batching", False, "merge requests of several callers")
+    flag("--batching_parameters_file", default="", help="BatchingParameters as text")
+    switch(parser, "--enable_model_warmup", True, "answer a model's requests first")
+    flag(
+        "--num_request_iterations_for_warmup",
+        type=int,
+        default=1,
+        help="how often each of them (%(default)s)",
+    )
     flag(
         "--file_system_poll_wait_seconds",
         type=float,
@@ -88,8 +92,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     flag(
         "--grpc_max_threads",
         type=int,
-        default=4 * (os.cpu_count() or 1),
-        help="calls computed at once (%(default)s)",
+        help="calls computed at once (four per processor, more with batching)",
     )
     flag("--grpc_channel_arguments", default="", help="name=value,...")
     switch(parser, "--enable_grpc_healthcheck_service", True, "gRPC health service")

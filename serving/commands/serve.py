@@ -11,9 +11,11 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from serving.commands import flags, rest
 from serving.embedded import ConfigFile, LoadPolicy, Server, ServerOptions, library
+from serving.embedded.batching import BatchingOptions, read_options
 from serving.embedded.call_log import formatter, log_call
 from serving.messages import session_pb2
 
@@ -97,10 +99,11 @@ def _server(options: argparse.Namespace) -> ServerOptions:
         session.gpu_options.per_process_gpu_memory_fraction = (
             options.per_process_gpu_memory_fraction
         )
+    batching = _batching(options)
     return ServerOptions(
         host=options.host,
         port=options.port,
-        threads=options.grpc_max_threads,
+        threads=_threads(options, batching),
         health=options.enable_grpc_healthcheck_service,
         poll_seconds=options.file_system_poll_wait_seconds,
         loads=LoadPolicy(
@@ -109,6 +112,8 @@ def _server(options: argparse.Namespace) -> ServerOptions:
             retry_seconds=options.load_retry_interval_micros / 1e6,
             labels_for_unavailable=options.allow_version_labels_for_unavailable_models,
         ),
+        warmup_iterations=_warmups(options),
+        batching=batching,
         config_poll_seconds=options.model_config_file_poll_wait_seconds,
         tags=tuple(options.saved_model_tags.split(",")),
         session=session,
@@ -123,6 +128,31 @@ def _log_to_stderr(form: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter(form))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
+
+
+def _threads(options: argparse.Namespace, batching: BatchingOptions | None) -> int:
+    if options.grpc_max_threads is not None:
+        return options.grpc_max_threads
+    usual = 4 * (os.cpu_count() or 1)
+    # A call holds its thread while it waits in a batch.
+    return usual if batching is None else max(usual, min(2 * batching.rows, 128))
+
+
+def _warmups(options: argparse.Namespace) -> int:
+    if not options.enable_model_warmup:
+        return 0
+    return max(1, options.num_request_iterations_for_warmup)
+
+
+def _batching(options: argparse.Namespace) -> BatchingOptions | None:
+    file = options.batching_parameters_file
+    if not options.enable_batching:
+        if file:
+            raise ValueError(
+                "--batching_parameters_file is set without --enable_batching"
+            )
+        return None
+    return read_options(Path(file)) if file else BatchingOptions()
 
 
 def _arguments(words: str) -> Iterator[tuple[str, str | int]]:

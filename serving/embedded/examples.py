@@ -10,10 +10,9 @@ import grpc
 import numpy as np
 
 from serving.dtypes import dtype_name, number_of
-from serving.embedded.models import Models
 from serving.embedded.predict import DEFAULT_SIGNATURE
 from serving.embedded.refusal import Refusal, invalid
-from serving.embedded.servable import Servable
+from serving.embedded.servable import Finder, Servable
 from serving.messages import inference_pb2, model_pb2, signature_pb2, tensor_pb2
 
 _INPUTS, _CLASSES, _SCORES, _OUTPUTS = "inputs", "classes", "scores", "outputs"
@@ -22,7 +21,7 @@ _REGRESS = "tensorflow/serving/regress"
 
 
 def classify(
-    models: Models, request: inference_pb2.ClassificationRequest, timeout_ms: int
+    models: Finder, request: inference_pb2.ClassificationRequest, timeout_ms: int
 ) -> inference_pb2.ClassificationResponse:
     """Answers a ClassificationRequest.
 
@@ -40,7 +39,7 @@ def classify(
 
 
 def regress(
-    models: Models, request: inference_pb2.RegressionRequest, timeout_ms: int
+    models: Finder, request: inference_pb2.RegressionRequest, timeout_ms: int
 ) -> inference_pb2.RegressionResponse:
     """Answers a RegressionRequest.
 
@@ -58,7 +57,7 @@ def regress(
 
 
 def multi_inference(
-    models: Models, request: inference_pb2.MultiInferenceRequest, timeout_ms: int
+    models: Finder, request: inference_pb2.MultiInferenceRequest, timeout_ms: int
 ) -> inference_pb2.MultiInferenceResponse:
     """Answers a MultiInferenceRequest: several signatures, the same examples.
 
@@ -109,7 +108,7 @@ def multi_inference(
 
 
 def _find(
-    models: Models,
+    models: Finder,
     request: inference_pb2.ClassificationRequest | inference_pb2.RegressionRequest,
 ) -> tuple[Servable, str, signature_pb2.SignatureDef]:
     if not request.HasField("model_spec"):

@@ -8,8 +8,8 @@ import grpc
 import numpy as np
 
 from serving.dtypes import TensorError, TensorTooLarge, number_of
-from serving.embedded.models import Models
 from serving.embedded.refusal import Refusal, invalid
+from serving.embedded.servable import Finder
 from serving.messages import predict_pb2, signature_pb2
 from serving.tensors import decode, encode, shape_of
 
@@ -17,7 +17,7 @@ DEFAULT_SIGNATURE = "serving_default"
 
 
 def predict(
-    models: Models, request: predict_pb2.PredictRequest, timeout_ms: int
+    models: Finder, request: predict_pb2.PredictRequest, timeout_ms: int
 ) -> predict_pb2.PredictResponse:
     """Answers a PredictRequest.
 

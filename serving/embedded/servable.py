@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from serving.messages import signature_pb2
+from serving.messages import model_pb2, signature_pb2
 
 
 class Runner(Protocol):
@@ -38,3 +38,10 @@ class Servable:
     version: int
     signatures: Mapping[str, signature_pb2.SignatureDef]
     runner: Runner
+
+
+class Finder(Protocol):
+    """Knows what can be asked; all models of a server, or one alone."""
+
+    def find(self, spec: model_pb2.ModelSpec) -> Servable:
+        """The servable that a request means; raises Refusal."""

@@ -19,14 +19,15 @@ import grpc
 
 from serving.channel import MAX_MESSAGE_BYTES
 from serving.embedded import configuration
+from serving.embedded.batching import BatchingOptions, Scheduler
 from serving.embedded.calls import Observer
 from serving.embedded.config_file import ConfigFile
+from serving.embedded.loading import SavedModelLoader
 from serving.embedded.models import LoadPolicy, Models
 from serving.embedded.polling import Poller
 from serving.embedded.rest.options import RestOptions
 from serving.embedded.servable import Servable
 from serving.embedded.service import handlers
-from serving.embedded.session import SavedModelSession
 from serving.embedded.tls import Tls, grpc_credentials, ssl_context
 from serving.errors import MissingExtra, PortInUse, StartupFailed
 from serving.messages import session_pb2
@@ -54,6 +55,9 @@ class ServerOptions:
         tags: Tags of the graph in the SavedModel.
         session: Configuration of TensorFlow's sessions.
         loads: How models are loaded.
+        warmup_iterations: How often a version answers each of its warm-up requests
+            before it is served; 0 never.
+        batching: How requests are merged; None computes each on its own.
         config_poll_seconds: Seconds between looks at the configuration file; 0 never
             looks again.
         channel_arguments: Further gRPC arguments as (name, value); they win.
@@ -72,6 +76,8 @@ class ServerOptions:
     tags: tuple[str, ...] = ("serve",)
     session: session_pb2.ConfigProto = field(default_factory=session_pb2.ConfigProto)
     loads: LoadPolicy = LoadPolicy()
+    warmup_iterations: int = 1
+    batching: BatchingOptions | None = None
     config_poll_seconds: float = 0.0
     channel_arguments: tuple[tuple[str, str | int], ...] = ()
     rest: RestOptions | None = None
@@ -120,7 +126,15 @@ class Server:
         else:
             paths = {name: Path(path) for name, path in models.items()}
             config = configuration.of_paths(paths)
-        self._models = Models(config, self._load, self._options.loads)
+        batching = self._options.batching
+        self._scheduler = None if batching is None else Scheduler(batching)
+        loader = SavedModelLoader(
+            self._options.tags,
+            self._options.session,
+            self._options.warmup_iterations,
+            self._scheduler,
+        )
+        self._models = Models(config, loader, self._options.loads)
         self._pollers: list[Poller] = []
         self.servables: list[Servable] = []
         self.port = 0
@@ -167,6 +181,8 @@ class Server:
             self._rest.stop(grace)
         stopped.wait()
         self._executor.shutdown(wait=grace is None, cancel_futures=True)
+        if self._scheduler is not None:
+            self._scheduler.close(wait=grace is None)
 
     def __enter__(self) -> Server:
         self.start()
@@ -179,10 +195,6 @@ class Server:
         traceback: TracebackType | None,
     ) -> None:
         self.stop()
-
-    def _load(self, name: str, version: int, path: Path) -> Servable:
-        session = SavedModelSession(path, self._options.tags, self._options.session)
-        return Servable(name, version, session.signatures, session)
 
     def _build(self, observers: Sequence[Observer]) -> None:
         from grpc_health.v1 import health, health_pb2, health_pb2_grpc

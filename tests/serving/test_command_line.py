@@ -122,7 +122,10 @@ def test_two_servers_on_one_port(upper, toys, cli):
             ["--model_base_path=GOOD", "--monitoring_config_file=x"],
             ["needs --rest_api_port"],
         ),
-        (["--model_base_path=GOOD", "--enable_batching"], ["--enable_batching=true"]),
+        (
+            ["--model_base_path=GOOD", "--batching_parameters_file=x"],
+            ["without --enable_batching"],
+        ),
         (["--model_base_path=GOOD", "--host=256.0.0.1"], ["listen on 256.0.0.1"]),
         (["--model_base_path=GOOD", "--port=70000"], ["expected 0 to 65535"]),
         (["--model_base_path=GOOD", "--grpc_max_threads=0"], ["expected at least 1"]),
