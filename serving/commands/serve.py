@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
@@ -22,6 +23,7 @@ from serving.messages import session_pb2
 HELP = "serve a model with the flags of tensorflow_model_server"
 
 _LOG = logging.getLogger("serving")
+_OPEN_FILES = 1 << 16
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,6 +47,7 @@ def run(options: argparse.Namespace, unknown: Sequence[str]) -> int:
     for line in flags.warnings(options, unknown):
         _LOG.warning(line)
     stopping = _stop_on_signals()
+    _allow_many_connections()
     with _without_chatter():
         library.tensorflow()
     if not (options.xla_cpu_compilation_enabled or options.xla_gpu_compilation_enabled):
@@ -163,6 +166,14 @@ def _arguments(words: str) -> Iterator[tuple[str, str | int]]:
                 f"--grpc_channel_arguments: expected name=value, received {word!r}"
             )
         yield name, int(value) if value.lstrip("-").isdigit() else value
+
+
+def _allow_many_connections() -> None:
+    """Every connection is an open file; the usual limit of 1024 is soon reached."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _stop_on_signals() -> threading.Event:

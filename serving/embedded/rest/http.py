@@ -186,6 +186,7 @@ class Handler:
             async with asyncio.timeout(self._options.slow_client_seconds):
                 await response.prepare(request)
                 await response.write_eof()
+                await request.writer.drain()
         except TimeoutError:
             _LOG.info("a client did not take its answer in time")
             if request.transport is not None:
