@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import json
+import re
 import socket
 import ssl
 
@@ -16,8 +17,8 @@ from serving import methods
 from serving.embedded import RestOptions, Server
 from serving.embedded.text_config import ConfigError
 from serving.embedded.tls import read_tls
-from serving.messages import ssl_config_pb2, status_pb2
-from tests.serving.conftest import LOOPBACK, free_port
+from serving.messages import status_pb2
+from tests.serving.conftest import LOOPBACK, ROOT, free_port
 from tests.serving.web import ask
 
 
@@ -249,12 +250,22 @@ def test_malformed_file_ends_the_start_in_one_line(toys, tmp_path, cli):
     assert f"{file}:2:1: " in errors and '"server_certificate"' in errors
 
 
+def test_documented_way_to_write_the_file(tmp_path, monkeypatch):
+    page = (ROOT / "docs" / "rest.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"^```python\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    for name, pem in (("key", OURS.key), ("cert", OURS.chain), ("ca", CLIENTS.root)):
+        (tmp_path / f"{name}.pem").write_bytes(pem)
+    monkeypatch.chdir(tmp_path)
+    exec(code, {})
+    tls = read_tls("ssl.config")
+    assert (tls.key, tls.certificates) == (OURS.key, OURS.chain)
+    assert (tls.authorities, tls.verify_clients) == (CLIENTS.root, True)
+
+
 def test_keys_are_never_shown(tmp_path):
     file = tmp_path / "ssl.config"
     file.write_text(config_text(**GOOD))
-    tls = read_tls(file)
-    assert "PRIVATE" not in repr(tls)
-    assert ssl_config_pb2.SSLConfig().server_key == ""
+    assert "PRIVATE" not in repr(read_tls(file))
 
 
 def test_locked_keys_are_refused_without_a_prompt(tmp_path):
