@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import functools
-import importlib.util
 import os
-import socket
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent import futures
@@ -26,10 +23,12 @@ from serving.embedded.loading import SavedModelLoader
 from serving.embedded.models import LoadPolicy, Models
 from serving.embedded.polling import Poller
 from serving.embedded.rest.options import RestOptions
+from serving.embedded.rest.side import rest_side
 from serving.embedded.servable import Servable
 from serving.embedded.service import handlers
-from serving.embedded.tls import Tls, grpc_credentials, ssl_context
-from serving.errors import MissingExtra, PortInUse, StartupFailed
+from serving.embedded.startup import check_address, require_extras
+from serving.embedded.tls import Tls, grpc_credentials
+from serving.errors import PortInUse
 from serving.messages import session_pb2
 
 if TYPE_CHECKING:  # it needs aiohttp
@@ -148,12 +147,14 @@ class Server:
                 is missing.
         """
         options = self._options
-        _require_extras(options.rest)
-        _check_address(options.host, options.port)
+        require_extras(options.rest)
+        check_address(options.host, options.port)
         if options.rest is not None:
-            _check_address(options.host, options.rest.port)
+            check_address(options.host, options.rest.port)
         self.servables = self._models.start()
-        self._rest, observers = _rest_server(options, self._models)
+        self._rest, observers = rest_side(
+            options.rest, options.tls, self._models, options.observers
+        )
         self._build(observers)
         self.port = self._open_port()
         if self._rest is not None:
@@ -244,56 +245,3 @@ class Server:
     def _discard(self) -> None:
         self._server.stop(None)
         self._executor.shutdown()
-
-
-def _rest_server(
-    options: ServerOptions, models: Models
-) -> tuple[RestServer | None, list[Observer]]:
-    """The REST server if one is wanted, and who is told of calls."""
-    observers = list(options.observers)
-    if options.rest is None:
-        return None, observers
-    from serving.embedded.rest.api import Api
-    from serving.embedded.rest.server import RestServer
-
-    page = None
-    if options.rest.metrics_path is not None:
-        from serving.embedded.metrics import Metrics
-
-        metrics = Metrics(models.served)
-        observers.append(metrics.observe)
-        page = metrics.page
-    context = None if options.tls is None else ssl_context(options.tls)
-    api = Api(models, tuple(observers))
-    return RestServer(api, options.rest, context, page), observers
-
-
-def _require_extras(rest: RestOptions | None) -> None:
-    packages = ["grpc_health", "grpc_reflection"]
-    if rest is not None:
-        packages.append("aiohttp")
-        if rest.metrics_path is not None:
-            packages.append("prometheus_client")
-    for package in packages:
-        if importlib.util.find_spec(package) is None:
-            raise MissingExtra(
-                f"{package} is not installed: "
-                "pip install 'keras-attention-seq2seq[server]'"
-            )
-
-
-def _check_address(host: str, port: int) -> None:
-    """Tells before a model is loaded, and in words, that a port cannot be had."""
-    address = f"{host}:{port}"
-    try:
-        places = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
-        for family, kind, protocol, _, place in places:
-            with socket.socket(family, kind, protocol) as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                probe.bind(place)
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise PortInUse(
-                f"cannot listen on {address}; is another server running there?"
-            ) from error
-        raise StartupFailed(f"cannot listen on {address}: {error.strerror}") from error

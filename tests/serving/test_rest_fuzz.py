@@ -1,4 +1,4 @@
-"""Anything at all on the REST port: every request ends, the process lives on."""
+"""Anything at all on the ports: every request ends, the process lives on."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import serving
 from tests.serving.conftest import free_port
 from tests.serving.web import ask
 
@@ -40,11 +41,11 @@ class Target:
         answer = ask(self.port, "POST", "/v1/models/upper:predict", body)
         assert answer.json() == {"predictions": [{"log_prob": -0.5, "text": "A"}]}
 
-    def send(self, data):
-        """Everything that comes back for some bytes."""
-        received = b""
+    def send(self, data, port=None):
+        """Everything that comes back for some bytes, over REST or another port."""
+        received, place = b"", ("127.0.0.1", port or self.port)
         with contextlib.suppress(ConnectionError):
-            with socket.create_connection(("127.0.0.1", self.port), 20) as connection:
+            with socket.create_connection(place, 20) as connection:
                 connection.sendall(data)
                 connection.shutdown(socket.SHUT_WR)
                 while part := connection.recv(65536):
@@ -79,6 +80,18 @@ def is_answer(received):
 @given(st.binary(max_size=2000))
 def test_raw_bytes(target, data):
     assert is_answer(target.send(data))
+
+
+HTTP2 = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+SETTINGS_FRAME = b"\0\0\0\4\0\0\0\0\0"
+
+
+@SETTINGS
+@given(st.sampled_from([b"", HTTP2, HTTP2 + SETTINGS_FRAME]), st.binary(max_size=500))
+def test_raw_bytes_for_grpc(target, start, data):
+    target.send(start + data, target.process.port)
+    with serving.Client(target.process.target, model="upper", timeout=20) as client:
+        assert client.status()[0].state == "AVAILABLE"
 
 
 PIECES = st.sampled_from(

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from serving.embedded.refusal import invalid
 
 #: Lists and objects may hold so many items in all; each takes up to 72 bytes here.
-MAX_ITEMS = 1 << 22
+MAX_ITEMS = 1 << 21
 #: Quoted values are cut in messages; TF Serving sends the whole document back.
 _QUOTED_CHARACTERS = 1024
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Coroutine
@@ -101,13 +102,9 @@ class RestServer:
             lingering_time=_LINGER_SECONDS,
             logger=_quiet(),
         )
-        # With reuse_port two servers could share a port without noticing.
         self._listener = await self._loop.create_server(
             self._web,
-            host,
-            self._options.port,
-            backlog=_BACKLOG,
-            reuse_port=False,
+            sock=_listening(host, self._options.port),
             ssl=self._tls,
             ssl_handshake_timeout=None if self._tls is None else _HANDSHAKE_SECONDS,
         )
@@ -121,6 +118,18 @@ class RestServer:
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """A socket, for both families if the host is ``::``, as gRPC has it."""
+    place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    # Without reuse_port, or two servers could share a port without noticing.
+    return socket.create_server(
+        place[4][:2],
+        family=place[0],
+        backlog=_BACKLOG,
+        dualstack_ipv6=host == "::" and socket.has_dualstack_ipv6(),
+    )
 
 
 def _quiet() -> logging.Logger:
