@@ -41,7 +41,7 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=2.0, help="of a turn")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1, help="num_batch_threads")
-    parser.add_argument("--timeout-micros", type=int, default=5000)
+    parser.add_argument("--timeout-micros", type=int, default=10_000)
     parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args(given)
     if not options.model.exists():

@@ -17,7 +17,13 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from serving.embedded import ConfigFile, LoadPolicy, Server, ServerOptions
+from serving.embedded import (
+    BatchingOptions,
+    ConfigFile,
+    LoadPolicy,
+    Server,
+    ServerOptions,
+)
 from serving.embedded.configuration import of_message
 from serving.embedded.models import Models
 from serving.embedded.refusal import Refusal
@@ -25,7 +31,7 @@ from serving.embedded.servable import Servable
 from serving.embedded.session import SavedModelSession
 from serving.errors import ModelLoadFailed
 from serving.messages import config_pb2, model_pb2
-from tests.serving.toys import without_index
+from tests.serving.toys import save_upper, without_index
 
 OLD = "Request to assign label to version {} of model {}, which is not currently "
 UNAVAILABLE_LABEL = OLD + "available for inference"
@@ -348,12 +354,16 @@ def reload_request(text):
 
 
 def ask(stub, name, **choice):
+    return answer(stub, name, **choice).model_spec
+
+
+def answer(stub, name, **choice):
     request = predict_pb2.PredictRequest()
     request.model_spec.ParseFromString(spec(name, **choice).SerializeToString())
     request.inputs["text"].dtype = 7
     request.inputs["text"].tensor_shape.dim.add(size=1)
     request.inputs["text"].string_val.append(b"x")
-    return stub.Predict(request, timeout=20).model_spec
+    return stub.Predict(request, timeout=60)
 
 
 def test_reload_by_call(base, stubs):
@@ -417,6 +427,60 @@ def test_status_of_several_versions(base, stubs):
         return [line.version for line in lines if line.state == line.AVAILABLE]
 
     while numbers() != [2, 1]:  # loaded after the call has returned
+        threading.Event().wait(0.01)
+
+
+@pytest.mark.parametrize("batching", [None, BatchingOptions(timeout_seconds=0.002)])
+def test_no_request_fails_while_versions_change(toys, tmp_path, batching):
+    """v1, v2, a v3 that is broken, back to v1: every answer is its version's."""
+    base, two = tmp_path / "m", tmp_path / "two"
+    shutil.copytree(toys / "upper" / "1", base / "1")
+    save_upper(two, "v2 ")
+    expected = {1: b"X", 2: b"v2 X"}
+    options = ServerOptions(
+        host="127.0.0.1", port=0, threads=8, poll_seconds=0.02, batching=batching
+    )
+    found, done = [], threading.Event()
+
+    def keep_asking(channel):
+        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        while not done.is_set():
+            try:
+                response = answer(stub, "m")
+            except grpc.RpcError as error:
+                found.append(error)
+                return
+            version = response.model_spec.version.value
+            found.append((version, response.outputs["text"].string_val[0]))
+
+    with Server({"m": base}, options) as server:
+        with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+            threads = [
+                threading.Thread(target=keep_asking, args=(channel,)) for _ in range(4)
+            ]
+            for thread in threads:
+                thread.start()
+            _until(found, 1)
+            two.rename(base / "2")
+            _until(found, 2)
+            without_index(base / "1", base / "3")
+            while len(server._models.status(spec("m"))) < 3:
+                threading.Event().wait(0.01)
+            _until(found, 2)
+            shutil.rmtree(base / "3")
+            (base / "2").rename(tmp_path / "two")
+            _until(found, 1)
+            done.set()
+            for thread in threads:
+                thread.join(60)
+    assert len(found) > 20
+    assert [item for item in found if item not in expected.items()] == []
+
+
+def _until(found, version):
+    """Waits for an answer of a version, or an error."""
+    seen = len(found)
+    while all(isinstance(item, tuple) and item[0] != version for item in found[seen:]):
         threading.Event().wait(0.01)
 
 
