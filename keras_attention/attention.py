@@ -91,6 +91,7 @@ class Attention(keras.layers.Layer):
         claim(self.score, self, "score")
         claim(self.alignment, self, "alignment")
         self.score.num_heads = num_heads
+        self.alignment.num_heads = num_heads
         self.num_heads = num_heads
         self.dropout = dropout
         self.seed = seed

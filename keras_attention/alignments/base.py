@@ -14,6 +14,8 @@ class Alignment(keras.layers.Layer, abc.ABC):
     Weights of a row without a valid key must be zero, with finite gradients.
     """
 
+    num_heads: int = 1
+
     def build(self, query_shape: Any) -> None:
         """Make weights that depend on the depth of the query; none by default."""
 

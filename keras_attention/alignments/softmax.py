@@ -21,8 +21,12 @@ def masked_softmax(energies: Any, mask: Any) -> Any:
     Returns:
         `[B, H, T, S]` in at least float32.
     """
+    return softmax_where(energies, ops.expand_dims(ops.expand_dims(mask, 1), 1))
+
+
+def softmax_where(energies: Any, valid: Any) -> Any:
+    """As `masked_softmax`, with a mask that broadcasts to the energies."""
     energies = ops.cast(energies, at_least_float32(energies.dtype))
-    valid = ops.expand_dims(ops.expand_dims(mask, 1), 1)  # [B, 1, 1, S]
     # Selected twice: before exp so that no inf meets a zero gradient, after it
     # so that padding has exactly no weight whatever its energy was.
     lowest = ops.cast(-1e30, energies.dtype)
@@ -40,11 +44,18 @@ def masked_softmax(energies: Any, mask: Any) -> Any:
 class SoftmaxAlignment(Alignment):
     r"""Softmax over the valid positions, in at least float32.
 
-    $$ a_{ts} = \frac{\exp(e_{ts})}{\sum_r \exp(e_{tr})} $$
+    $$ a_{ts} = \frac{\exp(e_{ts} / \theta)}{\sum_r \exp(e_{tr} / \theta)} $$
 
     Masked positions are selected away, not pushed down by a large negative
     number, so they have weight exactly 0 whatever their energies. A row without
     a valid position has weights 0.
+
+    Args:
+        temperature: Divides the energies. Below 1 it sharpens (Chorowski et al. 2015,
+            section 2.3, where beta is its inverse), above it spreads.
+
+    Raises:
+        ValueError: `temperature` is not a positive number.
 
     References:
         Bahdanau, Cho & Bengio 2014, arXiv 1409.0473, equation 6.
@@ -60,5 +71,20 @@ class SoftmaxAlignment(Alignment):
     [0.5, 0.5, 0.0]
     """
 
+    def __init__(self, temperature: float = 1.0, **layer: Any) -> None:
+        super().__init__(**layer)
+        if isinstance(temperature, bool) or not 0 < temperature < float("inf"):
+            raise ValueError(
+                "`temperature` must be a positive number. "
+                f"Received: temperature={temperature!r}"
+            )
+        self.temperature = temperature
+
     def align(self, energies: Any, mask: Any, query: Any, state: Any) -> Any:
+        if self.temperature != 1.0:
+            energies = ops.cast(energies, at_least_float32(energies.dtype))
+            energies = energies / self.temperature
         return masked_softmax(energies, mask)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"temperature": self.temperature}

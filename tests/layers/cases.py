@@ -12,6 +12,7 @@ import numpy as np
 
 import keras_attention as ka
 from tests.layers.weights import weight
+from tests.reference import alignments as rows
 from tests.reference import scores
 
 B, T, S, D, DV, U = 3, 4, 5, 6, 6, 8
@@ -19,13 +20,19 @@ B, T, S, D, DV, U = 3, 4, 5, 6, 6, 8
 
 @dataclasses.dataclass(frozen=True)
 class AttentionCase:
-    """``make(num_heads, **layer)`` and ``energies(layer, query, keys, heads)``."""
+    """One attention and its oracle.
+
+    ``make(num_heads, **layer)``, ``energies(layer, query, keys, heads)`` and
+    ``row(layer, energies, query, head, place)``, the weights of the valid positions
+    of one query ``[D]``, of which ``place`` others came before.
+    """
 
     make: Callable[..., Any]
     energies: Callable[..., np.ndarray]
     score: str
     alignment: str = "softmax"
     key_depth: int = 4
+    row: Callable[..., np.ndarray] | None = None
 
 
 def _additive(layer, query, keys, heads):
@@ -63,7 +70,7 @@ def _general(scale=None):
     def energies(layer, query, keys, heads):
         g = weight(layer, "g") if scale == "learned" else None
         depth = query.shape[-1] // heads
-        plain = scores.general(query, keys, weight(layer, "kernel"), heads)
+        plain = scores.general(query, keys, weight(layer.score, "kernel"), heads)
         return scores.scaled(plain, scale, depth, g)
 
     return energies
@@ -113,10 +120,57 @@ ATTENTIONS = {
     ),
 }
 
+WINDOW = 1
+
+
+def _aligned(name, row, **options):
+    """The general score with another alignment."""
+
+    def make(dtype=None, **layer):
+        alignment = ka.alignments.get(name, dtype=dtype, **options)
+        return ka.Attention("general", alignment, dtype=dtype, **layer)
+
+    return AttentionCase(make, _general(), "general", name, row=row)
+
+
+def _entmax_alpha(layer, head):
+    logit = weight(layer, "alpha_logit")[head]
+    return 1.01 + 0.99 / (1 + np.exp(-logit))
+
+
+def _local_p(layer, energies, query, head, place):
+    kernel, v = weight(layer, "position/kernel"), weight(layer, "v_p")
+    return rows.local_p(energies, query, kernel, v, WINDOW)
+
+
+ALIGNED = {
+    "sigmoid": _aligned("sigmoid", lambda layer, e, *_: rows.sigmoid(e)),
+    "sparsemax": _aligned("sparsemax", lambda layer, e, *_: rows.sparsemax(e)),
+    "entmax15": _aligned("entmax15", lambda layer, e, *_: rows.entmax(e, 1.5)),
+    "entmax": _aligned(
+        "entmax",
+        lambda layer, e, q, head, _: rows.entmax(e, _entmax_alpha(layer, head)),
+    ),
+    "entmax_3": _aligned("entmax", lambda layer, e, *_: rows.entmax(e, 3.0), alpha=3.0),
+    "softmax_sharp": _aligned(
+        "softmax", lambda layer, e, *_: rows.softmax(e, 0.5), temperature=0.5
+    ),
+    "hard": _aligned("hard", lambda layer, e, *_: rows.hard(e)),
+    "local_m": _aligned(
+        "local_m",
+        lambda layer, e, q, head, place: rows.local_m(e, place, WINDOW),
+        window=WINDOW,
+    ),
+    "local_p": _aligned("local_p", _local_p, window=WINDOW, units=U),
+}
+ATTENTIONS |= ALIGNED
+
 # One of each arithmetic, for suites that multiply it with other choices.
 SCORES = ["bahdanau", "bahdanau_norm", "luong_dot", "luong_general", "luong_concat"]
 HEADS = [(name, heads) for name in ATTENTIONS for heads in (1, 2)]
 HEADS.remove(("fixed", 2))
+for _name in ALIGNED:  # an alignment treats all heads alike
+    HEADS.remove((_name, 1))
 
 
 def inputs(case, batch=B, steps=T, positions=S, seed=5):

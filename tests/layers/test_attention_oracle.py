@@ -8,6 +8,7 @@ from tests.layers.cases import ATTENTIONS, HEADS, inputs, masks
 from tests.layers.gradients import EXACT, to_numpy
 from tests.layers.weights import randomize
 from tests.reference import attention as oracle
+from tests.reference.alignments import over_rows
 
 TOLERANCE = {
     "float32": {"rtol": 1e-5, "atol": 1e-6},
@@ -32,7 +33,14 @@ def _expected(name, layer, query, value, key, heads, query_mask, value_mask):
         context = context[:, None] * kept[:, :, None]
         return context, (weights[:, None] * kept[:, :, None])[:, None]
     energies = case.energies(layer, query, key, heads)
-    return oracle.attend(energies, value, value_mask, query_mask)
+    if case.row is None:
+        return oracle.attend(energies, value, value_mask, query_mask)
+
+    def row(valid, b, h, t, place):
+        return case.row(layer, valid, query[b, t], h, place)
+
+    weights = over_rows(energies, value_mask, row, query_mask)
+    return oracle.weighed(weights, value, value_mask), weights
 
 
 @pytest.mark.parametrize("dtype", sorted({"float32", EXACT}))
@@ -67,10 +75,11 @@ def test_a_single_query_has_no_time_axis(name, heads):
         value_mask=value_mask,
         return_attention_scores=True,
     )
-    wanted = _expected(name, layer, query, value, key, heads, query_mask, value_mask)
-    expected_weights = wanted[1][:, 0, 1] if heads == 1 else wanted[1][:, :, 1]
+    one, mask = query[:, 1:2], query_mask[:, 1:2]
+    wanted = _expected(name, layer, one, value, key, heads, mask, value_mask)
+    expected_weights = wanted[1][:, 0, 0] if heads == 1 else wanted[1][:, :, 0]
     assert tuple(weights.shape) == expected_weights.shape
-    assert_allclose(to_numpy(context), wanted[0][:, 1], **TOLERANCE["float32"])
+    assert_allclose(to_numpy(context), wanted[0][:, 0], **TOLERANCE["float32"])
     assert_allclose(to_numpy(weights), expected_weights, **TOLERANCE["float32"])
 
 

@@ -32,7 +32,10 @@ def _check(function, inputs, variables):
     assert_allclose(*np.transpose(pairs), **TOLERANCE)
 
 
-@pytest.mark.parametrize("name, heads", cases.HEADS)
+SMOOTH = [(name, heads) for name, heads in cases.HEADS if name != "hard"]
+
+
+@pytest.mark.parametrize("name, heads", SMOOTH)
 def test_attention(name, heads):
     query, value, key = (x.astype(EXACT) for x in cases.inputs(name))
     query_mask, value_mask = cases.masks()

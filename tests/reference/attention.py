@@ -30,16 +30,21 @@ def attend(energies, values, value_mask=None, query_mask=None):
     of the values; the slices are joined again. A masked query row gives zeros.
     """
     energies = np.asarray(energies, "float64")
-    values = np.asarray(values, "float64")
     mask = None if value_mask is None else np.asarray(value_mask)[:, None, None, :]
     weights = masked_softmax(energies, mask)
     if query_mask is not None:
         weights = weights * np.asarray(query_mask)[:, None, :, None]
+    return weighed(weights, values, value_mask), weights
+
+
+def weighed(weights, values, value_mask=None):
+    """Contexts ``[B, T, Dv]`` of weights ``[B, H, T, S]``."""
+    values = np.asarray(values, "float64")
     if value_mask is not None:
         values = np.where(np.asarray(value_mask)[:, :, None], values, 0.0)
-    parts = np.split(values, energies.shape[1], axis=-1)
+    parts = np.split(values, weights.shape[1], axis=-1)
     contexts = [weights[:, head] @ part for head, part in enumerate(parts)]
-    return np.concatenate(contexts, axis=-1), weights
+    return np.concatenate(contexts, axis=-1)
 
 
 def last_valid(values, value_mask=None):
