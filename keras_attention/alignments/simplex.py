@@ -37,6 +37,7 @@ def shifted(energies: Any, mask: Any, alpha: Any) -> Any:
     # `initial`: without it Keras refuses a batch of zero rows.
     peak = ops.max(energies, axis=-1, keepdims=True, initial=-1e30)
     below = ops.where(valid, energies - ops.stop_gradient(peak), lowest)
+    below = ops.maximum(below, lowest)  # an energy may be minus infinity
     return ops.maximum((alpha - 1.0) * below, _OUTSIDE)
 
 

@@ -6,6 +6,10 @@ r"""Score functions: what a query thinks of a key, before normalisation.
 | `concat` | $v^\top \tanh(W [q; k])$, the same function | as `additive` | none | Luong et al. 2015, eq. 8 |
 | `dot` | $c \, q^\top k$ | none (or $g$) | none | Luong et al. 2015, eq. 8 |
 | `general` | $c \, q^\top W^\top k$ | $W$ (or $W, g$) | none | Luong et al. 2015, eq. 8 |
+| `cosine` | $\beta \cos(q, k)$ | none, $g$ or $W_\beta$ | none | Graves et al. 2014, eq. 5, 6 |
+| `location` | $(W_a q)_s$ | $W_a$ | none | Luong et al. 2015, section 3.1 |
+| `location_sensitive` | $v^\top \tanh(W_q q + W_k k + U (F * a_{t-1}) + b)$ | as `additive`, $F, U$ | weights before | Chorowski et al. 2015, eq. 8, 9 |
+| `coverage` | $v^\top \tanh(W_q q + W_k k + w_c \sum_{t'} a_{t'} + b)$ | as `additive`, $w_c$ | sum of weights | See et al. 2017, eq. 10, 11 |
 | `zero` | $0$ | none | none | for alignments that ignore energies |
 """  # noqa: E501
 
@@ -14,8 +18,12 @@ from typing import Any
 from keras_attention.registry import Registry
 from keras_attention.scores.additive import AdditiveScore
 from keras_attention.scores.base import Score
+from keras_attention.scores.cosine import CosineScore
+from keras_attention.scores.coverage import CoverageScore
 from keras_attention.scores.dot import DotScore
 from keras_attention.scores.general import GeneralScore
+from keras_attention.scores.location import LocationScore
+from keras_attention.scores.location_sensitive import LocationSensitiveScore
 from keras_attention.scores.zero import ZeroScore
 
 registry: Registry[Score] = Registry("score", Score)
@@ -23,6 +31,10 @@ registry.add("additive", AdditiveScore)
 registry.add("concat", AdditiveScore)
 registry.add("dot", DotScore)
 registry.add("general", GeneralScore)
+registry.add("cosine", CosineScore)
+registry.add("location", LocationScore)
+registry.add("location_sensitive", LocationSensitiveScore)
+registry.add("coverage", CoverageScore)
 registry.add("zero", ZeroScore)
 
 
@@ -38,8 +50,12 @@ def names() -> list[str]:
 
 __all__ = [
     "AdditiveScore",
+    "CosineScore",
+    "CoverageScore",
     "DotScore",
     "GeneralScore",
+    "LocationScore",
+    "LocationSensitiveScore",
     "Score",
     "ZeroScore",
     "get",

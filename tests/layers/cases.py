@@ -24,15 +24,17 @@ class AttentionCase:
 
     ``make(num_heads, **layer)``, ``energies(layer, query, keys, heads)`` and
     ``row(layer, energies, query, head, place)``, the weights of the valid positions
-    of one query ``[D]``, of which ``place`` others came before.
+    of one query ``[D]``, of which ``place`` others came before. ``weights(layer, query,
+    key, value_mask, query_mask, heads)`` is for those that carry earlier weights.
     """
 
     make: Callable[..., Any]
-    energies: Callable[..., np.ndarray]
+    energies: Callable[..., np.ndarray] | None
     score: str
     alignment: str = "softmax"
     key_depth: int = 4
     row: Callable[..., np.ndarray] | None = None
+    weights: Callable[..., np.ndarray] | None = None
 
 
 def _additive(layer, query, keys, heads):
@@ -120,6 +122,101 @@ ATTENTIONS = {
     ),
 }
 
+MAX_LENGTH = 4
+
+
+def _cosine(sharpness):
+    def energies(layer, query, keys, heads):
+        plain = scores.cosine(query, keys, heads)
+        if sharpness == "learned":
+            return plain * weight(layer, "g")[None, :, None, None]
+        if sharpness == "query":
+            kernel = weight(layer, "sharpness/kernel")
+            emitted = query @ kernel + weight(layer, "sharpness/bias")
+            beta = np.log1p(np.exp(emitted))  # [B, T, H]
+            return plain * np.transpose(beta, (0, 2, 1))[..., None]
+        return plain * sharpness
+
+    score = lambda dtype: ka.scores.CosineScore(sharpness, dtype=dtype)  # noqa: E731
+    return AttentionCase(_with_score(score), energies, "cosine", key_depth=D)
+
+
+def _location(layer, query, keys, heads):
+    kernel = weight(layer, "kernel")
+    return scores.location(query, kernel, keys.shape[1], MAX_LENGTH, heads)
+
+
+def _with_score(score):
+    def make(dtype=None, **layer):
+        return ka.Attention(score(dtype), dtype=dtype, **layer)
+
+    return make
+
+
+def _parts(layer):
+    names = ("query/kernel", "key/kernel", "v", "b")
+    return [weight(layer, f"additive/{name}") for name in names]
+
+
+def _coverage(layer, query, key, value_mask, query_mask, heads):
+    w_c = weight(layer, "w_c")
+
+    def feature(history, part, positions):
+        total = np.sum([np.zeros(positions), *history], axis=0)
+        return total[:, None] * w_c[part]
+
+    return scores.with_memory(
+        query, key, _parts(layer), feature, value_mask, query_mask, heads
+    )
+
+
+def _location_sensitive(sources):
+    def weights(layer, query, key, value_mask, query_mask, heads):
+        filters, location = weight(layer, "filters"), weight(layer, "location")
+
+        def feature(history, part, positions):
+            past = [np.zeros(positions), *history]
+            channels = {
+                "previous": [past[-1]],
+                "cumulative": [np.sum(past, axis=0)],
+                "both": [past[-1], np.sum(past, axis=0)],
+            }[sources]
+            found = scores.convolved(np.stack(channels, axis=-1), filters)
+            return found @ location[:, part]
+
+        return scores.with_memory(
+            query, key, _parts(layer), feature, value_mask, query_mask, heads
+        )
+
+    def score(dtype):
+        return ka.scores.LocationSensitiveScore(
+            U, filters=3, width=3, sources=sources, dtype=dtype
+        )
+
+    return AttentionCase(
+        _with_score(score), None, "location_sensitive", weights=weights
+    )
+
+
+ATTENTIONS |= {
+    "cosine": _cosine("learned"),
+    "cosine_query": _cosine("query"),
+    "cosine_fixed": _cosine(3.0),
+    "location": AttentionCase(
+        _with_score(lambda dtype: ka.scores.LocationScore(MAX_LENGTH, dtype=dtype)),
+        _location,
+        "location",
+    ),
+    "coverage": AttentionCase(
+        _with_score(lambda dtype: ka.scores.CoverageScore(U, dtype=dtype)),
+        None,
+        "coverage",
+        weights=_coverage,
+    ),
+    "location_sensitive": _location_sensitive("previous"),
+    "location_sensitive_sum": _location_sensitive("cumulative"),
+    "location_sensitive_both": _location_sensitive("both"),
+}
 WINDOW = 1
 
 
@@ -169,7 +266,12 @@ ATTENTIONS |= ALIGNED
 SCORES = ["bahdanau", "bahdanau_norm", "luong_dot", "luong_general", "luong_concat"]
 HEADS = [(name, heads) for name in ATTENTIONS for heads in (1, 2)]
 HEADS.remove(("fixed", 2))
-for _name in ALIGNED:  # an alignment treats all heads alike
+# Variants, and what treats all heads alike, are held to the rules once.
+for _name in (
+    *ALIGNED,
+    *("cosine_query", "cosine_fixed"),
+    *("location_sensitive_sum", "location_sensitive_both"),
+):
     HEADS.remove((_name, 1))
 
 

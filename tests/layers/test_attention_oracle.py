@@ -32,6 +32,13 @@ def _expected(name, layer, query, value, key, heads, query_mask, value_mask):
         kept = np.ones(shape) if query_mask is None else query_mask
         context = context[:, None] * kept[:, :, None]
         return context, (weights[:, None] * kept[:, :, None])[:, None]
+    if case.weights is not None:
+        masks = [value_mask, query_mask]
+        for index, like in enumerate((value, query)):
+            if masks[index] is None:
+                masks[index] = np.ones(like.shape[:2], bool)
+        weights = case.weights(layer, query, key, *masks, heads)
+        return oracle.weighed(weights, value, value_mask), weights
     energies = case.energies(layer, query, key, heads)
     if case.row is None:
         return oracle.attend(energies, value, value_mask, query_mask)

@@ -7,6 +7,8 @@ slice h of both sides.
 
 import numpy as np
 
+from tests.reference.attention import masked_softmax
+
 
 def _slices(array, heads):
     """``[..., D]`` -> list of H arrays ``[..., D / H]``."""
@@ -87,3 +89,71 @@ def scaled(energies, scale=None, depth=None, g=None):
     if scale == "learned":
         return energies * float(np.squeeze(g))
     return energies
+
+
+def cosine(query, keys, heads=1):
+    """Graves et al. 2014, equation 6: u.v / (|u| |v|), 0 for a zero vector."""
+    energies = []
+    for q, k in zip(_slices(query, heads), _slices(keys, heads), strict=True):
+        inner = np.einsum("btd,bsd->bts", q, k)
+        lengths = (
+            np.linalg.norm(q, axis=-1)[:, :, None] * np.linalg.norm(k, axis=-1)[:, None]
+        )
+        energies.append(np.where(lengths > 0, inner / np.where(lengths, lengths, 1), 0))
+    return np.stack(energies, axis=1)
+
+
+def location(query, kernel, positions, max_length, heads=1):
+    """Luong et al. 2015, section 3.1: ``W_a h_t``, row s for position s."""
+    parts = np.split(np.asarray(query, "float64") @ kernel, heads, axis=-1)
+    energies = np.full((len(query), heads, query.shape[1], positions), -np.inf)
+    known = min(positions, max_length)
+    for head, part in enumerate(parts):
+        energies[:, head, :, :known] = part[:, :, :known]
+    return energies
+
+
+def with_memory(query, keys, parts, feature, value_mask, query_mask, heads=1):
+    """Weights of an additive score whose hidden layer also sees earlier weights.
+
+    ``e_ts = v^T tanh(W q_t + V k_s + b + feature(history)_s)`` and a softmax over the
+    valid positions, one step after the other. ``parts`` are W, V, v and b;
+    ``feature(history, part)`` gives ``[S, U / H]`` for a head from the list of its
+    weights ``[S]`` so far, ``part`` being its slice of the units. Masked queries are
+    not steps.
+    """
+    query_kernel, key_kernel, v, b = parts
+    batch, targets = query.shape[:2]
+    positions = keys.shape[1]
+    weights = np.zeros((batch, heads, targets, positions))
+    slices = np.split(np.arange(len(v)), heads)
+    for row in range(batch):
+        for head, part in enumerate(slices):
+            history = []
+            for t in range(targets):
+                if not query_mask[row, t]:
+                    continue
+                hidden = query[row, t] @ query_kernel[:, part]
+                hidden = hidden + keys[row] @ key_kernel[:, part] + b[part]
+                hidden = hidden + feature(history, part, positions)
+                energies = np.tanh(hidden) @ v[part]
+                history.append(masked_softmax(energies, value_mask[row]))
+                weights[row, head, t] = history[-1]
+    return weights
+
+
+def convolved(history, filters):
+    """``F * history`` with zeros beyond the ends: ``[S, F]`` of ``[S, C]``.
+
+    Chorowski et al. 2015, equation 8. ``filters [width, C, F]``; as in every deep
+    learning library the filter is not flipped.
+    """
+    width = len(filters)
+    half = width // 2
+    padded = np.pad(history, ((half, half), (0, 0)))
+    return np.stack(
+        [
+            np.einsum("wc,wcf->f", padded[s : s + width], filters)
+            for s in range(len(history))
+        ]
+    )
