@@ -45,8 +45,9 @@ class LocalMonotonicAlignment(Alignment):
     >>> import numpy as np
     >>> import keras_attention as ka
     >>> attention = ka.Attention("zero", ka.alignments.LocalMonotonicAlignment(0))
-    >>> attention(np.ones((1, 2, 1)), np.array([[[5.0], [7.0]]])).shape[1:]
-    (2, 1)
+    >>> context = attention(np.ones((1, 2, 1)), np.array([[[5.0], [7.0]]]))
+    >>> np.asarray(context).ravel().tolist()
+    [5.0, 7.0]
     """
 
     def __init__(self, window: int = 10, **layer: Any) -> None:

@@ -61,4 +61,14 @@ class Score(keras.layers.Layer, abc.ABC):
     def get_config(self) -> dict[str, Any]:
         # Keras' automatic configuration cannot hold the dtype policy that the
         # layer around this part hands down. A class with arguments adds its own.
-        return super().get_config()
+        return super().get_config() | {"num_heads": self.num_heads}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        # Keras builds the parts of a saved layer before the layer itself, which is
+        # who knows the number of heads.
+        config = dict(config)
+        num_heads = config.pop("num_heads", 1)
+        part = cls(**config)
+        part.num_heads = num_heads
+        return part

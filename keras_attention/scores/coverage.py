@@ -95,7 +95,8 @@ def split_layer_arguments(arguments: dict[str, Any]) -> tuple[dict, dict]:
 
 def inner_config(additive: AdditiveScore) -> dict[str, Any]:
     """Configuration of an additive score within another, without the layer's own."""
-    return split_layer_arguments(additive.get_config())[1]
+    config = split_layer_arguments(additive.get_config())[1]
+    return {key: value for key, value in config.items() if key != "num_heads"}
 
 
 def _dtype(layer: dict[str, Any]) -> dict[str, Any]:
