@@ -1,0 +1,63 @@
+"""Every score with every alignment: padding is not seen, steps equal all at once."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+import keras_attention as ka
+from tests.layers import cases
+from tests.layers.gradients import to_numpy
+from tests.layers.weights import randomize
+
+SCORES = {
+    "coverage": {"units": cases.U},
+    "location": {"max_length": cases.S - 1},
+    "location_sensitive": {"units": cases.U, "filters": 3, "width": 3},
+}
+ALIGNMENTS = {"local_m": {"window": 1}, "local_p": {"window": 2}}
+PAIRS = [(s, a) for s in ka.scores.names() for a in ka.alignments.names()]
+
+
+def pair(score, alignment):
+    layer = ka.Attention(
+        ka.scores.get(score, **SCORES.get(score, {})),
+        ka.alignments.get(alignment, **ALIGNMENTS.get(alignment, {})),
+        num_heads=2,
+    )
+    random = np.random.default_rng(7)
+    query = random.normal(size=(cases.B, cases.T, cases.D)).astype("float32")
+    value = random.normal(size=(cases.B, cases.S, cases.D)).astype("float32")
+    layer.build(query.shape, value.shape)
+    return randomize(layer), query, value
+
+
+@pytest.mark.parametrize("score, alignment", PAIRS)
+def test_padding_and_steps(score, alignment):
+    layer, query, value = pair(score, alignment)
+    query_mask, mask = cases.masks()
+    value[~mask] = np.nan
+    query[~query_mask] = np.nan
+    arguments = {"query_mask": query_mask, "return_attention_scores": True}
+    context, weights = map(to_numpy, layer(query, value, value_mask=mask, **arguments))
+    assert np.isfinite(context).all() and (weights >= 0).all()
+    assert np.all(weights[2] == 0) and np.all(context[2] == 0)
+    seen = np.broadcast_to(mask[:, None, None], weights.shape)
+    assert np.all(weights[~seen] == 0)
+
+    wider = np.concatenate([value, np.full_like(value[:, :2], np.nan)], axis=1)
+    longer = np.concatenate([mask, np.zeros_like(mask[:, :2])], axis=1)
+    padded = layer(query, wider, value_mask=longer, **arguments)
+    assert_allclose(to_numpy(padded[0]), context, atol=1e-6)
+    assert_allclose(to_numpy(padded[1])[..., : cases.S], weights, atol=1e-6)
+
+    query = np.nan_to_num(query)
+    context, weights = map(
+        to_numpy,
+        layer(query, value, value_mask=mask, return_attention_scores=True),
+    )
+    memory = layer.precompute(value, value_mask=mask)
+    state = layer.initial_state(memory)
+    for t in range(cases.T):
+        one, row, state = layer.step(query[:, t], memory, state)
+        assert_allclose(to_numpy(one), context[:, t], atol=2e-6)
+        assert_allclose(to_numpy(row), weights[:, :, t], atol=2e-6)
