@@ -39,6 +39,7 @@ __all__ = [
     "Prediction",
     "RecurrentEncoder",
     "Restricted",
+    "ScoredText",
     "Scores",
     "Seq2Seq",
     "Shortlist",
@@ -51,7 +52,7 @@ __all__ = [
     "scores",
 ]
 
-_NEEDS_TENSORFLOW = {"TextToText", "Prediction"}
+_NEEDS_TENSORFLOW = {"TextToText", "Prediction", "ScoredText"}
 
 
 def __getattr__(name: str) -> Any:

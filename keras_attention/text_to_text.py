@@ -1,8 +1,7 @@
 """A model and its tokenizers: text in, text and alignment out."""
 
-import dataclasses
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +10,20 @@ import numpy as np
 import tensorflow as tf
 
 from keras_attention import archive
+from keras_attention.exporting.graphs import Graphs, Parts
+from keras_attention.exporting.options import Choice
 from keras_attention.exporting.saved_model import export
-from keras_attention.exporting.signatures import Parts, Signature, align
-from keras_attention.exporting.trace import concrete
 from keras_attention.generation import GenerationOptions
-from keras_attention.prediction import Prediction, from_alignment
-from keras_attention.text import Tokenizer, batches, encode
+from keras_attention.generation.features import features
+from keras_attention.generation.option_checks import LISTS, RANGES, dtype_of
+from keras_attention.generation.rows import option_values
+from keras_attention.prediction import (
+    Prediction,
+    ScoredText,
+    predictions,
+    scored_texts,
+)
+from keras_attention.text import Tokenizer, UnknownWords, batches, encode
 from keras_attention.text.special import END_ID, PAD_ID, START_ID
 
 # What is asked of a model.
@@ -28,6 +35,8 @@ _NEEDED = (
     "start_id",
     "end_id",
 )
+# The largest beam that is exported unless something else is asked for.
+_BEAM = 10
 
 
 class TextToText:
@@ -37,11 +46,16 @@ class TextToText:
         model: `ka.Seq2Seq`, or a model with the same `generate` and attributes.
         source_tokenizer: `keras_attention.text.Tokenizer` of the texts that go in.
         target_tokenizer: That of the texts that come out.
+        replace_unknown: Whether unknown tokens become, in the text that comes
+            out, the source token that was looked at most; or a lexicon, a dict
+            from source tokens to what is written for them (see
+            `keras_attention.text.UnknownWords`).
 
     Raises:
         ValueError: The vocabularies' sizes or special ids differ from the model's,
             or Keras' backend is not TensorFlow.
-        TypeError: The model lacks what is needed of it.
+        TypeError: The model lacks what is needed of it, or `replace_unknown` is
+            neither a bool nor a lexicon.
 
     Example:
 
@@ -62,7 +76,11 @@ class TextToText:
     """
 
     def __init__(
-        self, model: Any, source_tokenizer: Tokenizer, target_tokenizer: Tokenizer
+        self,
+        model: Any,
+        source_tokenizer: Tokenizer,
+        target_tokenizer: Tokenizer,
+        replace_unknown: bool | Mapping[str, str] = False,
     ) -> None:
         if keras.backend.backend() != "tensorflow":
             raise ValueError(
@@ -94,8 +112,11 @@ class TextToText:
         self.model = model
         self.source_tokenizer = source_tokenizer
         self.target_tokenizer = target_tokenizer
-        self._parts = Parts(model, source_tokenizer, target_tokenizer)
-        self._functions: dict[tuple[str, ...], Any] = {}
+        self.unknown_words = _unknown_words(replace_unknown)
+        self._parts = Parts(
+            model, source_tokenizer, target_tokenizer, self.unknown_words
+        )
+        self._graphs: dict[int, Graphs] = {}
 
     def predict(
         self,
@@ -106,41 +127,90 @@ class TextToText:
         """Answer texts, in their order.
 
         Any text has an answer: unknown symbols, bytes that are not UTF-8 and
-        empty texts included.
+        empty texts included. The graphs are those that `export` writes, so that
+        a server gives the same answers.
 
         Args:
             texts: The texts.
-            options: How to generate; every field a scalar or one value a text.
+            options: How to generate; every field one value or one a text. What
+                goes into `banned_tokens` and `prefix` are ids of the target, such
+                as `target_tokenizer.ids(["a", "b"]).numpy()`.
             batch_size: Texts computed at a time; texts of like length are computed
                 together.
 
         Returns:
-            One `ka.Prediction` a text.
+            One `ka.Prediction` a text, with the `alternatives` asked for.
 
         Raises:
             TypeError: `texts` is a single string or has an element that is none.
             ValueError: `options` has another number of values than there are
-                texts, or `batch_size` is below 1.
+                texts, an id that is not in the vocabulary or a prefix that is no
+                beginning; or `batch_size` is below 1.
         """
-        rows = _encoded(texts)
-        if batch_size < 1:
-            raise ValueError(
-                f"`batch_size` must be at least 1. Received: batch_size={batch_size}"
-            )
-        values = _option_values(options, len(rows))
-        function = self._function(values)
-        order = sorted(range(len(rows)), key=lambda row: len(rows[row]))
-        predictions: dict[int, Prediction] = {}
-        for first in range(0, len(order), batch_size):
-            chosen = order[first : first + batch_size]
-            inputs = {
-                name: tf.constant(value[chosen]) for name, value in values.items()
-            }
+        rows = _encoded("texts", texts)
+        options = options or GenerationOptions()
+        options.check_rows(len(rows))
+        values = _option_arrays(options, self.target_tokenizer, len(rows))
+        largest = max(
+            [_BEAM, *values["beam_size"].tolist(), *values["alternatives"].tolist()]
+        )
+        graphs = self._graphs.setdefault(largest, Graphs(self._parts, largest))
+        greedy = features(options, fixed_sizes=False).greedy
+
+        def answer(chosen: list[int]) -> Any:
             text = tf.constant([rows[row] for row in chosen], tf.string)
-            outputs = function(text=text, **inputs)
-            arrays = {name: output.numpy() for name, output in outputs.items()}
-            predictions.update(zip(chosen, from_alignment(arrays), strict=True))
-        return [predictions[row] for row in range(len(rows))]
+            given = {name: tf.constant(value[chosen]) for name, value in values.items()}
+            if greedy:
+                return graphs.greedy(
+                    text, given["max_length"], given["max_length_ratio"]
+                )
+            banned, prefix = (given.pop(name) for name in LISTS)
+            return graphs.search(text, Choice(given, banned, prefix))
+
+        return _by_length(rows, batch_size, answer, predictions)
+
+    def score(
+        self,
+        texts: Iterable[str | bytes],
+        target_texts: Iterable[str | bytes],
+        batch_size: int = 64,
+    ) -> list[ScoredText]:
+        """How probable it is that texts are answered by given targets.
+
+        Args:
+            texts: The texts.
+            target_texts: A target for each.
+            batch_size: Pairs computed at a time.
+
+        Returns:
+            One `ka.ScoredText` a pair.
+
+        Raises:
+            TypeError: An argument is a single string or has an element that is
+                none; or the model has no `score`.
+            ValueError: There are not as many targets as texts, or `batch_size` is
+                below 1.
+        """
+        if not hasattr(self.model, "score"):
+            raise TypeError(
+                f"`score` needs a model that has it. Received: model={self.model!r}"
+            )
+        rows = _encoded("texts", texts)
+        targets = _encoded("target_texts", target_texts)
+        if len(rows) != len(targets):
+            raise ValueError(
+                "`target_texts` must hold one target for each text. Expected: "
+                f"{len(rows)}. Received: {len(targets)}"
+            )
+        graphs = self._graphs.setdefault(_BEAM, Graphs(self._parts, _BEAM))
+
+        def answer(chosen: list[int]) -> Any:
+            return graphs.score(
+                tf.constant([rows[row] for row in chosen], tf.string),
+                tf.constant([targets[row] for row in chosen], tf.string),
+            )
+
+        return _by_length(rows, batch_size, answer, scored_texts)
 
     def dataset(self, pairs: Iterable[tuple[str, str]], **batching: Any) -> Any:
         """Pairs of texts as a `tf.data.Dataset` for `model.fit`.
@@ -159,8 +229,10 @@ class TextToText:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write model and tokenizers into one file, which appears when complete."""
-        tokenizers = {"source": self.source_tokenizer, "target": self.target_tokenizer}
-        archive.write(path, self.model, tokenizers)
+        parts = {"source": self.source_tokenizer, "target": self.target_tokenizer}
+        if self.unknown_words is not None:
+            parts["unknown_words"] = self.unknown_words
+        archive.write(path, self.model, parts)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], compile: bool = True) -> "TextToText":
@@ -173,50 +245,47 @@ class TextToText:
         Raises:
             ValueError: The file was not written by `save`.
         """
-        model, tokenizers = archive.read(path, compile)
-        return cls(model, tokenizers["source"], tokenizers["target"])
+        model, parts = archive.read(path, compile)
+        words = parts.get("unknown_words")
+        replaced = words.get_config()["lexicon"] if words is not None else False
+        return cls(model, parts["source"], parts["target"], replaced)
 
     def export(
-        self, model_base_path: str | os.PathLike[str], version: int | None = None
+        self,
+        model_base_path: str | os.PathLike[str],
+        version: int | None = None,
+        max_beam_size: int = _BEAM,
     ) -> Path:
         """Write a version for TF Serving: `<base>/<version>/saved_model.pb`.
 
         The directory appears when it is complete, with requests that the server
         tries before it puts the version into service. The graph names no device
-        and has only ops that TF Serving 2.20 knows; its signatures are
-        `serving_default` (text, log_prob) and `align` (alignments too).
+        and has only ops that TF Serving 2.20 knows. Its signatures are
+        `serving_default` (text, log_prob), `predict_with_options`, `n_best` and
+        `align`, which take the options of generation, `score`, and, for one step
+        at a time, `encode` and `step`.
 
         Args:
             model_base_path: The directory whose numbered directories are versions.
             version: A positive integer; None for the highest there is plus one.
+            max_beam_size: The largest beam, and the most answers to a text, that
+                a request can ask for.
 
         Returns:
             The path of the version.
 
         Raises:
-            ValueError: The version is there already, or the model has something
-                that cannot be served.
+            ValueError: The version is there already, `max_beam_size` is below 1, or
+                the model has something that cannot be served.
             ImportError: tensorflow-serving-api is not installed.
         """
-        return export(self._parts, model_base_path, version)
-
-    def _function(self, options: dict[str, np.ndarray]) -> Any:
-        """The graph for a set of options: one for all batch sizes and lengths."""
-        key = tuple(options)
-        if key not in self._functions:
-            dtypes = {name: value.dtype for name, value in options.items()}
-            signature = Signature({"text": tf.string, **dtypes}, align)
-            self._functions[key] = concrete(self._parts, signature)
-        return self._functions[key]
+        return export(self._parts, model_base_path, version, max_beam_size)
 
 
-_ROW_OPTIONS = ("max_length",)
-
-
-def _encoded(texts: Iterable[str | bytes]) -> list[bytes]:
+def _encoded(argument: str, texts: Iterable[str | bytes]) -> list[bytes]:
     if isinstance(texts, str | bytes):
         raise TypeError(
-            "`texts` must be a list of strings. "
+            f"`{argument}` must be a list of strings. "
             f"Received: a single {type(texts).__name__}; write [text]"
         )
     rows = []
@@ -225,40 +294,59 @@ def _encoded(texts: Iterable[str | bytes]) -> list[bytes]:
             # A lone surrogate becomes bytes that are not UTF-8: unknown symbols.
             text = text.encode("utf-8", "surrogatepass")
         if not isinstance(text, bytes):
-            raise TypeError(f"`texts` must hold strings. Received: {text!r} at {place}")
+            raise TypeError(
+                f"`{argument}` must hold strings. Received: {text!r} at {place}"
+            )
         rows.append(text)
     return rows
 
 
-def _option_values(
-    options: GenerationOptions | None, number: int
+def _unknown_words(replace_unknown: Any) -> UnknownWords | None:
+    if isinstance(replace_unknown, bool):
+        return UnknownWords() if replace_unknown else None
+    if not isinstance(replace_unknown, Mapping):
+        raise TypeError(
+            "`replace_unknown` must be a bool or a dict from source tokens to texts. "
+            f"Received: replace_unknown={replace_unknown!r}"
+        )
+    return UnknownWords(replace_unknown)
+
+
+def _option_arrays(
+    options: GenerationOptions, tokenizer: Tokenizer, rows: int
 ) -> dict[str, np.ndarray]:
-    """Options that are set, one value for each text."""
-    options = options or GenerationOptions()
-    values = {}
-    for field in dataclasses.fields(options):
-        value = getattr(options, field.name)
-        if field.name not in _ROW_OPTIONS:
-            neutral: Any = field.default
-            if not np.array_equal(value, neutral):
-                raise ValueError(
-                    f"`options` of a pipeline may set {list(_ROW_OPTIONS)}; the others "
-                    "are for `model.generate`. "
-                    f"Received: {field.name}={value!r}"
-                )
-            continue
-        if value is None:
-            continue
-        array = np.asarray(value)
-        if array.dtype == np.int64:
-            array = array.astype(np.int32)
-        if array.shape not in ((), (number,)):
-            raise ValueError(
-                f"`{field.name}` must be a scalar or have one value for each of "
-                f"{number} texts. Received: shape {array.shape}"
-            )
-        values[field.name] = np.broadcast_to(array, (number,))
-    return values
+    """Options by name, one value a row; 0 is what None says."""
+    values = option_values(options, PAD_ID, END_ID, tokenizer.vocabulary_size)
+    arrays = {
+        name: np.broadcast_to(
+            np.asarray(0 if values[name] is None else values[name], dtype_of(name)),
+            (rows,),
+        )
+        for name in RANGES
+    }
+    for name in LISTS:
+        arrays[name] = np.broadcast_to(values[name], (rows, values[name].shape[1]))
+    return arrays
 
 
-__all__ = ["Prediction", "TextToText"]
+def _by_length(
+    rows: list[bytes],
+    batch_size: int,
+    answer: Callable[[list[int]], Mapping[str, Any]],
+    read: Callable[[Mapping[str, np.ndarray]], list[Any]],
+) -> list[Any]:
+    """Answers in the order of the rows, computed for rows of like length at a time."""
+    if batch_size < 1:
+        raise ValueError(
+            f"`batch_size` must be at least 1. Received: batch_size={batch_size}"
+        )
+    order = sorted(range(len(rows)), key=lambda row: len(rows[row]))
+    found: dict[int, Any] = {}
+    for first in range(0, len(order), batch_size):
+        chosen = order[first : first + batch_size]
+        arrays = {name: tensor.numpy() for name, tensor in answer(chosen).items()}
+        found.update(zip(chosen, read(arrays), strict=True))
+    return [found[row] for row in range(len(rows))]
+
+
+__all__ = ["Prediction", "ScoredText", "TextToText"]

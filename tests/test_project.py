@@ -31,7 +31,7 @@ def public_names():
         *("RecurrentEncoder", "AttentionDecoder", "Seq2Seq"),
         *("Ensemble", "Shortlist", "Restricted"),
         *("generate", "Generation", "GenerationOptions", "Scores"),
-        *("TextToText", "Prediction"),
+        *("TextToText", "Prediction", "ScoredText"),
         *("alignments", "losses", "metrics", "readouts", "scores"),
     }
     return names

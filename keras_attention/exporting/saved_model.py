@@ -5,55 +5,64 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from keras_attention.exporting import warmup
 from keras_attention.exporting.checks import check_saved_model
-from keras_attention.exporting.devices import forget_devices
+from keras_attention.exporting.finishing import finish
+from keras_attention.exporting.graphs import Parts
 from keras_attention.exporting.publish import check_version, publish, staging
-from keras_attention.exporting.signatures import SIGNATURES, Parts
 from keras_attention.exporting.trace import portable
-from keras_attention.text.special import END_ID, SPECIAL_TOKENS
-
-_WARMUP_TOKENS = 8
+from keras_attention.exporting.trials import try_out
 
 
 def export(
-    parts: Parts, model_base_path: str | os.PathLike[str], version: int | None = None
+    parts: Parts,
+    model_base_path: str | os.PathLike[str],
+    version: int | None,
+    max_beam_size: int,
 ) -> Path:
     """Write one version of a model for TF Serving; see `TextToText.export`."""
     base = Path(model_base_path)
     check_version(base, version)
+    _check_beam(max_beam_size)
     warmup.messages()
-    functions = portable(parts, SIGNATURES)
-    requests = _requests(parts)
-    for name, inputs in requests:
-        functions[name](**{key: tf.constant(value) for key, value in inputs.items()})
+    signatures, functions = portable(parts, max_beam_size)
+    requests = try_out(parts, signatures, functions)
     with staging(base) as directory:
         tf.saved_model.save(
             _root(parts, functions), str(directory), signatures=functions
         )
-        forget_devices(directory)
+        finish(directory, {name: item.defaults for name, item in signatures.items()})
         warmup.write(directory, base.resolve().name, requests)
         check_saved_model(directory)
         return publish(directory, base, version)
 
 
+def _check_beam(max_beam_size: int) -> None:
+    if (
+        not isinstance(max_beam_size, int)
+        or isinstance(max_beam_size, bool)
+        or max_beam_size < 1
+    ):
+        raise ValueError(
+            "`max_beam_size` must be a positive integer. "
+            f"Received: max_beam_size={max_beam_size!r}"
+        )
+
+
 def _root(parts: Parts, functions: Mapping[str, Any]) -> Any:
     """An object that holds whatever the functions need, and nothing else."""
     root = tf.Module(name="text_to_text")
-    root.tokenizers = [parts.source_tokenizer, parts.target_tokenizer]
+    root.text = [
+        part
+        for part in (
+            parts.source_tokenizer,
+            parts.target_tokenizer,
+            parts.unknown_words,
+        )
+        if part is not None
+    ]
     captured = [v for function in functions.values() for v in function.variables]
     root.weights = list({v.ref(): v for v in captured}.values())
     return root
-
-
-def _requests(parts: Parts) -> list[tuple[str, Mapping[str, Any]]]:
-    """A single text and a batch, of symbols that the model knows."""
-    first = len(SPECIAL_TOKENS)
-    last = min(parts.source_tokenizer.vocabulary_size, first + _WARMUP_TOKENS)
-    known = parts.source_tokenizer.detokenize([[*range(first, last), END_ID]])
-    single = known.numpy()
-    batch = np.concatenate([single, np.array([b""], object)])
-    return [(name, {"text": text}) for name in SIGNATURES for text in (single, batch)]

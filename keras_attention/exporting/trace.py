@@ -6,28 +6,37 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_attention.exporting.signatures import Parts, Signature, Tensors
+from keras_attention.exporting.graphs import Graphs, Parts
+from keras_attention.exporting.options import Tensors
+from keras_attention.exporting.signatures import Signature, signatures
 
 
-def concrete(parts: Parts, signature: Signature) -> Any:
-    """One signature as a concrete function of its inputs by name."""
+def portable(
+    parts: Parts, max_beam_size: int
+) -> tuple[Mapping[str, Signature], dict[str, Any]]:
+    """All signatures, and a concrete function for each, for any device."""
+    with _no_cudnn(parts.model):
+        found = signatures(Graphs(parts, max_beam_size))
+        return found, {name: _concrete(item) for name, item in found.items()}
+
+
+def _concrete(signature: Signature) -> Any:
+    """A signature as a concrete function of its inputs by name.
+
+    Shapes are checked at run time: TF Serving does not compare them with the
+    signature, and several text ops end the process when given a scalar.
+    """
 
     def answer(**inputs: Any) -> Tensors:
-        return signature.answer(parts, inputs)
+        return signature.answer(
+            {
+                name: tf.ensure_shape(inputs[name], spec.shape)
+                for name, spec in signature.inputs.items()
+            }
+        )
 
-    specs = {
-        name: tf.TensorSpec([None], dtype, name=name)
-        for name, dtype in signature.inputs.items()
-    }
-    return tf.function(answer, autograph=False).get_concrete_function(**specs)
-
-
-def portable(parts: Parts, signatures: Mapping[str, Signature]) -> dict[str, Any]:
-    """Concrete functions of all signatures, without kernels of one device only."""
-    with _no_cudnn(parts.model):
-        return {
-            name: concrete(parts, signature) for name, signature in signatures.items()
-        }
+    function = tf.function(answer, autograph=False)
+    return function.get_concrete_function(**signature.inputs)
 
 
 @contextlib.contextmanager

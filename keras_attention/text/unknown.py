@@ -30,7 +30,7 @@ class UnknownWords(tf.Module):
 
     References:
         Luong et al. 2015, arXiv 1410.8206, section 3 (which learns positions);
-        Jean et al. 2015, arXiv 1412.2007, section 3.3 (by the attention, as here).
+        Jean et al. 2015, arXiv 1412.2007, section 3 (by the attention, as here).
     """
 
     def __init__(self, lexicon: Mapping[str, str] | None = None) -> None:

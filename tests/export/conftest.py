@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 
 import keras_attention as ka
+import serving
 from keras_attention.text import CharacterTokenizer
+from serving.embedded import Server, ServerOptions
 
 TEXTS = [
     "star",
@@ -39,3 +41,17 @@ def pipeline():
 @pytest.fixture(scope="session")
 def version(pipeline, tmp_path_factory):
     return pipeline.export(tmp_path_factory.mktemp("models") / "letters")
+
+
+@pytest.fixture(scope="session")
+def target(version):
+    """Where the model is served, in this process."""
+    options = ServerOptions(host="127.0.0.1", port=0, threads=4, poll_seconds=0)
+    with Server({"letters": version.parent}, options) as running:
+        yield f"127.0.0.1:{running.port}"
+
+
+@pytest.fixture(scope="session")
+def client(target):
+    with serving.Client(target, model="letters", timeout=120) as connected:
+        yield connected

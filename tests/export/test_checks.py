@@ -9,7 +9,7 @@ import tensorflow as tf
 
 import keras_attention as ka
 from keras_attention.exporting.checks import check_saved_model, serving_ops
-from keras_attention.exporting.devices import forget_devices
+from keras_attention.exporting.finishing import finish
 from tests.export.test_graph import assert_portable
 
 pytestmark = pytest.mark.tensorflow_only
@@ -22,7 +22,7 @@ def save(directory, function):
     root.answer = tf.function(function, input_signature=TEXT)
     tf.saved_model.save(root, str(directory), signatures={"answer": root.answer})
     # TensorFlow's own names, in the functions that save and restore.
-    forget_devices(directory)
+    finish(directory)
     return directory
 
 

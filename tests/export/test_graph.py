@@ -1,8 +1,10 @@
 """What is in an exported graph, and what is not."""
 
 import importlib
+from dataclasses import fields
 
 import pytest
+import tensorflow as tf
 from tensorflow.core.framework import types_pb2
 from tensorflow.core.protobuf import saved_model_pb2
 
@@ -56,25 +58,90 @@ def test_runs_anywhere_after_training_with_xla(pipeline, tmp_path):
     assert_portable(trained.export(tmp_path / "xla"))
 
 
+SOURCE = {"source_tokens", "source_start", "source_end", "source_length"}
+TARGET = {"log_prob", "tokens", "length", "alignment"}
+OPTIONS = {field.name for field in fields(ka.GenerationOptions)}
+MEMORY = {"memory_keys", "memory_values", "memory_mask"}
+STATE = {"state_cell_0_0", "state_cell_0_1"}
+INPUTS = {
+    "serving_default": {"text"},
+    "predict_with_options": {"text"} | OPTIONS - {"alternatives"},
+    "n_best": {"text"} | OPTIONS,
+    "align": {"text"} | OPTIONS - {"alternatives"},
+    "score": {"text", "target_text"},
+    "encode": {"text"},
+    "step": {"token"} | MEMORY | STATE,
+}
+OUTPUTS = {
+    "serving_default": {"text", "log_prob"},
+    "predict_with_options": {"text", "log_prob"},
+    "n_best": {"text", "log_prob"},
+    "align": {"text"} | TARGET | SOURCE,
+    "score": {"token_log_prob"} | TARGET | SOURCE,
+    "encode": SOURCE | MEMORY | STATE,
+    "step": {"log_prob", "next_tokens", "next_log_prob", "weights"} | STATE,
+}
+
+
 def test_signatures(version):
     signatures = graph_of(version).signature_def
-    expected = {
-        "serving_default": {"text", "log_prob"},
-        "align": {
-            "text",
-            "log_prob",
-            "tokens",
-            "length",
-            "source_tokens",
-            "source_start",
-            "source_end",
-            "source_length",
-            "alignment",
-        },
+    assert set(signatures) - {"__saved_model_init_op"} == set(INPUTS)
+    for name in INPUTS:
+        assert set(signatures[name].inputs) == INPUTS[name]
+        assert set(signatures[name].outputs) == OUTPUTS[name]
+        tensors = [
+            *signatures[name].inputs.values(),
+            *signatures[name].outputs.values(),
+        ]
+        assert {info.tensor_shape.dim[0].size for info in tensors} == {-1}
+    for name, info in signatures["n_best"].inputs.items():
+        assert info.dtype == DTYPES[name], name
+
+
+DTYPES = {
+    **dict.fromkeys(("text", "banned_tokens", "prefix"), types_pb2.DT_STRING),
+    **dict.fromkeys(
+        ("beam_size", "alternatives", "max_length", "min_length", "beam_groups")
+        + ("top_k", "seed", "no_repeat_ngram"),
+        types_pb2.DT_INT32,
+    ),
+    **dict.fromkeys(
+        ("max_length_ratio", "length_penalty", "length_power", "word_bonus")
+        + ("coverage_penalty", "diversity_penalty", "temperature", "top_p")
+        + ("repetition_penalty",),
+        types_pb2.DT_FLOAT,
+    ),
+    "sample": types_pb2.DT_BOOL,
+}
+
+
+@pytest.mark.parametrize("name", sorted(INPUTS))
+def test_every_option_has_its_default(version, name):
+    written = graph_of(version).signature_def[name].defaults
+    defaults = {option: tf.make_ndarray(value) for option, value in written.items()}
+    assert set(defaults) == INPUTS[name] & OPTIONS
+    beams = {"beam_size": 10, "alternatives": 10} if name == "n_best" else {}
+    for option, value in defaults.items():
+        assert value.shape == (1,)
+        wanted = beams.get(option, getattr(ka.GenerationOptions(), option))
+        wanted = {None: 0, (): b""}.get(wanted, wanted)
+        assert value[0] == pytest.approx(wanted) if wanted != b"" else b"" == value[0]
+
+
+def test_the_largest_beam_is_exported(pipeline, tmp_path):
+    version = pipeline.export(tmp_path, max_beam_size=3)
+    for wrong in (0, -1, 2.0, True, None):
+        with pytest.raises(ValueError, match="`max_beam_size` must be a positive"):
+            pipeline.export(tmp_path, max_beam_size=wrong)
+    assert [path.name for path in tmp_path.iterdir()] == ["1"]
+    n_best = tf.saved_model.load(str(version)).signatures["n_best"]
+    inputs = {
+        name: tf.make_ndarray(value)
+        for name, value in graph_of(version).signature_def["n_best"].defaults.items()
     }
-    for name, outputs in expected.items():
-        assert set(signatures[name].inputs) == {"text"}
-        assert signatures[name].inputs["text"].dtype == types_pb2.DT_STRING
-        assert set(signatures[name].outputs) == outputs
-        for info in signatures[name].outputs.values():
-            assert info.tensor_shape.dim[0].size == -1
+    answer = n_best(text=tf.constant(["star"]), **inputs)
+    assert answer["text"].shape == (1, 3)
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match=r"3\]. Received: 4"
+    ):
+        n_best(text=tf.constant(["star"]), **inputs | {"beam_size": tf.constant([4])})

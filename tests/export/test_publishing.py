@@ -39,7 +39,7 @@ def test_wrong_versions(pipeline, tmp_path, wrong):
 def test_warm_up_requests_are_answered(version):
     path = version / "assets.extra" / "tf_serving_warmup_requests"
     loaded = tf.saved_model.load(str(version))
-    seen = set()
+    seen = []
     for record in tf.data.TFRecordDataset(str(path)):
         log = prediction_log_pb2.PredictionLog.FromString(record.numpy())
         request = log.predict_log.request
@@ -49,9 +49,13 @@ def test_warm_up_requests_are_answered(version):
         }
         name = request.model_spec.signature_name
         outputs = loaded.signatures[name](**inputs)
-        assert outputs["text"].shape[0] == len(inputs["text"])
-        seen.add(name)
-    assert seen == {"serving_default", "align"}
+        rows = {value.shape[0] for value in [*inputs.values(), *outputs.values()]}
+        assert len(rows) == 1
+        seen.append((name, *rows))
+    assert sorted(seen) == sorted(
+        (name, rows) for name in loaded.signatures for rows in (1, 2)
+    )
+    assert len(loaded.signatures) == 7
 
 
 def test_killed_export_leaves_no_version(pipeline, tmp_path):

@@ -20,6 +20,7 @@ import numpy as np
 from serving.embedded import library
 from serving.embedded.refusal import Refusal
 from serving.embedded.session import SavedModelSession
+from serving.tensors import decode
 from pathlib import Path
 
 library.tensorflow()
@@ -32,9 +33,12 @@ for line in sys.stdin:
     rows = np.array([text.encode() for text in question["texts"]], object)
     text = rows.reshape(question["shape"])
     names = sorted(signature.outputs)
+    # As the server does: what is not sent is one row of defaults.
+    feeds = {signature.inputs[name].name: decode(value)
+             for name, value in signature.defaults.items()}
     try:
         values = session.run(
-            {signature.inputs["text"].name: text},
+            feeds | {signature.inputs["text"].name: text},
             [signature.outputs[name].name for name in names],
         )
     except Refusal as refusal:

@@ -125,8 +125,129 @@ def test_wrong_arguments_of_predict(pipeline):
         pipeline.predict(["a", 3])
     with pytest.raises(ValueError, match="batch_size=0"):
         pipeline.predict(["a"], batch_size=0)
-    with pytest.raises(ValueError, match="max_length.*2 texts.*shape"):
+    with pytest.raises(ValueError, match="`max_length`.*Expected: 2 rows. Received: 3"):
         pipeline.predict(["a", "b"], ka.GenerationOptions(max_length=[1, 2, 3]))
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"banned_tokens": [8]}, "`banned_tokens` must hold ids below 8. Received: 8"),
+        ({"prefix": [[4], [4, 99]]}, "`prefix` must .* below 8. Received: 99 in row 1"),
+        ({"prefix": [4, 0]}, "`prefix`.*padding"),
+        ({"prefix": [[4], [2, 4]]}, "`prefix`.*after the end.*row 1"),
+        ({"prefix": [[4], [5], [6]]}, "`prefix`.*Expected: 2 rows. Received: 3"),
+        ({"beam_size": [1, 2, 3]}, "`beam_size`.*Expected: 2 rows. Received: 3"),
+    ],
+)
+def test_options_that_do_not_fit(pipeline, options, message):
+    with pytest.raises(ValueError, match=message):
+        pipeline.predict(["a", "b"], ka.GenerationOptions(**options))
+
+
+def test_every_option(pipeline):
+    model, letters = pipeline.model, pipeline.source_tokenizer
+    options = {
+        "beam_size": [3, 5, 4],
+        "length_penalty": 0.8,
+        "max_length": [9, 7, 8],
+        "alternatives": 2,
+        "banned_tokens": [[], [4, 5], [6]],
+        "prefix": [[5], [], [7, 4]],
+    }
+    texts = ["star", "", "rats star"]
+    found = pipeline.predict(texts, ka.GenerationOptions(**options), batch_size=2)
+    wanted = model.generate(letters.tokenize(texts), ka.GenerationOptions(**options))
+    for row, prediction in enumerate(found):
+        answers = [prediction, *prediction.alternatives]
+        assert len(answers) == 2
+        for place, answer in enumerate(answers):
+            ids = pipeline.target_tokenizer.ids(answer.tokens).numpy()
+            length = int(wanted.lengths[row, place])
+            assert ids.tolist() == wanted.ids[row, place, :length].numpy().tolist()
+            np.testing.assert_allclose(
+                answer.log_prob, wanted.log_probs[row, place], rtol=1e-5
+            )
+            np.testing.assert_allclose(
+                answer.alignment,
+                wanted.weights[row, place, :length, : len(answer.source_tokens)],
+                atol=1e-5,
+            )
+
+
+def test_scores_are_those_of_the_answers(pipeline):
+    prefix = [[4 + row % 4, 7, 2][row % 3 :] for row in range(len(TEXTS))]
+    found = pipeline.predict(TEXTS, ka.GenerationOptions(prefix=prefix))
+    scores = pipeline.score(TEXTS, [p.text for p in found], batch_size=2)
+    for score, prediction in zip(scores, found, strict=True):
+        assert score.tokens == prediction.tokens
+        assert score.source_tokens == prediction.source_tokens
+        assert score.source_offsets == prediction.source_offsets
+        np.testing.assert_allclose(score.log_prob, prediction.log_prob, rtol=1e-5)
+        np.testing.assert_allclose(score.alignment, prediction.alignment, atol=1e-5)
+        np.testing.assert_allclose(
+            score.token_log_probs.sum(), prediction.log_prob, rtol=1e-5
+        )
+    assert pipeline.score([], []) == []
+
+
+def test_wrong_arguments_of_score(pipeline):
+    with pytest.raises(ValueError, match="`target_texts`.*Expected: 2. Received: 1"):
+        pipeline.score(["a", "b"], ["a"])
+    with pytest.raises(TypeError, match=r"`target_texts`.*write \[text\]"):
+        pipeline.score(["a"], "a")
+    with pytest.raises(ValueError, match="batch_size=0"):
+        pipeline.score(["a"], ["a"], batch_size=0)
+
+
+LEXICON = {"x": "EX", "z": ""}
+
+
+@pytest.fixture(scope="module")
+def copying(pipeline):
+    """A model that says unknown, a word, unknown, ... whatever it is asked."""
+    model = ka.Seq2Seq.from_config(pipeline.model.get_config())
+    for weight, value in zip(model.weights, pipeline.model.weights, strict=True):
+        weight.assign(value)
+    bias = np.full(8, -50.0)
+    bias[3], bias[2] = 50.0, 49.0
+    model.output_layer.bias.assign(bias)
+    return model
+
+
+@pytest.mark.parametrize("replace_unknown", [False, True, LEXICON])
+def test_unknown_words(pipeline, copying, replace_unknown, tmp_path):
+    letters, phones = pipeline.source_tokenizer, pipeline.target_tokenizer
+    made = ka.TextToText(copying, letters, phones, replace_unknown=replace_unknown)
+    texts = ["xyz star", "z", "", "xx"]
+    options = ka.GenerationOptions(max_length=4, prefix=[[3, 4], [3], [3], [5, 3, 3]])
+    found = made.predict(texts, options, batch_size=3)
+    lexicon = LEXICON if replace_unknown is LEXICON else {}
+    for text, prediction in zip(texts, found, strict=True):
+        words = []
+        for token, weights in zip(prediction.tokens, prediction.alignment, strict=True):
+            if token == "</s>":
+                break
+            best = weights[:-1].argmax() if text else None
+            if token != "<unk>":
+                words.append(token)
+            elif not replace_unknown or not text:
+                words.append("\ufffd")
+            else:
+                words.append(lexicon.get(text[best], text[best]))
+        assert prediction.text == " ".join(word for word in words if word)
+        assert "<unk>" in prediction.tokens
+    assert ("\ufffd" in found[0].text) == (replace_unknown is False)
+    made.save(tmp_path / "model")
+    again = ka.TextToText.load(tmp_path / "model").predict(texts, options)
+    assert [p.text for p in again] == [p.text for p in found]
+
+
+@pytest.mark.parametrize("wrong", [1, None, "yes", ["a"], {"a": 1}])
+def test_what_is_no_replacement(pipeline, wrong):
+    model, letters = pipeline.model, pipeline.source_tokenizer
+    with pytest.raises(TypeError, match="Received"):
+        ka.TextToText(model, letters, pipeline.target_tokenizer, replace_unknown=wrong)
 
 
 def test_wrong_parts(pipeline):
