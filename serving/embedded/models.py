@@ -126,7 +126,8 @@ class Models:
                     self._aligner.retire(name)
                     self._jobs.pop(name, None)
             self._submit(entry for entry in stayed if old[entry.name] is not entry)
-        _LOG.info("serving %d models: %s", len(new), ", ".join(new) or "none")
+        if new != old:
+            _LOG.info("serving %d models: %s", len(new), ", ".join(new) or "none")
 
     def served(self) -> dict[str, bool]:
         """Every configured model, and whether one of its versions can be asked."""

@@ -21,6 +21,7 @@ from serving.embedded import (
     BatchingOptions,
     ConfigFile,
     LoadPolicy,
+    RestOptions,
     Server,
     ServerOptions,
 )
@@ -31,6 +32,7 @@ from serving.embedded.servable import Servable
 from serving.embedded.session import SavedModelSession
 from serving.errors import ModelLoadFailed
 from serving.messages import config_pb2, model_pb2
+from tests.serving import web
 from tests.serving.toys import save_upper, without_index
 
 OLD = "Request to assign label to version {} of model {}, which is not currently "
@@ -375,6 +377,27 @@ def test_reload_by_call(base, stubs):
     answer = ask(prediction, "a", label="stable")
     assert answer.version.value == 2
     assert not answer.version_label
+
+
+def test_labels_over_rest(base):
+    """The same models behind the other port."""
+    file = base / "models.config"
+    policy = "model_version_policy { all {} }"
+    file.write_text(text_of(base, a=policy + LABELS))
+    options = ServerOptions(
+        host="127.0.0.1", port=0, poll_seconds=0, rest=RestOptions(port=0)
+    )
+    with Server(ConfigFile(file), options) as server:
+        path = "/v1/models/a/labels/stable"
+        found = web.ask(server.rest_port, "GET", f"{path}/metadata").json()
+        assert found["model_spec"]["version"] == "2"
+        body = {"instances": ["x"]}
+        answer = web.ask(server.rest_port, "POST", f"{path}:predict", body)
+        assert answer.json()["predictions"][0]["text"] == "X"
+        path = "/v1/models/a/labels/canary"
+        refusal = web.ask(server.rest_port, "POST", f"{path}:predict", body)
+        message = "Unrecognized servable version label: canary"
+        assert (refusal.status, refusal.json()) == (400, {"error": message})
 
 
 UNSUPPORTED = (

@@ -39,8 +39,8 @@ def expired() -> Refusal:
 class Scheduler:
     """Computes what several runners are asked, in batches.
 
-    Queues take turns. A batch that fails is computed again request by request, so
-    that one bad request fails alone.
+    Queues take turns. A batch that fails is computed again in halves, and these in
+    halves, so that a bad request fails alone and at a cost that stays bounded.
 
     Args:
         options: How requests are merged.
@@ -128,7 +128,7 @@ class Scheduler:
         while (found := self._next()) is not None:
             queue, batch = found
             try:
-                self._compute(queue, batch)
+                self._compute(queue, batch.tasks)
             except Exception as error:
                 _LOG.exception("a batch failed in the server itself")
                 for task in batch.tasks:
@@ -169,10 +169,10 @@ class Scheduler:
             del self._queues[key]
             self._turns.remove(key)
 
-    def _compute(self, queue: Queue, batch: Batch) -> None:
+    def _compute(self, queue: Queue, waiting: list[Task]) -> None:
         now = time.monotonic()
         tasks = []
-        for task in batch.tasks:
+        for task in waiting:
             if task.deadline <= now:
                 task.fail(expired())
             else:
@@ -186,9 +186,9 @@ class Scheduler:
                 for task in tasks:
                     task.fail(Refusal(refusal.code, refusal.message))
             else:
-                for task in tasks:
-                    alone = Batch(now, batch.dtypes, batch.shapes, [task], task.rows)
-                    self._compute(queue, alone)
+                middle = len(tasks) // 2
+                self._compute(queue, tasks[:middle])
+                self._compute(queue, tasks[middle:])
             return
         start = 0
         try:
