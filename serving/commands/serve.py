@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import resource
 import signal
 import socket
 import sys
@@ -170,6 +169,8 @@ def _arguments(words: str) -> Iterator[tuple[str, str | int]]:
 
 def _allow_many_connections() -> None:
     """Every connection is an open file; the usual limit of 1024 is soon reached."""
+    import resource  # not everywhere, where clients run
+
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:

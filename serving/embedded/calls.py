@@ -23,6 +23,7 @@ class Call:
         version: Which version answered, if one did.
         signature: Which signature answered or was asked for.
         rows: Batch size, if the request had one.
+        graph_seconds: How much of ``seconds`` graphs took.
     """
 
     method: str
@@ -33,7 +34,11 @@ class Call:
     version: int | None = None
     signature: str = ""
     rows: int | None = None
+    graph_seconds: float = 0.0
 
+
+#: Methods that compute something.
+PREDICTIONS = ("Predict", "Classify", "Regress", "MultiInference")
 
 #: Is told of every call; must not raise, nor take long.
 Observer = Callable[[Call], None]
@@ -46,6 +51,7 @@ def describe(
     response: Any,
     code: grpc.StatusCode,
     seconds: float,
+    graph_seconds: float = 0.0,
 ) -> Call:
     """A call by its messages; ``response`` is None if there is none."""
     asked = _spec(request)
@@ -65,6 +71,7 @@ def describe(
         version=version,
         signature=signature,
         rows=_rows(request),
+        graph_seconds=graph_seconds,
     )
 
 

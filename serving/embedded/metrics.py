@@ -9,14 +9,14 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessColl
 from prometheus_client.core import Metric
 from prometheus_client.utils import floatToGoString
 
-from serving.embedded.calls import Call
+from serving.embedded.calls import PREDICTIONS, Call
 
 #: Microseconds, up to 45 minutes.
 BUCKETS = tuple(10 * 1.8**power for power in range(33))
 
 _COUNT = ":tensorflow:serving:request_count"
 _LATENCY = ":tensorflow:serving:request_latency"
-_COUNTED = ("Predict", "Classify", "Regress", "MultiInference")
+_RUNTIME = ":tensorflow:serving:runtime_latency"
 _UNKNOWN = "unknown"
 
 
@@ -46,9 +46,17 @@ class Metrics:
             buckets=BUCKETS,
         )
 
+        self._runtime = Histogram(
+            _RUNTIME,
+            "Distribution of wall time (in microseconds) for the graphs of those.",
+            ("model_name", "API", "runtime"),
+            registry=self._registry,
+            buckets=BUCKETS,
+        )
+
     def observe(self, call: Call) -> None:
         """Counts one call."""
-        if call.method not in _COUNTED:
+        if call.method not in PREDICTIONS:
             return
         model = call.model if call.model in self._served() else _UNKNOWN
         self._count.labels(model, call.code.name).inc()
@@ -57,6 +65,8 @@ class Metrics:
             method = call.method if call.entrypoint == "GRPC" else call.method.lower()
             latency = self._latency.labels(model, method, call.entrypoint)
             latency.observe(call.seconds * 1e6)
+            runtime = self._runtime.labels(model, call.method, "TF1")
+            runtime.observe(call.graph_seconds * 1e6)
 
     def page(self) -> str:
         """Everything, in Prometheus' text format."""

@@ -11,14 +11,16 @@ import grpc
 
 from serving import methods
 from serving.embedded import examples, management, metadata, predict
-from serving.embedded.calls import Observer, describe
+from serving.embedded.calls import PREDICTIONS, Observer, describe
 from serving.embedded.models import Models
 from serving.embedded.refusal import Refusal, late
+from serving.embedded.stopwatch import Stopwatch
 
 _LOG = logging.getLogger(__name__)
 
 #: Answers a request within so many milliseconds (0: no limit), or raises Refusal.
-Answer = Callable[[Models, Any, int], Any]
+#: Those that compute need no more than a Finder.
+Answer = Callable[[Any, Any, int], Any]
 
 ANSWERS: dict[methods.Method, Answer] = {
     methods.PREDICT: predict.predict,
@@ -56,11 +58,14 @@ def handlers(
 def _handler(
     models: Models, name: str, answer: Answer, observers: Sequence[Observer]
 ) -> Callable[[Any, grpc.ServicerContext], Any]:
+    timed = bool(observers) and name in PREDICTIONS
+
     def handle(request: Any, context: grpc.ServicerContext) -> Any:
         response, refusal = None, None
-        start = time.perf_counter()
+        start, watch = time.perf_counter(), Stopwatch(models)
+        asked = watch if timed else models
         try:
-            response = answer(models, request, _timeout_ms(context))
+            response = answer(asked, request, _timeout_ms(context))
         except Refusal as raised:
             refusal = raised
         except Exception as error:
@@ -69,7 +74,9 @@ def _handler(
         if observers:
             seconds = time.perf_counter() - start
             code = grpc.StatusCode.OK if refusal is None else refusal.code
-            call = describe(name, "GRPC", request, response, code, seconds)
+            call = describe(
+                name, "GRPC", request, response, code, seconds, watch.seconds
+            )
             for observe in observers:
                 observe(call)
         if refusal is not None:

@@ -19,6 +19,7 @@ from tests.serving.web import ask
 
 PATH = "/monitoring/prometheus/metrics"
 COUNT = ":tensorflow:serving:request_count"
+RUNTIME = ":tensorflow:serving:runtime_latency"
 LATENCY = ":tensorflow:serving:request_latency"
 SAMPLE = re.compile(r"^(:tensorflow:\w+:\w+){(.*)} (\S+)$", re.MULTILINE)
 LABEL = re.compile(r'(\w+)="([^"]*)"')
@@ -57,6 +58,11 @@ def timed(model, api, entrypoint, suffix="_count", **more):
     return (LATENCY + suffix, *sorted(labels.items()))
 
 
+def ran(model, api, suffix="_count"):
+    labels = {"model_name": model, "API": api, "runtime": "TF1"}
+    return (RUNTIME + suffix, *sorted(labels.items()))
+
+
 def test_counts_are_those_of_the_calls(measured):
     assert scrape(measured.rest_port) == {}
     target, port = f"127.0.0.1:{measured.port}", measured.rest_port
@@ -86,7 +92,7 @@ def test_counts_are_those_of_the_calls(measured):
         ask(port, "GET", path)
 
     found = scrape(port)
-    latency = {key: value for key, value in found.items() if key[0] != COUNT}
+    latency = {key: value for key, value in found.items() if LATENCY in key[0]}
     assert {key: value for key, value in found.items() if key[0] == COUNT} == {
         counted("upper", "OK"): 5 + 4 + 1,
         counted("upper", "FAILED_PRECONDITION"): 2,
@@ -112,6 +118,16 @@ def test_counts_are_those_of_the_calls(measured):
     total = latency[timed("upper", "Predict", "GRPC", "_sum")]
     assert 5 * 10 < total < 5 * 20e6
     assert len(latency) == 4 * (34 + 2)
+
+    runtime = {key: value for key, value in found.items() if RUNTIME in key[0]}
+    assert {k: v for k, v in runtime.items() if k[0].endswith("_count")} == {
+        ran("upper", "Predict"): 5 + 4,
+        ran("upper", "Classify"): 1,
+        ran("numbers", "Predict"): 1,
+    }
+    whole = total + latency[timed("upper", "predict", "REST", "_sum")]
+    assert 9 * 10 < runtime[ran("upper", "Predict", "_sum")] < whole
+    assert len(runtime) == 3 * (34 + 2)
 
 
 def test_refused_bodies_are_counted(measured):

@@ -11,7 +11,7 @@ from typing import Any
 import grpc
 
 from serving import methods
-from serving.embedded.calls import Call, Observer, describe
+from serving.embedded.calls import PREDICTIONS, Call, Observer, describe
 from serving.embedded.models import Models
 from serving.embedded.predict import DEFAULT_SIGNATURE
 from serving.embedded.refusal import Refusal, invalid, late
@@ -19,6 +19,7 @@ from serving.embedded.rest import document, examples, inputs, outputs, reports
 from serving.embedded.rest.paths import Target
 from serving.embedded.rest.replies import Reply, refused
 from serving.embedded.service import ANSWERS
+from serving.embedded.stopwatch import Stopwatch
 from serving.messages import inference_pb2, metadata_pb2, predict_pb2, status_pb2
 
 _LOG = logging.getLogger(__name__)
@@ -51,10 +52,12 @@ class Api:
         verb = _VERBS[target.verb]
         request = verb.method.request(model_spec=target.spec)
         response, code, start = None, grpc.StatusCode.OK, time.perf_counter()
+        watch, name = Stopwatch(self.models), verb.method.name
+        asked = watch if self.observers and name in PREDICTIONS else self.models
         try:
             timeout_ms = _remaining(deadline)
             form = verb.read(self.models, request, body)
-            response = ANSWERS[verb.method](self.models, request, timeout_ms)
+            response = ANSWERS[verb.method](asked, request, timeout_ms)
             reply = Reply(200, verb.write(response, form))
         except Refusal as refusal:
             code, reply = refusal.code, refused(refusal)
@@ -63,7 +66,9 @@ class Api:
             code = grpc.StatusCode.INTERNAL
             reply = refused(Refusal(code, repr(error)))
         seconds = time.perf_counter() - start
-        self._tell(describe(verb.method.name, "REST", request, response, code, seconds))
+        self._tell(
+            describe(name, "REST", request, response, code, seconds, watch.seconds)
+        )
         return reply
 
     def refuse(self, target: Target, refusal: Refusal) -> Reply:
