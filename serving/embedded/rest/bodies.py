@@ -78,6 +78,9 @@ class Bodies:
                 f"the request did not arrive within {self._timeout:g} seconds",
                 grpc.StatusCode.DEADLINE_EXCEEDED,
             ) from None
+        except web.RequestPayloadError as error:
+            self.release(len(received))
+            raise BadBody(400, f"the body cannot be received: {error}") from None
         except BaseException:
             self.release(len(received))
             raise

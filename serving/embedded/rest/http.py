@@ -7,16 +7,15 @@ import dataclasses
 import logging
 import time
 from collections.abc import Callable
-from concurrent import futures
 from dataclasses import dataclass
 
-import grpc
 from aiohttp import web
 
 from serving.embedded.refusal import Refusal, unavailable
 from serving.embedded.rest import paths
 from serving.embedded.rest.api import Api
 from serving.embedded.rest.bodies import BadBody, Bodies, inflate
+from serving.embedded.rest.lanes import Lane
 from serving.embedded.rest.options import RestOptions
 from serving.embedded.rest.paths import Target
 from serving.embedded.rest.replies import Reply, refused
@@ -44,7 +43,6 @@ _PREDICTIONS = ("predict", "classify", "regress")
 class _Load:
     """What is under way; touched by the event loop only."""
 
-    calls: int = 0
     requests: int = 0
     draining: bool = False
 
@@ -68,8 +66,8 @@ class Handler:
         self._options = options
         self._metrics = metrics
         self._bodies = Bodies(options.max_body_bytes, options.slow_client_seconds)
-        self._pool = futures.ThreadPoolExecutor(options.threads, "rest")
-        self._probes = futures.ThreadPoolExecutor(1, "rest-probes")
+        self._models = Lane(options.threads, options.queued, "rest")
+        self._probes = Lane(1, options.queued, "rest-probes")
         self._load = _Load()
         self._idle = asyncio.Event()
 
@@ -96,15 +94,15 @@ class Handler:
 
     def close(self, wait: bool) -> None:
         """Ends the threads."""
-        for pool in (self._pool, self._probes):
-            pool.shutdown(wait=wait, cancel_futures=True)
+        self._models.close(wait)
+        self._probes.close(wait)
 
     async def _reply(self, request: web.BaseRequest) -> Reply:
         path = _path(request.raw_path)
         if path == HEALTH_PATH:
             return self._health()
         if self._metrics is not None and path == self._options.metrics_path:
-            return await self._in(self._probes, self._page, self._metrics)
+            return await self._probe(_page, self._metrics)
         if not path.lower().startswith("/v1/"):
             return _NOT_FOUND
         if request.method == "OPTIONS" and self._options.cors:
@@ -117,9 +115,7 @@ class Handler:
         if self._options.timeout_ms > 0:
             deadline = time.monotonic() + self._options.timeout_ms / 1000
         if target.verb not in _PREDICTIONS:
-            return await self._in(
-                self._probes, self._api.answer, target, b"", deadline
-            )
+            return await self._probe(self._api.answer, target, b"", deadline)
         if self._load.draining:
             return self._api.refuse(target, unavailable(_STOPPING))
         return await self._predict(request, target, deadline)
@@ -135,30 +131,22 @@ class Handler:
     async def _predict(
         self, request: web.BaseRequest, target: Target, deadline: float | None
     ) -> Reply:
-        if self._load.calls >= self._options.threads + self._options.queued:
-            full = Refusal(
-                grpc.StatusCode.RESOURCE_EXHAUSTED,
-                f"expected at most {self._options.queued} waiting requests",
-            )
-            return self._api.refuse(target, full)
-        self._load.calls += 1
         held = 0
         try:
+            self._models.check()  # before a body is received for nothing
             body = await self._bodies.receive(request)
             held = len(body)
             encoding = request.headers.get("Content-Encoding", "").strip().lower()
-            return await self._in(
-                self._pool, self._compute, target, body, encoding, deadline
+            return await self._models.run(
+                self._compute, target, body, encoding, deadline
             )
+        except Refusal as refusal:
+            return self._api.refuse(target, refusal)
         except BadBody as error:
             reply = self._api.refuse(target, error.refusal)
             return dataclasses.replace(reply, status=error.status)
         finally:
             self._bodies.release(held)
-            self._load.calls -= 1
-
-    def _page(self, metrics: Callable[[], str]) -> Reply:
-        return Reply(200, metrics(), "text/plain")
 
     def _compute(
         self, target: Target, body: bytes, encoding: str, deadline: float | None
@@ -166,11 +154,13 @@ class Handler:
         plain = inflate(body, encoding, self._options.max_body_bytes)
         return self._api.answer(target, plain, deadline)
 
-    async def _in(
-        self, pool: futures.ThreadPoolExecutor, function: Callable, *arguments: object
+    async def _probe(
+        self, function: Callable[..., Reply], *arguments: object
     ) -> Reply:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(pool, function, *arguments)
+        try:
+            return await self._probes.run(function, *arguments)
+        except Refusal as refusal:
+            return refused(refusal)
 
     async def _send(self, request: web.BaseRequest, reply: Reply) -> web.Response:
         response = web.Response(
@@ -192,6 +182,10 @@ class Handler:
             if request.transport is not None:
                 request.transport.abort()
         return response
+
+
+def _page(metrics: Callable[[], str]) -> Reply:
+    return Reply(200, metrics(), "text/plain")
 
 
 def _path(raw: str) -> str:
