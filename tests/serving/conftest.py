@@ -17,6 +17,7 @@ import pytest
 
 import serving
 from serving.embedded import RestOptions, Server, ServerOptions
+from tests.serving.web import ask
 
 ROOT = Path(__file__).parents[2]
 LOOPBACK = ServerOptions(
@@ -87,6 +88,29 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+@pytest.fixture
+def predict(server):
+    """Asks a model to predict: status and JSON."""
+
+    def call(model, body, choice="", verb="predict"):
+        path = f"/v1/models/{model}{choice}:{verb}"
+        answer = ask(server.rest_port, "POST", path, body)
+        assert answer.headers["content-type"].startswith("application/json")
+        return answer.status, answer.json()
+
+    return call
+
+
+@pytest.fixture
+def refuses(predict):
+    """Fails unless a request is refused with this status and exactly this message."""
+
+    def check(model, body, status, message, choice="", verb="predict"):
+        assert predict(model, body, choice, verb) == (status, {"error": message})
+
+    return check
 
 
 class Process:
