@@ -10,8 +10,9 @@ TIMED = start=$$(date +%s); { $(1); } && \
 export KERAS_BACKEND ?= tensorflow
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-# Everything in tests/layers, in two processes: JAX compiles each small program alone.
-LAYERS = $(BIN)/python -m pytest tests/layers -m "not tensorflow_only" --numprocesses=2
+# Two processes, since most of a test is Python or a compiler that uses one core.
+TESTS = $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile
+LAYERS = $(TESTS) tests/layers -m "not tensorflow_only"
 
 .PHONY: help demo test check test-torch bench-train bench-generate bench-shortlist bench-pronounce docs clean
 .DELETE_ON_ERROR:
@@ -31,7 +32,7 @@ demo: $(VENV)/.demo
 	$(BIN)/python examples/03_pronounce.py $(DEMO_ARGS)
 
 test: check
-	$(BIN)/python -m pytest
+	$(TESTS)
 	KERAS_BACKEND=jax $(LAYERS)
 
 check: $(VENV)/.dev
