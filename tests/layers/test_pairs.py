@@ -9,6 +9,9 @@ from tests.layers import cases
 from tests.layers.gradients import to_numpy
 from tests.layers.weights import randomize
 
+# JAX would compile every operation of every pair.
+pytestmark = pytest.mark.tensorflow_only
+
 SCORES = {
     "coverage": {"units": cases.U},
     "location": {"max_length": cases.S - 1},
