@@ -74,7 +74,7 @@ def test_out_of_range(option, value):
         ("length_penalty", "gnmt"),
         ("length_penalty", None),
         ("length_penalty", [0.1, None, 0.2, 0.3]),
-        ("coverage_penalty", object()),
+        ("coverage_penalty", {"alpha": 0.2}),
         ("sample", 1),
         ("sample", "yes"),
         ("sample", None),
