@@ -137,7 +137,9 @@ def _threads(options: argparse.Namespace, batching: BatchingOptions | None) -> i
         return options.grpc_max_threads
     usual = 4 * (os.cpu_count() or 1)
     # A call holds its thread while it waits in a batch.
-    return usual if batching is None else max(usual, min(2 * batching.rows, 128))
+    if batching is None:
+        return usual
+    return max(usual, min(2 * batching.rows * batching.threads, 128))
 
 
 def _warmups(options: argparse.Namespace) -> int:
