@@ -4,222 +4,63 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
-import signal
-import socket
 import sys
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Sequence
+from contextlib import ExitStack
 
-from serving.commands import flags, rest
-from serving.embedded import ConfigFile, LoadPolicy, Server, ServerOptions, library
-from serving.embedded.batching import BatchingOptions, read_options
-from serving.embedded.call_log import formatter, log_call
-from serving.messages import session_pb2
+from serving.embedded.call_log import formatter
+from serving.engines import contradictions, flags, rest_flags, shorthand
+from serving.engines.choice import choose
 
 HELP = "serve a model with the flags of tensorflow_model_server"
-
-_LOG = logging.getLogger("serving")
-_OPEN_FILES = 1 << 16
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of this command."""
     flags.add_flags(parser)
-    rest.add_flags(parser)
+    rest_flags.add_flags(parser)
+    shorthand.add_flags(parser)
 
 
 def run(options: argparse.Namespace, unknown: Sequence[str]) -> int:
-    """Serves until SIGTERM or SIGINT.
-
-    Prints one line once the model can be asked, with ``port=`` among its words.
+    """Serves until the server ends.
 
     Raises:
         StartupFailed: The server cannot start.
         ValueError: A flag makes no sense.
     """
-    flags.refuse_unsupported(options)
-    models = _models(options)
-    _log_to_stderr(options.log_format)
-    for line in flags.warnings(options, unknown):
-        _LOG.warning(line)
-    stopping = _stop_on_signals()
-    _allow_many_connections()
-    with _without_chatter():
-        library.tensorflow()
-    if not (options.xla_cpu_compilation_enabled or options.xla_gpu_compilation_enabled):
-        library.disable_xla()
-    server = Server(models, _server(options))
-    server.start()
-    ready = f"ready engine=embedded host={options.host} port={server.port}"
-    if server.rest_port:
-        ready += f" rest_port={server.rest_port}"
-    for servable in server.servables:
-        print(f"{ready} model={servable.name} version={servable.version}", flush=True)
-    if not server.servables:
-        print(ready, flush=True)
-    stopping.wait()
-    server.stop(options.drain_seconds)
-    # Threads of calls that outlived the grace would keep the interpreter waiting.
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0)
+    with ExitStack() as files:
+        options = shorthand.write(options, files)
+        contradictions.check(options)
+        engine = choose(options.engine, options.docker_image, given(options))
+        _log_to_stderr(options.log_format)
+        return engine.run(options, unknown, files)
 
 
-def _models(options: argparse.Namespace) -> dict[str, str] | ConfigFile:
-    if options.model_config_file and options.model_base_path:
-        raise ValueError(
-            "--model_config_file and --model_base_path contradict each other: TF "
-            "Serving would ignore the path; list the model in the file instead"
-        )
-    if options.model_config_file:
-        return ConfigFile(options.model_config_file)
-    if not options.model_base_path:
-        raise ValueError(
-            "--model_base_path or --model_config_file: expected a folder or a file, "
-            "received nothing"
-        )
-    return {options.model_name: options.model_base_path}
+def given(options: argparse.Namespace) -> dict[str, str]:
+    """TF Serving's flags that it has to be told, as text: those with a choice of
+    the user, or a default that is not TF Serving's."""
+    parser = argparse.ArgumentParser(add_help=False)
+    add_arguments(parser)
+    usual = vars(parser.parse_args([]))
+    return {
+        name: _text(value)
+        for name, value in vars(options).items()
+        if name in usual
+        and name not in flags.OWN
+        and (value != usual[name] or name in flags.OTHER_DEFAULTS)
+    }
 
 
-def _server(options: argparse.Namespace) -> ServerOptions:
-    parallelism = options.tensorflow_session_parallelism
-    intra = options.tensorflow_intra_op_parallelism
-    inter = options.tensorflow_inter_op_parallelism
-    if parallelism and (intra or inter):
-        raise ValueError(
-            "--tensorflow_session_parallelism excludes "
-            "--tensorflow_intra_op_parallelism and --tensorflow_inter_op_parallelism"
-        )
-    session = session_pb2.ConfigProto(
-        intra_op_parallelism_threads=intra or parallelism,
-        inter_op_parallelism_threads=inter or parallelism,
-    )
-    if options.per_process_gpu_memory_fraction:
-        session.gpu_options.per_process_gpu_memory_fraction = (
-            options.per_process_gpu_memory_fraction
-        )
-    batching = _batching(options)
-    return ServerOptions(
-        host=options.host,
-        port=options.port,
-        threads=_threads(options, batching),
-        health=options.enable_grpc_healthcheck_service,
-        poll_seconds=options.file_system_poll_wait_seconds,
-        loads=LoadPolicy(
-            threads=options.num_load_threads,
-            retries=options.max_num_load_retries,
-            retry_seconds=options.load_retry_interval_micros / 1e6,
-            labels_for_unavailable=options.allow_version_labels_for_unavailable_models,
-        ),
-        warmup_iterations=_warmups(options),
-        batching=batching,
-        config_poll_seconds=options.model_config_file_poll_wait_seconds,
-        tags=tuple(options.saved_model_tags.split(",")),
-        session=session,
-        channel_arguments=tuple(_arguments(options.grpc_channel_arguments)),
-        rest=rest.rest_options(options),
-        tls=rest.tls(options),
-        observers=(log_call,) if options.log_requests else (),
-    )
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
 
 
 def _log_to_stderr(form: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter(form))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
-
-
-def _threads(options: argparse.Namespace, batching: BatchingOptions | None) -> int:
-    if options.grpc_max_threads is not None:
-        return options.grpc_max_threads
-    usual = 4 * (os.cpu_count() or 1)
-    # A call holds its thread while it waits in a batch.
-    if batching is None:
-        return usual
-    return max(usual, min(2 * batching.rows * batching.threads, 128))
-
-
-def _warmups(options: argparse.Namespace) -> int:
-    if not options.enable_model_warmup:
-        return 0
-    return max(1, options.num_request_iterations_for_warmup)
-
-
-def _batching(options: argparse.Namespace) -> BatchingOptions | None:
-    file = options.batching_parameters_file
-    if not options.enable_batching:
-        if file:
-            raise ValueError(
-                "--batching_parameters_file is set without --enable_batching"
-            )
-        return None
-    return read_options(Path(file)) if file else BatchingOptions()
-
-
-def _arguments(words: str) -> Iterator[tuple[str, str | int]]:
-    for word in filter(None, words.split(",")):
-        name, separator, value = word.partition("=")
-        if not separator:
-            raise ValueError(
-                f"--grpc_channel_arguments: expected name=value, received {word!r}"
-            )
-        yield name, int(value) if value.lstrip("-").isdigit() else value
-
-
-def _allow_many_connections() -> None:
-    """Every connection is an open file; the usual limit of 1024 is soon reached."""
-    import resource  # not everywhere, where clients run
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-def _stop_on_signals() -> threading.Event:
-    """Set by the first SIGTERM or SIGINT; the second ends the process at once.
-
-    Python runs handlers in the main thread only, which does not wake up when the
-    system hands the signal to another one. The wake-up file is written in any case.
-    """
-    stopping = threading.Event()
-    reader, writer = socket.socketpair()
-    writer.setblocking(False)
-    signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
-
-    def watch() -> None:
-        with writer:  # kept open as long as somebody reads
-            while number := reader.recv(1):
-                if stopping.is_set():
-                    os._exit(128 + number[0])
-                stopping.set()
-
-    for known in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(known, lambda number, frame: None)
-    threading.Thread(target=watch, name="signals", daemon=True).start()
-    return stopping
-
-
-@contextmanager
-def _without_chatter() -> Iterator[None]:
-    """Keeps TensorFlow's greetings off stderr, unless its log level was chosen.
-
-    They are written while the library is loaded, whatever the level.
-    """
-    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
-        yield
-        return
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    sys.stderr.flush()
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)

@@ -17,7 +17,8 @@ import pytest
 
 import serving
 from serving.embedded import RestOptions, Server, ServerOptions
-from tests.serving.web import ask
+from tests.serving.contract import checks_refusals, stubs
+from tests.serving.web import asks
 
 ROOT = Path(__file__).parents[2]
 LOOPBACK = ServerOptions(
@@ -70,17 +71,13 @@ def channel(target: str) -> Iterator[grpc.Channel]:
 @pytest.fixture(scope="session")
 def prediction(channel: grpc.Channel):
     """The official stub of the PredictionService."""
-    from tensorflow_serving.apis import prediction_service_pb2_grpc
-
-    return prediction_service_pb2_grpc.PredictionServiceStub(channel)
+    return stubs(channel)[0]
 
 
 @pytest.fixture(scope="session")
 def models(channel: grpc.Channel):
     """The official stub of the ModelService."""
-    from tensorflow_serving.apis import model_service_pb2_grpc
-
-    return model_service_pb2_grpc.ModelServiceStub(channel)
+    return stubs(channel)[1]
 
 
 def free_port() -> int:
@@ -93,24 +90,13 @@ def free_port() -> int:
 @pytest.fixture
 def predict(server):
     """Asks a model to predict: status and JSON."""
-
-    def call(model, body, choice="", verb="predict"):
-        path = f"/v1/models/{model}{choice}:{verb}"
-        answer = ask(server.rest_port, "POST", path, body)
-        assert answer.headers["content-type"].startswith("application/json")
-        return answer.status, answer.json()
-
-    return call
+    return asks(server.rest_port)
 
 
 @pytest.fixture
 def refuses(predict):
     """Fails unless a request is refused with this status and exactly this message."""
-
-    def check(model, body, status, message, choice="", verb="predict"):
-        assert predict(model, body, choice, verb) == (status, {"error": message})
-
-    return check
+    return checks_refusals(predict)
 
 
 class Process:
@@ -135,9 +121,12 @@ class Process:
 
 
 def environment() -> dict[str, str]:
-    """That of this process, without what would change what is said on stderr."""
+    """That of this process, without what would change who serves and what is said."""
     kept = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
-    return kept | {"PYTHONPATH": str(ROOT)}
+    stock = "tensorflow_model_server"
+    places = kept["PATH"].split(os.pathsep)
+    here = [place for place in places if not Path(place, stock).exists()]
+    return kept | {"PYTHONPATH": str(ROOT), "PATH": os.pathsep.join(here)}
 
 
 @contextmanager

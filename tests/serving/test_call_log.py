@@ -49,9 +49,10 @@ NAMES = ("method", "entrypoint", "model", "version", "signature", "rows", "code"
 def test_lines_for_machines(toys, start):
     lines = lines_of(toys, start, "--log_format=json", "--log_requests", "--nonsense=1")
     found = [json.loads(line) for line in lines]
-    warning = found.pop(0)
+    warning, engine = found.pop(0), found.pop(0)
     assert warning["level"] == "WARNING"
     assert warning["message"] == "unknown argument: --nonsense=1"
+    assert (engine["level"], engine["message"]) == ("INFO", "engine=embedded")
     assert [tuple(line[name] for name in NAMES) for line in found] == EXPECTED
     for line in found:
         assert 0 < line["milliseconds"] < 20_000
@@ -61,6 +62,7 @@ def test_lines_for_machines(toys, start):
 
 def test_lines_for_people(toys, start):
     lines = lines_of(toys, start, "--log_requests")
+    assert lines.pop(0) == "INFO engine=embedded"
     assert len(lines) == len(EXPECTED)
     assert lines[0].startswith(
         "INFO call method=Predict entrypoint=GRPC model=upper version=1 "
@@ -70,7 +72,7 @@ def test_lines_for_people(toys, start):
 
 
 def test_no_lines_unless_wanted(toys, start):
-    assert lines_of(toys, start) == []
+    assert lines_of(toys, start) == ["INFO engine=embedded"]
 
 
 def test_names_from_clients_cannot_forge_lines(caplog):

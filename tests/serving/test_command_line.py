@@ -113,7 +113,7 @@ def test_two_servers_on_one_port(upper, toys, cli):
         (["--model_base_path=/nowhere"], ["/nowhere does not exist"]),
         (["--model_base_path=BROKEN"], ["version 1", "cannot be loaded: OUT_OF_RANGE"]),
         (["--model_base_path=CUT"], ["version 1", "variables.index is missing"]),
-        (["--model_base_path=GOOD", "--rest_api_port=-1"], ["REST port: expected 0"]),
+        (["--model_base_path=GOOD", "--rest_api_port=-1"], ["rest_api_port: expected"]),
         (
             ["--model_base_path=GOOD", "--port=8500", "--rest_api_port=8500"],
             ["expected two", "8500"],
@@ -269,7 +269,7 @@ def test_first_signal_finishes_calls_in_flight(toys, tmp_path, start, number):
         assert held.join() == [str(tmp_path / "text")]
         status, errors = process.wait()
     assert status == 0
-    assert errors == ""
+    assert errors == "INFO engine=embedded\n"
 
 
 def test_second_signal_ends_at_once(toys, tmp_path, start):

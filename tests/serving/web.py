@@ -38,3 +38,15 @@ def ask(port: int, method: str, path: str, body=None, headers=(), tls=None) -> A
         return Answer(response.status, found, response.read())
     finally:
         connection.close()
+
+
+def asks(port: int):
+    """A function that asks models to predict: status and JSON."""
+
+    def call(model, body, choice="", verb="predict"):
+        path = f"/v1/models/{model}{choice}:{verb}"
+        answer = ask(port, "POST", path, body)
+        assert answer.headers["content-type"].startswith("application/json")
+        return answer.status, answer.json()
+
+    return call

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from tests.serving.web import ask
 
 _BOTH = {"inputs": [], "instances": []}
-_LONG = "x" * 5000
 
 REFUSALS = {
     "empty": ("upper", "", 400, "JSON Parse error: The document is empty"),
@@ -102,14 +99,14 @@ REFUSALS = {
         "upper",
         {"instances": 1},
         400,
-        'JSON Value: {\n    "instances": 1\n} Excepting \'instances\' to be an '
+        "JSON Value: {\n    \"instances\": 1\n} Excepting 'instances' to be an "
         "list/array",
     ),
     "no instances": (
         "upper",
         {"instances": []},
         400,
-        'JSON Value: {\n    "instances": []\n} No values in \'instances\' array',
+        "JSON Value: {\n    \"instances\": []\n} No values in 'instances' array",
     ),
     "plain list": (
         "numbers",
@@ -247,18 +244,6 @@ REFUSALS = {
         "float",
     ),
     "no base64": ("upper", {"inputs": [{"b64": "*"}]}, 400, "Unable to base64 decode"),
-    "long values are cut": (
-        "upper",
-        json.dumps([_LONG]),
-        400,
-        f'JSON Value: [\n    "{_LONG[:1017]}...TRUNCATED Is not object',
-    ),
-    "scalar text": (
-        "upper",
-        {"inputs": "hello"},
-        400,
-        "input text: expected shape [?], received []",
-    ),
 }
 
 
@@ -326,17 +311,17 @@ def test_label_of_a_prediction(refuses):
     [
         (
             {"a": 1},
-            'JSON Value: {\n    "a": 1\n} When method is classify, key \'examples\' is '
+            "JSON Value: {\n    \"a\": 1\n} When method is classify, key 'examples' is "
             "expected and was not found",
         ),
         (
             {"examples": 1},
-            'JSON Value: {\n    "examples": 1\n} Expecting \'examples\' value to be an '
+            "JSON Value: {\n    \"examples\": 1\n} Expecting 'examples' value to be an "
             "list/array",
         ),
         (
             {"examples": []},
-            'JSON Value: {\n    "examples": []\n} \'examples\' value is an empty array',
+            "JSON Value: {\n    \"examples\": []\n} 'examples' value is an empty array",
         ),
         ({"examples": [1]}, "Example must be JSON object but got JSON Number"),
         (
@@ -363,28 +348,3 @@ def test_label_of_a_prediction(refuses):
 )
 def test_examples_that_are_refused(refuses, body, message):
     refuses("upper", body, 400, message, verb="classify")
-
-
-def test_text_must_be_utf8(refuses):
-    refuses(
-        "upper",
-        b'{"inputs": ["\xff"]}',
-        400,
-        "JSON Parse error: Invalid encoding in string. at offset: 13",
-    )
-
-
-def test_nesting_is_bounded(predict):
-    for depth in (65, 900, 200_000):
-        nested = "[" * depth + "1" + "]" * depth
-        body = f'{{"signature_name": "total", "inputs": {nested}}}'
-        status, found = predict("numbers", body)
-        assert status == 400
-        assert "nested" in found["error"]
-
-
-def test_items_are_bounded(predict):
-    body = '{"signature_name": "total", "inputs": [%s0]}' % ("0," * (1 << 21))
-    status, found = predict("numbers", body)
-    assert status == 400
-    assert found["error"].startswith("expected at most 2097152 JSON items, received")

@@ -30,6 +30,28 @@ WITHOUT_EFFECT = (
     "skip_initialize_tpu",
 )
 
+#: Flags that TF Serving does not have.
+OWN = (
+    "batching_parameter",
+    "docker_image",
+    "drain_seconds",
+    "enable_metrics",
+    "engine",
+    "host",
+    "log_format",
+    "log_requests",
+    "model",
+    "startup_timeout_seconds",
+    "tls_certificate",
+    "tls_client_authority",
+    "tls_key",
+)
+
+#: Their defaults here are not those of TF Serving.
+OTHER_DEFAULTS = ("enable_grpc_healthcheck_service", "max_num_load_retries")
+
+IMAGE = "tensorflow/serving:2.20.0"
+
 _OFF = ("", "0", "false")
 
 
@@ -108,9 +130,10 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     own = parser.add_argument_group("not in TF Serving")
     own.add_argument(
         "--engine",
-        choices=("auto", "embedded"),
+        choices=("auto", "binary", "docker", "embedded"),
         default="auto",
-        help="what serves; auto takes the embedded engine (%(default)s)",
+        help="what serves; auto takes a tensorflow_model_server of the PATH if there "
+        "is one, else the embedded engine (%(default)s)",
     )
     own.add_argument(
         "--host", default="0.0.0.0", help="address to listen on (%(default)s)"
@@ -118,8 +141,17 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     own.add_argument(
         "--drain_seconds",
         type=float,
-        default=20.0,
-        help="how long calls in flight may take after SIGTERM (%(default)s)",
+        help="how long calls in flight may take after SIGTERM, in the embedded engine "
+        "(20)",
+    )
+    own.add_argument(
+        "--docker_image", default=IMAGE, help="image of --engine=docker (%(default)s)"
+    )
+    own.add_argument(
+        "--startup_timeout_seconds",
+        type=float,
+        default=600.0,
+        help="until when a tensorflow_model_server must answer (%(default)s)",
     )
 
 

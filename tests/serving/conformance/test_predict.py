@@ -1,6 +1,7 @@
 """Predict, as TF Serving answers it: code by code and word by word.
 
-The numbers in the ids are the rows of the table in ``docs/serving.md``.
+The numbers in the ids are the rows of the table in ``docs/serving.md``; row 14 is only
+the embedded engine's.
 """
 
 from __future__ import annotations
@@ -38,12 +39,6 @@ def torn(dtype=tf.float32):
     """A tensor whose content has the wrong length."""
     proto = tf.make_tensor_proto(np.ones(2, dtype.as_numpy_dtype))
     proto.tensor_content = proto.tensor_content[:-1]
-    return proto
-
-
-def bomb():
-    proto = tf.make_tensor_proto(np.float32([1]))
-    proto.tensor_shape.dim[0].size = 1 << 30
     return proto
 
 
@@ -134,12 +129,6 @@ ROWS = {
         INVALID,
         "tensor parsing error: a",
     ),
-    "10 tensor bomb (stricter)": (
-        asking("numbers", N | {"a": bomb()}),
-        INVALID,
-        "tensor parsing error: a: the shape names 1073741824 elements, the message "
-        "carries 1; at most 16777216 may be implied",
-    ),
     "11 unknown output": (
         asking("numbers", A | N, outputs=["q"]),
         INVALID,
@@ -159,21 +148,6 @@ ROWS = {
         asking("numbers", A | {"n": np.ones(1, np.int64)}),
         INVALID,
         "Expects arg[1] to be int32 but int64 is provided",
-    ),
-    "14 scalar text (stricter)": (
-        asking("upper", {"text": np.array(b"a", object)}),
-        INVALID,
-        "input text: expected shape [?], received []",
-    ),
-    "14 rank-2 text (stricter)": (
-        asking("upper", {"text": np.array([[b"a"]], object)}),
-        INVALID,
-        "input text: expected shape [?], received [1,1]",
-    ),
-    "14 wrong known dimension (stricter)": (
-        asking("numbers", N | {"a": np.ones((1, 3), np.float32)}),
-        INVALID,
-        "input a: expected shape [?,2], received [1,3]",
     ),
     "long messages are cut": (
         asking("upper", TEXT, signature="f" * 2000),
@@ -216,7 +190,7 @@ ROWS = {
         INVALID,
         "duplicate output tensor alias: two_n",
     ),
-    "13 before 14": (
+    "13 whatever the shape": (
         asking("upper", {"text": np.array(1, np.float32)}),
         INVALID,
         "Expects arg[0] to be string but float is provided",

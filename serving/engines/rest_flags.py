@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 
-from serving.commands.flags import switch
 from serving.embedded import RestOptions
 from serving.embedded.call_log import FORMATS
 from serving.embedded.rest.options import METRICS_PATH
 from serving.embedded.text_config import read_config
 from serving.embedded.tls import Tls, read_tls
+from serving.engines.flags import switch
 from serving.messages import monitoring_config_pb2
 
 
@@ -49,14 +49,8 @@ def rest_options(options: argparse.Namespace) -> RestOptions | None:
 
     Raises:
         ConfigError: The monitoring configuration cannot be read.
-        ValueError: A flag makes no sense.
     """
     if not options.rest_api_port:
-        if options.monitoring_config_file:
-            raise ValueError(
-                "--monitoring_config_file needs --rest_api_port: metrics are served "
-                "over HTTP"
-            )
         return None
     return RestOptions(
         port=options.rest_api_port,

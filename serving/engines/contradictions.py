@@ -1,0 +1,61 @@
+"""Flags that exclude each other, whichever engine runs."""
+
+from __future__ import annotations
+
+import argparse
+
+
+def check(options: argparse.Namespace) -> None:
+    """Refuses what cannot be meant.
+
+    Raises:
+        ValueError: Says which flags, and why.
+    """
+    if options.model_config_file and options.model_base_path:
+        raise ValueError(
+            "--model_config_file and --model_base_path contradict each other: TF "
+            "Serving would ignore the path; list the model in the file instead"
+        )
+    if not options.model_config_file and not options.model_base_path:
+        raise ValueError(
+            "--model_base_path, --model_config_file or --model: expected a folder or a "
+            "file, received nothing"
+        )
+    if options.batching_parameters_file and not options.enable_batching:
+        raise ValueError("--batching_parameters_file is set without --enable_batching")
+    if options.monitoring_config_file and not options.rest_api_port:
+        raise ValueError(
+            "--monitoring_config_file needs --rest_api_port: metrics are served over "
+            "HTTP"
+        )
+    if options.tensorflow_session_parallelism and (
+        options.tensorflow_intra_op_parallelism
+        or options.tensorflow_inter_op_parallelism
+    ):
+        raise ValueError(
+            "--tensorflow_session_parallelism excludes "
+            "--tensorflow_intra_op_parallelism and --tensorflow_inter_op_parallelism"
+        )
+    _check_ports(options)
+    if options.ssl_config_file and options.use_alts_credentials:
+        raise ValueError(
+            "--ssl_config_file and --use_alts_credentials contradict each other: a "
+            "port is encrypted in one way"
+        )
+    if options.platform_config_file and options.enable_batching:
+        raise ValueError(
+            "--platform_config_file and --enable_batching contradict each other: TF "
+            "Serving would ignore the latter; write it into the file instead"
+        )
+
+
+def _check_ports(options: argparse.Namespace) -> None:
+    port, rest = options.port, options.rest_api_port
+    if not 0 <= port <= 65535:
+        raise ValueError(f"--port: expected 0 to 65535, received {port}")
+    if not 0 <= rest <= 65535:
+        raise ValueError(f"--rest_api_port: expected 0 to 65535, received {rest}")
+    if port == rest != 0:
+        raise ValueError(
+            f"--port and --rest_api_port: expected two ports, both are {port}"
+        )

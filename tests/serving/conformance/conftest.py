@@ -1,0 +1,61 @@
+"""One suite, every engine: the embedded one, and TF Serving itself where there is one.
+
+What the embedded engine does otherwise on purpose is in ``tests/serving``, outside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+
+from tests.serving import stock
+from tests.serving.contract import checks_refusals, stubs
+from tests.serving.web import asks
+
+_ENGINES = ["embedded"] if stock.engine() is None else ["embedded", stock.engine()]
+
+
+# Everything that hangs on the server is here again: a fixture of the folder above
+# would keep the first server it saw.
+@pytest.fixture(scope="session", params=_ENGINES)
+def server(request: pytest.FixtureRequest, server, toys: Path) -> Iterator:
+    """All toy models, with ``port`` and ``rest_port``."""
+    if request.param == "embedded":
+        yield server
+    else:
+        with stock.running({path.name: path for path in toys.iterdir()}) as ports:
+            yield ports
+
+
+@pytest.fixture(scope="session")
+def channel(server) -> Iterator[grpc.Channel]:
+    """A plain channel to them."""
+    with grpc.insecure_channel(f"127.0.0.1:{server.port}") as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def prediction(channel: grpc.Channel):
+    """The official stub of the PredictionService."""
+    return stubs(channel)[0]
+
+
+@pytest.fixture(scope="session")
+def models(channel: grpc.Channel):
+    """The official stub of the ModelService."""
+    return stubs(channel)[1]
+
+
+@pytest.fixture
+def predict(server):
+    """Asks a model to predict: status and JSON."""
+    return asks(server.rest_port)
+
+
+@pytest.fixture
+def refuses(predict):
+    """Fails unless a request is refused with this status and exactly this message."""
+    return checks_refusals(predict)
