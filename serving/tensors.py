@@ -31,12 +31,13 @@ from serving.dtypes import (
 )
 from serving.messages import tensor_pb2
 
-#: Elements that a tensor may have beyond those its message carries. A 20-byte
+#: Bytes that a tensor may take for elements beyond those its message carries. A 20-byte
 #: message can otherwise ask for gigabytes by naming a large shape.
-MAX_IMPLIED_ELEMENTS = 1 << 24
+MAX_IMPLIED_BYTES = 64 << 20
+_BYTES_OF_A_STRING = 32  # a reference here, and TensorFlow's own 24
 
 _MAX_RANK = 64  # NumPy's
-
+_PIECE = 1 << 16
 
 # Key bytes of the packed fields whose wire form is the array's memory.
 _PACKED = {"float_val": (b"\x2a", "<f4"), "double_val": (b"\x32", "<f8")}
@@ -137,13 +138,13 @@ def shape_of(shape: tensor_pb2.TensorShapeProto) -> tuple[int | None, ...] | Non
 
 
 def decode(
-    proto: tensor_pb2.TensorProto, max_implied: int = MAX_IMPLIED_ELEMENTS
+    proto: tensor_pb2.TensorProto, max_implied: int = MAX_IMPLIED_BYTES
 ) -> np.ndarray:
     """A TensorProto as a new array, with the semantics of ``Tensor::FromProto``.
 
     Args:
         proto: The message.
-        max_implied: How many elements the shape may name beyond those carried.
+        max_implied: How many bytes of elements the shape may name beyond those carried.
 
     Returns:
         An array of the message's shape; strings as ``bytes`` in dtype ``object``.
@@ -164,11 +165,39 @@ def decode(
     elif proto.tensor_content:
         values = _from_content(proto.tensor_content, dtype, count)
     else:
-        values = _from_field(proto, dtype, count, max_implied)
+        _check_implied(proto, dtype, count, max_implied)
+        values = _from_field(proto, dtype, count)
     try:
         return values.reshape(shape)
     except ValueError as error:
         raise TensorError(f"shape {list(shape)}: {error}") from None
+
+
+def implied_bytes(proto: tensor_pb2.TensorProto, array: np.ndarray) -> int:
+    """How much of what :func:`decode` made of a message the message did not carry."""
+    if proto.tensor_content:
+        return 0
+    return max(0, array.size - _carried(proto, array.dtype)) * _bytes_of(array.dtype)
+
+
+def _carried(proto: tensor_pb2.TensorProto, dtype: np.dtype) -> int:
+    sent = getattr(proto, BY_NUMBER[proto.dtype].field)
+    return len(sent) // (2 if dtype.kind == "c" else 1)
+
+
+def _bytes_of(dtype: np.dtype) -> int:
+    return _BYTES_OF_A_STRING if dtype.hasobject else dtype.itemsize
+
+
+def _check_implied(
+    proto: tensor_pb2.TensorProto, dtype: np.dtype, count: int, most: int
+) -> None:
+    carried = _carried(proto, dtype)
+    if (count - carried) * _bytes_of(dtype) > most:
+        raise TensorTooLarge(
+            f"the shape names {count} elements, the message carries {carried}; "
+            f"at most {most} bytes may be implied"
+        )
 
 
 def _partial_product(shape: Sequence[int]) -> int:
@@ -223,18 +252,11 @@ def _from_string_list(content: bytes, count: int) -> np.ndarray:
 
 
 def _from_field(
-    proto: tensor_pb2.TensorProto, dtype: np.dtype, count: int, max_implied: int
+    proto: tensor_pb2.TensorProto, dtype: np.dtype, count: int
 ) -> np.ndarray:
     sent = getattr(proto, BY_NUMBER[proto.dtype].field)
     per_element = 2 if dtype.kind == "c" else 1
-    carried = len(sent) // per_element
-    if count - carried > max_implied:
-        raise TensorTooLarge(
-            f"the shape names {count} elements, the message carries {carried}; "
-            f"at most {max_implied} may be implied"
-        )
-    given = list(sent[: min(carried, count) * per_element])
-    values = _convert(given, dtype)
+    values = _convert(sent, min(len(sent) // per_element, count) * per_element, dtype)
     if len(values) < count:
         last: Any = values[-1] if len(values) else (b"" if dtype.hasobject else 0)
         full = np.empty(count, dtype)
@@ -244,16 +266,23 @@ def _from_field(
     return values
 
 
-def _convert(given: list, dtype: np.dtype) -> np.ndarray:
-    if dtype.hasobject:
-        values = np.empty(len(given), object)
-        values[:] = given
-        return values
+def _convert(sent: Any, count: int, dtype: np.dtype) -> np.ndarray:
+    """The first values of a field."""
     if dtype.kind == "c":
         part = np.float32 if dtype == np.complex64 else np.float64
-        return np.asarray(given, part).view(dtype)
+        return _read(sent, count, np.dtype(part)).view(dtype)
     if dtype.name in ("float16", "bfloat16"):
-        return np.asarray(given, np.int64).astype(np.uint16).view(dtype)
+        return _read(sent, count, np.dtype(np.int64)).astype(np.uint16).view(dtype)
     if dtype.kind in "iu" and dtype.itemsize < 4:
-        return np.asarray(given, np.int64).astype(dtype)  # wraps, as C++ does
-    return np.asarray(given, dtype)
+        # Wraps, as C++ does.
+        return _read(sent, count, np.dtype(np.int64)).astype(dtype)
+    return _read(sent, count, dtype)
+
+
+def _read(sent: Any, count: int, dtype: np.dtype) -> np.ndarray:
+    """Piece by piece: lists of numbers are large, and lock out other threads."""
+    values = np.empty(count, dtype)
+    for start in range(0, count, _PIECE):
+        stop = min(start + _PIECE, count)
+        values[start:stop] = sent[start:stop]
+    return values

@@ -11,7 +11,13 @@ from serving.dtypes import TensorError, TensorTooLarge, number_of
 from serving.embedded.refusal import Refusal, invalid
 from serving.embedded.servable import Finder
 from serving.messages import predict_pb2, signature_pb2
-from serving.tensors import decode, encode, shape_of
+from serving.tensors import (
+    MAX_IMPLIED_BYTES,
+    decode,
+    encode,
+    implied_bytes,
+    shape_of,
+)
 
 DEFAULT_SIGNATURE = "serving_default"
 
@@ -75,7 +81,7 @@ def _input_arrays(
     signature: signature_pb2.SignatureDef, request: predict_pb2.PredictRequest
 ) -> dict[str, np.ndarray]:
     """Every input of the signature, from the request or the defaults."""
-    arrays = {}
+    arrays, may_be_implied = {}, MAX_IMPLIED_BYTES
     for alias in sorted(signature.inputs):
         if alias in request.inputs:
             proto = request.inputs[alias]
@@ -90,7 +96,8 @@ def _input_arrays(
                 f"{_join(signature.defaults)}"
             )
         try:
-            arrays[alias] = decode(proto)
+            arrays[alias] = decode(proto, may_be_implied)
+            may_be_implied -= implied_bytes(proto, arrays[alias])
         except TensorTooLarge as error:
             raise invalid(f"tensor parsing error: {alias}: {error}") from error
         except TensorError as error:

@@ -28,7 +28,8 @@ from serving.embedded.servable import Servable
 from serving.embedded.service import handlers
 from serving.embedded.startup import check_address, require_extras
 from serving.embedded.tls import Tls, grpc_credentials
-from serving.errors import PortInUse
+from serving.embedded.turns import Turns
+from serving.errors import PortInUse, StartupFailed
 from serving.messages import session_pb2
 
 if TYPE_CHECKING:  # it needs aiohttp
@@ -36,6 +37,9 @@ if TYPE_CHECKING:  # it needs aiohttp
 
 # TF Serving's names: not the full names of the services.
 _HEALTH_NAMES = ("", "PredictionService", "ModelService")
+
+# Calls beyond those that compute or wait: slow to arrive or to be taken, or probes.
+_MORE_CALLS = 1000
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class ServerOptions:
         host: Address to listen on; TF Serving listens on all.
         port: Port for gRPC; 0 takes a free one.
         threads: Calls that are computed at once.
-        queued: Further calls that wait for a thread; more are refused at once with
+        queued: Further calls that wait for their turn; more are refused at once with
             RESOURCE_EXHAUSTED.
         max_message_bytes: Limit for received messages.
         health: Whether to offer gRPC's health service.
@@ -203,18 +207,16 @@ class Server:
         from serving.embedded import reflection
 
         options = self._options
-        self._executor = futures.ThreadPoolExecutor(options.threads, "serving")
+        # A call has a thread from its first byte on, and whoever sends slowly or only
+        # probes must not take one from a call that computes: those have turns.
+        calls = options.threads + options.queued + _MORE_CALLS
+        self._executor = futures.ThreadPoolExecutor(calls, "serving")
+        turns = Turns(options.threads, options.queued)
         self._server = grpc.server(
             self._executor,
-            handlers=handlers(self._models, observers),
-            options=[
-                ("grpc.max_receive_message_length", options.max_message_bytes),
-                ("grpc.max_send_message_length", -1),
-                # With it two servers could share a port without noticing.
-                ("grpc.so_reuseport", 0),
-                *options.channel_arguments,
-            ],
-            maximum_concurrent_rpcs=options.threads + options.queued,
+            handlers=handlers(self._models, turns, observers),
+            options=list(_arguments(options).items()),
+            maximum_concurrent_rpcs=calls,
         )
         self._health = health.HealthServicer()
         for service in _HEALTH_NAMES:
@@ -226,13 +228,21 @@ class Server:
     def _open_port(self) -> int:
         address = f"{self._options.host}:{self._options.port}"
         try:
+            # Again, since loading took a while; gRPC's own words are many.
+            check_address(self._options.host, self._options.port)
+        except StartupFailed:
+            self._discard()
+            raise
+        try:
             if self._options.tls is None:
                 return self._server.add_insecure_port(address)
             credentials = grpc_credentials(self._options.tls)
             return self._server.add_secure_port(address, credentials)
         except RuntimeError as error:
             self._discard()
-            raise PortInUse(f"cannot listen on {address}: {error}") from error
+            raise PortInUse(
+                f"cannot listen on {address}; is another server running there?"
+            ) from error
 
     def _open_rest(self, rest: RestServer) -> int:
         try:
@@ -245,3 +255,14 @@ class Server:
     def _discard(self) -> None:
         self._server.stop(None)
         self._executor.shutdown()
+
+
+def _arguments(options: ServerOptions) -> dict[str, str | int]:
+    """For gRPC, each name once: of two it takes the first."""
+    return {
+        "grpc.max_receive_message_length": options.max_message_bytes,
+        "grpc.max_send_message_length": -1,
+        # With it two servers could share a port without noticing.
+        "grpc.so_reuseport": 0,
+        **dict(options.channel_arguments),
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
@@ -15,6 +16,7 @@ from serving.embedded.calls import PREDICTIONS, Observer, describe
 from serving.embedded.models import Models
 from serving.embedded.refusal import Refusal, late
 from serving.embedded.stopwatch import Stopwatch
+from serving.embedded.turns import Turns, gone
 
 _LOG = logging.getLogger(__name__)
 
@@ -35,16 +37,25 @@ ANSWERS: dict[methods.Method, Answer] = {
 # TF Serving cuts gRPC messages here, so that they fit into HTTP/2 headers.
 _MESSAGE_BYTES = 1024
 
+# Clients may send any deadline; TensorFlow counts its own in nanoseconds of 64 bits.
+_LONGEST_SECONDS = 30 * 24 * 3600.0
+
 
 def handlers(
-    models: Models, observers: Sequence[Observer] = ()
+    models: Models, turns: Turns, observers: Sequence[Observer] = ()
 ) -> list[grpc.GenericRpcHandler]:
-    """One generic handler per service; ``observers`` are told of every call."""
+    """One generic handler per service.
+
+    Args:
+        models: What is served.
+        turns: Where calls that compute wait for their turn.
+        observers: Are told of every call.
+    """
     by_service: dict[str, dict[str, grpc.RpcMethodHandler]] = {}
     for method, answer in ANSWERS.items():
         by_service.setdefault(method.service, {})[method.name] = (
             grpc.unary_unary_rpc_method_handler(
-                _handler(models, method.name, answer, observers),
+                _handler(models, method.name, answer, turns, observers),
                 request_deserializer=method.request.FromString,
                 response_serializer=method.response.SerializeToString,
             )
@@ -56,21 +67,35 @@ def handlers(
 
 
 def _handler(
-    models: Models, name: str, answer: Answer, observers: Sequence[Observer]
+    models: Models,
+    name: str,
+    answer: Answer,
+    turns: Turns,
+    observers: Sequence[Observer],
 ) -> Callable[[Any, grpc.ServicerContext], Any]:
-    timed = bool(observers) and name in PREDICTIONS
+    computes = name in PREDICTIONS
+    timed = bool(observers) and computes
 
     def handle(request: Any, context: grpc.ServicerContext) -> Any:
-        response, refusal = None, None
+        response, refusal, begun = None, None, False
         start, watch = time.perf_counter(), Stopwatch(models)
-        asked = watch if timed else models
         try:
+            if computes:
+                turns.begin(context, _remaining(context))
+                begun = True
+                start = time.perf_counter()
+                if not context.is_active():
+                    raise gone()
+            asked = watch if timed else models
             response = answer(asked, request, _timeout_ms(context))
         except Refusal as raised:
             refusal = raised
         except Exception as error:
             _LOG.exception("a request failed in the server itself")
             refusal = Refusal(grpc.StatusCode.INTERNAL, repr(error))
+        finally:
+            if begun:
+                turns.end()
         if observers:
             seconds = time.perf_counter() - start
             code = grpc.StatusCode.OK if refusal is None else refusal.code
@@ -86,12 +111,19 @@ def _handler(
     return handle
 
 
-def _timeout_ms(context: grpc.ServicerContext) -> int:
+def _remaining(context: grpc.ServicerContext) -> float:
     remaining = context.time_remaining()
-    if remaining is None:
+    if remaining is None or remaining > _LONGEST_SECONDS:
+        return math.inf
+    return remaining
+
+
+def _timeout_ms(context: grpc.ServicerContext) -> int:
+    remaining = _remaining(context)
+    if remaining == math.inf:
         return 0
     if remaining <= 0:
-        raise late()  # it waited for a thread until its time was over
+        raise late()  # it waited for its turn until its time was over
     return max(1, int(remaining * 1000))
 
 

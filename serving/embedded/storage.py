@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from serving.errors import ModelLoadFailed
@@ -13,13 +14,17 @@ Fingerprint = frozenset[tuple[str, int, int]]
 def versions(base_path: Path) -> dict[int, Path]:
     """Version folders by number; names such as ``00000123`` count, others do not.
 
+    Numbers of more than 63 bits do not: no message can hold them.
+
     Raises:
         OSError: The folder cannot be listed.
     """
     found: dict[int, Path] = {}
     for entry in sorted(base_path.iterdir()):
-        if entry.name.isascii() and entry.name.isdigit() and entry.is_dir():
-            found.setdefault(int(entry.name), entry)
+        if not (entry.name.isascii() and entry.name.isdigit() and entry.is_dir()):
+            continue
+        if (number := int(entry.name)) < 1 << 63:
+            found.setdefault(number, entry)
     return found
 
 
@@ -55,12 +60,18 @@ _FILES = ("saved_model.pb", "saved_model.pbtxt")
 
 
 def fingerprint(path: Path) -> Fingerprint:
-    """What identifies the content of a version folder, without reading it."""
+    """What identifies the content of a version folder, without reading it.
+
+    What cannot be listed or is gone since it was is left out: when that changes, the
+    next look will differ.
+    """
     files = []
-    for file in path.rglob("*"):
-        try:
-            info = file.stat()
-        except OSError:
-            continue  # gone since it was listed; the next look will differ
-        files.append((str(file.relative_to(path)), info.st_size, info.st_mtime_ns))
+    for folder, folders, names in os.walk(path):
+        for name in (*folders, *names):
+            file = Path(folder, name)
+            try:
+                info = file.stat()
+            except OSError:
+                continue
+            files.append((str(file.relative_to(path)), info.st_size, info.st_mtime_ns))
     return frozenset(files)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import socket
 
@@ -47,10 +48,19 @@ class Target:
         with contextlib.suppress(ConnectionError):
             with socket.create_connection(place, 20) as connection:
                 connection.sendall(data)
-                connection.shutdown(socket.SHUT_WR)
+                ended(connection)
                 while part := connection.recv(65536):
                     received += part
         return received
+
+
+def ended(connection):
+    """Says that nothing more will be sent, if the other side still listens."""
+    try:
+        connection.shutdown(socket.SHUT_WR)
+    except OSError as error:
+        if error.errno != errno.ENOTCONN:
+            raise
 
 
 @pytest.fixture(scope="module")

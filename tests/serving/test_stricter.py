@@ -32,7 +32,7 @@ ROWS = {
     "10 tensor bomb": (
         asking("numbers", N | {"a": bomb()}),
         "tensor parsing error: a: the shape names 1073741824 elements, the message "
-        "carries 1; at most 16777216 may be implied",
+        "carries 1; at most 67108864 bytes may be implied",
     ),
     "14 scalar text": (
         asking("upper", {"text": np.array(b"a", object)}),

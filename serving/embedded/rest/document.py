@@ -7,16 +7,21 @@ import re
 from typing import Any, NoReturn
 
 from serving.embedded.refusal import invalid
+from serving.embedded.rest import patience
 
-#: Lists and objects may hold so many items in all; each takes up to 72 bytes here.
+#: Lists and objects may hold so many items in all, and strings so many escapes; each
+#: takes up to 72 bytes here.
 MAX_ITEMS = 1 << 21
+# Up to here the parser that locks out all other threads does so for a moment only.
+_SWIFT_ITEMS, _SWIFT_BYTES = 1 << 16, 1 << 20
 #: Quoted values are cut in messages; TF Serving sends the whole document back.
 _QUOTED_CHARACTERS = 1024
 
 _TOO_DEEP = "JSON Parse error: The document is nested too deep"
 _TOO_BIG = "Number too big to be stored in double."
 # Only numbers written like this can exceed a double, or Python's limit for int().
-_LONG_NUMBER = re.compile(r"[eE]\+?[0-9]{3}|[0-9]{300}")
+_LONG_NUMBER = re.compile(r"[eE]\+?[0-9]{3}|(?<![0-9])[0-9]{300}")
+_BRACKETS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{}]')
 
 #: json's words, and RapidJSON's.
 _WORDS = (
@@ -54,11 +59,21 @@ def parse(body: bytes) -> dict[str, Any]:
     items = body.count(b",") + body.count(b"[") + body.count(b"{")
     if items > MAX_ITEMS:
         raise invalid(f"expected at most {MAX_ITEMS} JSON items, received {items}")
-    hooks: dict[str, Any] = {}
-    if _LONG_NUMBER.search(text):
-        hooks = {"parse_int": _integer, "parse_float": _decimal}
+    escapes = body.count(b"\\")
+    if escapes > MAX_ITEMS:
+        raise invalid(f"expected at most {MAX_ITEMS} JSON escapes, received {escapes}")
+    is_small = items <= _SWIFT_ITEMS and len(body) <= _SWIFT_BYTES
     try:
-        value = json.loads(text, object_pairs_hook=_first_wins, **hooks)
+        if is_small:
+            value = _swift(text)
+        else:
+            value = patience.parse(
+                text,
+                _swift,
+                object_pairs_hook=_first_wins,
+                parse_int=_integer,
+                parse_float=_decimal,
+            )
     except json.JSONDecodeError as error:
         # RapidJSON sees that a string has no end where the text ends.
         end = None if error.msg.startswith("Unterminated") else error.pos
@@ -74,12 +89,14 @@ def parse(body: bytes) -> dict[str, Any]:
 
 def quote(value: Any) -> str:
     """A value as TF Serving shows it in messages, cut where it is long."""
+    text = ""
     try:
-        text = json.dumps(value, indent=4, ensure_ascii=False)
+        for piece in json.JSONEncoder(indent=4, ensure_ascii=False).iterencode(value):
+            text += piece
+            if len(text) > _QUOTED_CHARACTERS:
+                return f"{text[:_QUOTED_CHARACTERS]}...TRUNCATED"
     except RecursionError:
         return "..."
-    if len(text) > _QUOTED_CHARACTERS:
-        return f"{text[:_QUOTED_CHARACTERS]}...TRUNCATED"
     return text
 
 
@@ -94,6 +111,13 @@ def type_name(value: Any) -> str:
     if isinstance(value, list):
         return "Array"
     return "Object" if isinstance(value, dict) else "Number"
+
+
+def _swift(text: str) -> Any:
+    hooks: dict[str, Any] = {}
+    if _LONG_NUMBER.search(text):
+        hooks = {"parse_int": _integer, "parse_float": _decimal}
+    return json.loads(text, object_pairs_hook=_first_wins, **hooks)
 
 
 def _fail(words: str, offset: int) -> NoReturn:
@@ -113,7 +137,7 @@ def _words(error: json.JSONDecodeError) -> str:
 def _inside_object(text: str, end: int) -> bool:
     """Whether the innermost bracket that is open at ``end`` is a brace."""
     open_brackets = []
-    for token in re.finditer(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', text[:end]):
+    for token in _BRACKETS.finditer(text, 0, end):
         if token[0] in "[{":
             open_brackets.append(token[0])
         elif token[0] in "]}":
@@ -127,7 +151,7 @@ def _first_wins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _integer(digits: str) -> int | float:
-    if len(digits) <= 20:
+    if len(digits) <= 300:
         return int(digits)
     return _decimal(digits)
 
