@@ -14,13 +14,14 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 TESTS = $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile
 LAYERS = $(TESTS) tests/layers -m "not tensorflow_only"
 
-.PHONY: help demo test check test-torch bench-train bench-generate bench-shortlist bench-pronounce docs clean
+.PHONY: help demo test check test-torch test-reliability bench-train bench-generate bench-shortlist bench-pronounce docs clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo        train on a pronunciation dictionary, serve it, ask it over gRPC"
 	@echo "make test        lint, types, import contracts, all tests; layer tests on JAX"
 	@echo "make test-torch  layer tests on torch (installs $(TORCH))"
+	@echo "make test-reliability  the server under load, damage and attack (half an hour)"
 	@echo "make bench-train, make bench-generate   ratios to plain Keras and torch"
 	@echo "make bench-shortlist  generation with a lexical shortlist and without"
 	@echo "make bench-pronounce   searches and n-best lists on the model of make demo"
@@ -42,6 +43,12 @@ check: $(VENV)/.dev
 
 test-torch: $(VENV)/.torch
 	KERAS_BACKEND=torch $(LAYERS)
+
+# In one process: some of it watches memory and times.
+test-reliability: $(VENV)/.dev
+	RELIABILITY_RESULTS=benchmarks/results/reliability \
+	$(BIN)/python -m pytest tests/reliability -m ""
+	$(BIN)/python -m benchmarks.reliability
 
 bench-train: $(VENV)/.torch
 	$(BIN)/python -m benchmarks.train_step --preset small --write-docs
