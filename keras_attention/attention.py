@@ -88,9 +88,15 @@ class Attention(keras.layers.Layer):
         self.alignment = alignments.get(
             alignment, **(made if isinstance(alignment, str) else {})
         )
+        if self.alignment.needs_log_weights and not self.score.log_weights:
+            raise ValueError(
+                f"{type(self.alignment).__name__} takes energies for logarithms of "
+                "weights. Expected: a score whose energies are (gmm_v0, gmm_v1, "
+                f"gmm_v2). Received: score={score!r}"
+            )
         claim(self.score, self, "score")
         claim(self.alignment, self, "alignment")
-        self.score.num_heads = num_heads
+        self.score.num_heads = num_heads * self.alignment.energies_per_head
         self.alignment.num_heads = num_heads
         self.num_heads = num_heads
         self.dropout = dropout
@@ -103,7 +109,8 @@ class Attention(keras.layers.Layer):
         check_heads(value_shape[-1], self.num_heads, "the depth of the values")
         query_shape = (query_shape[0], None, query_shape[-1])
         build_part(self.score, query_shape, key_shape or value_shape)
-        build_part(self.alignment, query_shape)
+        shapes = (query_shape, value_shape)
+        build_part(self.alignment, *shapes[: 1 + self.alignment.sees_context])
 
     def call(
         self,
@@ -189,12 +196,12 @@ class Attention(keras.layers.Layer):
         """All queries at once: context `[B, T, Dv]`, weights `[B, H, T, S]`."""
         query = zero_where_masked(query, query_mask)
         state = self.initial_state(memory)
-        keep = self.draw_dropout(query, memory, training)  # [B, H, T, S]
+        drawn = self.draw(query, memory, training)
         if not keras.tree.flatten(state):
-            context, weights = self.weigh(query, memory, state, keep)
+            context, weights, _ = self.weigh(query, memory, state, drawn)
         else:
             context, weights = self._attend_in_order(
-                query, memory, state, query_mask, keep
+                query, memory, state, query_mask, drawn
             )
         if query_mask is not None:
             context = zero_where_masked(context, query_mask)
@@ -207,30 +214,55 @@ class Attention(keras.layers.Layer):
         query: Any,
         memory: AttentionMemory,
         state: AttentionState,
-        keep: Any = None,
+        drawn: Any = None,
     ) -> Any:
-        """One query `[B, Dq]`: context, weights `[B, H, S]` and the next state."""
-        rows = None if keep is None else ops.expand_dims(keep, 2)  # [B, H, 1, S]
-        context, weights = self.weigh(ops.expand_dims(query, 1), memory, state, rows)
+        """One query `[B, Dq]`: context, weights `[B, H, S]` and the next state.
+
+        Args:
+            drawn: This query's part of what `draw` gave.
+        """
+        rows = drawn and {name: ops.expand_dims(x, 2) for name, x in drawn.items()}
+        context, weights, aligned = self.weigh(
+            ops.expand_dims(query, 1), memory, state, rows
+        )
         context = ops.squeeze(context, 1)  # [B, Dv]
         weights = ops.squeeze(weights, 2)  # [B, H, S]
+        seen = weights
+        if self.alignment.energies_per_head > 1:
+            # Each head of the score sees the weights that it had a part in.
+            seen = ops.concatenate([weights] * self.alignment.energies_per_head, 1)
         carried = AttentionState(
-            score=self.score.next_state(state.score, weights, context, query),
-            alignment=self.alignment.next_state(
-                state.alignment, weights, context, query
-            ),
+            score=self.score.next_state(state.score, seen, context, query),
+            alignment=self.alignment.next_state(aligned, weights, context, query),
         )
         return context, weights, carried
 
-    def draw_dropout(self, query: Any, memory: AttentionMemory, training: bool) -> Any:
-        """Factors `[B, H, T, S]` for the weights, or None when nothing is dropped."""
-        if self.seed_generator is None or not training:
+    def draw(self, query: Any, memory: AttentionMemory, training: bool) -> Any:
+        """What is random in a call, drawn before any loop over its queries.
+
+        Returns:
+            None outside training. In training a dict, each entry where there is
+            one: `keep [B, H, T, S]`, factors of the weights, and `noise`, to be
+            added to energies.
+        """
+        if not training:
             return None
         batch, targets = ops.shape(query)[:2]
-        shape = (batch, self.num_heads, targets, ops.shape(memory.mask)[1])
-        return keras.random.dropout(
-            ops.ones(shape, self.compute_dtype), self.dropout, seed=self.seed_generator
-        )
+        positions = ops.shape(memory.mask)[1]
+        drawn = {}
+        if self.seed_generator is not None:
+            drawn["keep"] = keras.random.dropout(
+                ops.ones(
+                    (batch, self.num_heads, targets, positions), self.compute_dtype
+                ),
+                self.dropout,
+                seed=self.seed_generator,
+            )
+        shape = (batch, self.score.num_heads, targets, positions)
+        noise = self.alignment.draw_noise(shape, self.compute_dtype)
+        if noise is not None:
+            drawn["noise"] = noise
+        return drawn
 
     @property
     def output(self) -> Any:
@@ -270,33 +302,46 @@ class Attention(keras.layers.Layer):
         )
 
     def weigh(
-        self, query: Any, memory: AttentionMemory, state: Any, keep: Any = None
+        self, query: Any, memory: AttentionMemory, state: Any, drawn: Any = None
     ) -> Any:
-        """Queries `[B, T, Dq]` in one state: context `[B, T, Dv]`, weights."""
+        """Queries `[B, T, Dq]` in one state.
+
+        Args:
+            drawn: What `draw` gave, None outside training.
+
+        Returns:
+            Context `[B, T, Dv]`, weights `[B, H, T, S]`, and the alignment's state
+            as far as it is known without the context.
+        """
+        training, drawn = drawn is not None, drawn or {}
         energies = self.score.energies(query, memory.keys, state.score)  # [B, H, T, S]
-        weights = self.alignment.align(energies, memory.mask, query, state.alignment)
+        if "noise" in drawn:
+            energies = energies + ops.cast(drawn["noise"], energies.dtype)
+        weights, aligned = self.alignment.advance(
+            energies, memory.mask, query, state.alignment, training
+        )
         weights = ops.cast(weights, self.compute_dtype)
-        kept = weights if keep is None else weights * keep
+        kept = weights * drawn["keep"] if "keep" in drawn else weights
         context = merge_heads(ops.matmul(kept, memory.values))  # [B, T, Dv]
-        return context, weights
+        return context, weights, aligned
 
     def _attend_in_order(
-        self, query: Any, memory: Any, state: Any, query_mask: Any, keep: Any
+        self, query: Any, memory: Any, state: Any, query_mask: Any, drawn: Any
     ) -> Any:
         """Step through the queries: for parts that carry a state."""
 
         def step(carried: Any, inputs: dict[str, Any]) -> Any:
             context, weights, new = self.advance(
-                inputs["query"], memory, AttentionState(*carried), inputs.get("keep")
+                inputs["query"], memory, AttentionState(*carried), inputs.get("drawn")
             )
             new = keep_where_masked(inputs.get("mask"), tuple(new), carried)
             return new, (context, weights)
 
-        rows = {"query": ops.swapaxes(query, 0, 1)}  # [T, B, Dq]
+        rows: dict[str, Any] = {"query": ops.swapaxes(query, 0, 1)}  # [T, B, Dq]
         if query_mask is not None:
             rows["mask"] = ops.swapaxes(query_mask, 0, 1)  # [T, B]
-        if keep is not None:
-            rows["keep"] = ops.transpose(keep, (2, 0, 1, 3))  # [T, B, H, S]
+        if drawn is not None:
+            rows["drawn"] = queries_first(drawn)
         _, (context, weights) = scan(step, tuple(state), rows)
         context = ops.swapaxes(context, 0, 1)  # [B, T, Dv]
         return context, ops.transpose(weights, (1, 2, 0, 3))  # [B, H, T, S]
@@ -322,3 +367,8 @@ class Attention(keras.layers.Layer):
                     f"`{argument}` must have rank {' or '.join(map(str, ranks))}. "
                     f"Received: {argument} of shape {tuple(shape)}"
                 )
+
+
+def queries_first(drawn: dict[str, Any]) -> dict[str, Any]:
+    """What `Attention.draw` gave, `[B, H, T, S]`, as rows of a loop `[T, B, H, S]`."""
+    return {name: ops.transpose(x, (2, 0, 1, 3)) for name, x in drawn.items()}

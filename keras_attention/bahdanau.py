@@ -36,6 +36,8 @@ class BahdanauAttention(Attention):
             `keras.layers.Dense`.
         bias_initializer, bias_regularizer, bias_constraint: Likewise.
         seed: Seed of the dropout.
+        layer_normalize: Layer-normalised form (Ba et al. 2016); see
+            `ka.scores.AdditiveScore`.
         **layer: `name`, `dtype`, `trainable`.
 
     Call arguments, returns: as `ka.Attention`.
@@ -67,6 +69,7 @@ class BahdanauAttention(Attention):
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
         seed: int | None = None,
+        layer_normalize: bool = False,
         **layer: Any,
     ) -> None:
         if not isinstance(units, int) or units < 1:
@@ -83,6 +86,7 @@ class BahdanauAttention(Attention):
             bias_regularizer=bias_regularizer,
             kernel_constraint=kernel_constraint,
             bias_constraint=bias_constraint,
+            layer_normalize=layer_normalize,
             dtype=layer.get("dtype"),
         )
         super().__init__(score, alignment, num_heads, dropout, seed, **layer)
@@ -96,6 +100,6 @@ def preset_config(config: dict[str, Any], score: Any) -> dict[str, Any]:
     own = {
         name: value
         for name, value in score.get_config().items()
-        if name not in ("name", "trainable", "dtype")
+        if name not in ("name", "trainable", "dtype", "num_heads")
     }
     return {name: v for name, v in config.items() if name != "score"} | own

@@ -32,12 +32,12 @@ class BeamAttention:
         query: Any,
         memory: AttentionMemory,
         state: AttentionState,
-        keep: Any = None,
+        drawn: Any = None,
     ) -> Any:
         """Context `[B * K, Dv]`, weights `[B * K, H, S]` and the next state."""
         query = self._by_beam(query)  # [B, K, Dq]
         if not keras.tree.flatten(state):
-            context, weights = self.attention.weigh(query, memory, state)
+            context, weights, _ = self.attention.weigh(query, memory, state)
             weights = ops.transpose(weights, (0, 2, 1, 3))  # [B, K, H, S]
             return self._flat(context), self._flat(weights), state
 

@@ -7,7 +7,7 @@ import keras
 from keras import ops, tree
 
 from keras_attention import bridges, orders, readouts
-from keras_attention.attention import Attention
+from keras_attention.attention import Attention, queries_first
 from keras_attention.bahdanau import BahdanauAttention
 from keras_attention.beams import BeamAttention
 from keras_attention.building import build_part
@@ -179,9 +179,9 @@ class AttentionDecoder(keras.layers.Layer):
                 context, weights = self.attention.attend(hidden, memory, mask, training)
                 outputs = self.readout(hidden, context)
             else:
-                keep = self.attention.draw_dropout(inputs, memory, training)
-                if keep is not None:
-                    rows["keep"] = ops.transpose(keep, (2, 0, 1, 3))  # [T, B, H, S]
+                drawn = self.attention.draw(inputs, memory, training)
+                if drawn is not None:
+                    rows["drawn"] = queries_first(drawn)
                 outputs, weights = run_steps(
                     self.order,
                     self.readout,

@@ -113,6 +113,4 @@ class LuongAttention(Attention):
 
     def get_config(self) -> dict[str, Any]:
         config = preset_config(super().get_config(), self.score)
-        if self.score_name == "concat":
-            del config["normalize"], config["use_bias"]
         return config | {"score": self.score_name}

@@ -59,7 +59,7 @@ class Order(abc.ABC):
         """Depth of the query."""
 
     @abc.abstractmethod
-    def step(self, run: Any, projected: Any, state: DecoderState, keep: Any) -> Any:
+    def step(self, run: Any, projected: Any, state: DecoderState, drawn: Any) -> Any:
         """One target step.
 
         Args:
@@ -67,7 +67,7 @@ class Order(abc.ABC):
                 attention with its memory, and the readout when it is fed back.
             projected: This step's input, as the prepared cell wants it.
             state: The decoder state before the step.
-            keep: Dropout factors of this step's weights, or None.
+            drawn: This step's part of what `Attention.draw` gave, or None.
         """
 
 
@@ -86,11 +86,11 @@ class LuongOrder(Order):
     def query_depth(self, output_depth: int, top_state_depth: int) -> int:
         return output_depth
 
-    def step(self, run: Any, projected: Any, state: DecoderState, keep: Any) -> Any:
+    def step(self, run: Any, projected: Any, state: DecoderState, drawn: Any) -> Any:
         fed = None if isinstance(state.fed, tuple) else state.fed
         hidden, cell = run.cell.step(projected, fed, state.cell)
         context, weights, attention = run.attention.advance(
-            hidden, run.memory, state.attention, keep
+            hidden, run.memory, state.attention, drawn
         )
         output = None
         carried: Any = ()
@@ -117,9 +117,9 @@ class BahdanauOrder(Order):
     def query_depth(self, output_depth: int, top_state_depth: int) -> int:
         return top_state_depth
 
-    def step(self, run: Any, projected: Any, state: DecoderState, keep: Any) -> Any:
+    def step(self, run: Any, projected: Any, state: DecoderState, drawn: Any) -> Any:
         context, weights, attention = run.attention.advance(
-            state.cell[-1][0], run.memory, state.attention, keep
+            state.cell[-1][0], run.memory, state.attention, drawn
         )
         hidden, cell = run.cell.step(projected, context, state.cell)
         return StepResult(hidden, context, None, weights, DecoderState(cell, attention))

@@ -82,8 +82,8 @@ def run_steps(
         order: How a step is put together.
         readout: Applied after the loop, unless it is fed back inside.
         parts: The decoder's parts, prepared.
-        rows: As for `run_cell`, and `keep [T, B, H, S]`, the dropout factors of
-            the weights, where there are any.
+        rows: As for `run_cell`, and in training `drawn`, what `Attention.draw`
+            gave, time-major.
         state: The state before the first step.
         with_weights: Whether to collect the weights.
         training: Whether a gradient will be asked for.
@@ -95,7 +95,7 @@ def run_steps(
     def step(carried: Any, row: dict[str, Any], affines: Any = _NO_AFFINES) -> Any:
         (state,) = carried
         run = parts._replace(cell=parts.cell.with_affine(affines.get("x")))
-        result = order.step(run, row["x"], state, row.get("keep"))
+        result = order.step(run, row["x"], state, row.get("drawn"))
         new = keep_where_masked(row.get("mask"), result.state, state)
         if result.output is None:
             emitted = {"hidden": result.hidden, "context": result.context}

@@ -18,3 +18,49 @@ def places(mask: Any, dtype: Any) -> Any:
 def row_lengths(mask: Any, dtype: Any) -> Any:
     """Valid positions of each row, `[B, 1]`."""
     return ops.sum(ops.cast(mask, dtype), axis=-1, keepdims=True)
+
+
+def first_position(mask: Any, num_heads: int, dtype: Any) -> Any:
+    """One at the first valid position of each row, `[B, H, S]`."""
+    first = ops.logical_and(mask, ops.equal(places(mask, "int32"), 0))  # [B, S]
+    row = ops.expand_dims(ops.cast(first, dtype), 1)  # [B, 1, S]
+    return ops.repeat(row, num_heads, axis=1)  # [B, H, S]
+
+
+def neighbours(mask: Any) -> tuple[Any, Any]:
+    """Index of the valid position before and after each, `[B, S]`, -1 for none.
+
+    Of use for valid positions only; what stands at padding means nothing.
+    """
+    index = ops.arange(ops.shape(mask)[1], dtype="int32")  # [S]
+    count = ops.shape(mask)[1]
+    last = ops.where(mask, index, index + count)
+    # Indices of the valid positions in order, then those of the others.
+    order = ops.cast(ops.argsort(last, axis=-1), "int32")  # [B, S]
+    order = ops.expand_dims(order, 1)  # [B, 1, S]
+    place = places(mask, "int32")
+    before = taken(order, place - 1, -1)  # [B, 1, S]
+    nothing = ops.full_like(place, -1)
+    has_next = place + 1 < row_lengths(mask, "int32")
+    after = taken(order, ops.where(has_next, place + 1, nothing), -1)
+    return ops.squeeze(before, 1), ops.squeeze(after, 1)  # [B, S]
+
+
+def taken(x: Any, index: Any, otherwise: Any) -> Any:
+    """`x[b, h, index[b, s]]`, and `otherwise` where the index is negative.
+
+    Args:
+        x: `[B, H, S]`.
+        index: `[B, S]` integers.
+        otherwise: A number.
+
+    Returns:
+        `[B, H, S]`.
+    """
+    batch, heads, positions = ops.shape(x)
+    rows = ops.arange(batch * heads, dtype="int32") * positions
+    rows = ops.reshape(rows, (batch, heads, 1))
+    there = ops.expand_dims(index, 1)  # [B, 1, S]
+    flat = ops.reshape(x, (-1,))  # [B*H*S]
+    found = ops.take(flat, rows + ops.maximum(there, 0), axis=0)  # [B, H, S]
+    return ops.where(there >= 0, found, ops.full_like(found, otherwise))

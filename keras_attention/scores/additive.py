@@ -1,4 +1,4 @@
-"""Additive score: Bahdanau et al. 2014, appendix A.1.2; Luong's "concat"."""
+"""Additive score: Bahdanau et al. 2014, appendix A.1.2."""
 
 from typing import Any
 
@@ -19,27 +19,34 @@ class AdditiveScore(Score):
 
     $$ e_{ts} = g \, \frac{v}{\lVert v \rVert}^\top \tanh(W_q q_t + W_k k_s + b). $$
 
-    Luong's `concat`, $v^\top \tanh(W [q_t; k_s])$, is the same function with
-    $W = [W_q, W_k]$; the registry's name `"concat"` makes this class.
+    and with `layer_normalize=True` the layer-normalised form
+
+    $$ e_{ts} = v^\top \tanh(\mathrm{LN}(W_q q_t) + \mathrm{LN}(W_k k_s) + b), \qquad
+       \mathrm{LN}(x) = \gamma\, \frac{x - \bar x}{\sqrt{\mathrm{var}(x) + 0.001}}. $$
 
     Args:
         units: Depth U of the hidden layer. None takes the depth of the query.
         normalize: Scale `v` to length `g`. `g` starts at $1/\sqrt{U}$, `b` at 0.
+        layer_normalize: Normalise both projections, each with a gain of its own.
         use_bias: Add `b` inside the tanh (always there when normalised).
         kernel_initializer, kernel_regularizer, kernel_constraint: As in
             `keras.layers.Dense`; they also serve `v`.
         bias_initializer, bias_regularizer, bias_constraint: For `b`.
 
     Weights: `query/kernel [Dq, U]`, `key/kernel [Dk, U]`, `v [U]`, and `g []`,
-    `b [U]` where present. With heads, `units` divides by their number and head
-    h is the score over slice h of the units; the norm is that of the whole `v`.
+    `b [U]`, `query_norm/gamma [U]`, `key_norm/gamma [U]` where present. With heads,
+    `units` divides by their number and head h is the score over slice h of the
+    units; the norm is that of the whole `v`, the mean and variance those of all units.
+
+    Luong's `concat` is the same function with one kernel: `ka.scores.ConcatScore`.
 
     Relative to the paper: Bahdanau et al. have no bias and no normalisation;
-    the second form is weight normalisation (Salimans & Kingma 2016, section 2).
+    the second form is weight normalisation (Salimans & Kingma 2016, section 2), the
+    third layer normalisation (Ba et al. 2016) as Marian applies it, without offset.
 
     References:
-        Bahdanau, Cho & Bengio 2014, arXiv 1409.0473, appendix A.1.2.
-        Luong, Pham & Manning 2015, arXiv 1508.04025, equation 8 (concat).
+        Bahdanau, Cho & Bengio 2014, arXiv 1409.0473, appendix A.1.2; Salimans &
+        Kingma 2016, arXiv 1602.07868; Ba, Kiros & Hinton 2016, arXiv 1607.06450.
 
     Example:
 
@@ -61,6 +68,7 @@ class AdditiveScore(Score):
         bias_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
+        layer_normalize: bool = False,
         **layer: Any,
     ) -> None:
         super().__init__(**layer)
@@ -71,6 +79,7 @@ class AdditiveScore(Score):
         self.units = units
         self.normalize = normalize
         self.use_bias = use_bias
+        self.layer_normalize = layer_normalize
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.bias_initializer = keras.initializers.get(bias_initializer)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
@@ -103,6 +112,13 @@ class AdditiveScore(Score):
             regularizer=self.kernel_regularizer,
             constraint=self.kernel_constraint,
         )
+        self.query_norm = self.key_norm = None
+        if self.layer_normalize:
+            norm = {"center": False, "dtype": self.dtype_policy}
+            self.query_norm = keras.layers.LayerNormalization(name="query_norm", **norm)
+            self.query_norm.build((None, units))
+            self.key_norm = keras.layers.LayerNormalization(name="key_norm", **norm)
+            self.key_norm.build((None, None, units))
         self.g = self.b = None
         if self.normalize:
             self.g = self.add_weight(
@@ -121,48 +137,31 @@ class AdditiveScore(Score):
 
     def precompute(self, key: Any) -> Any:
         keys = self.key(key)  # [B, S, U]
+        if self.key_norm is not None:
+            keys = self.key_norm(keys)
         if self.b is not None:
             keys = keys + ops.cast(self.b, keys.dtype)
         return keys
 
     def energies(self, query: Any, keys: Any, state: Any) -> Any:
         batch, targets, depth = ops.shape(query)
-        sources, units = ops.shape(keys)[1:]
         # Flat: TensorFlow's product of rank 3 and 2 does not train under XLA when
         # it stands in a loop and the batch is dynamic.
         projected = self.query(ops.reshape(query, (-1, depth)))  # [B*T, U]
-        projected = ops.reshape(projected, (batch, targets, units))  # [B, T, U]
-        hidden = ops.tanh(
-            ops.expand_dims(projected, 2) + ops.expand_dims(keys, 1)
-        )  # [B, T, S, U]
-        # As one flat matrix product: a sum over the last axis is far slower.
-        energies = ops.matmul(
-            ops.reshape(hidden, (-1, units)), self._v_by_head(hidden.dtype)
-        )  # [B*T*S, H]
-        energies = ops.reshape(
-            energies, (batch, targets, sources, self.num_heads)
-        )  # [B, T, S, H]
-        if self.num_heads == 1:
-            return ops.reshape(energies, (batch, 1, targets, sources))  # [B, 1, T, S]
-        return ops.transpose(energies, (0, 3, 1, 2))  # [B, H, T, S]
-
-    def _v_by_head(self, dtype: Any) -> Any:
-        """`v`, normalised if asked, as a block matrix `[U, H]`."""
+        if self.query_norm is not None:
+            projected = self.query_norm(projected)
+        projected = ops.reshape(projected, (batch, targets, ops.shape(keys)[-1]))
         v = ops.convert_to_tensor(self.v)
         if self.normalize:
             v = v * (ops.convert_to_tensor(self.g) / ops.sqrt(ops.sum(ops.square(v))))
-        v = ops.cast(v, dtype)
-        if self.num_heads == 1:
-            return ops.expand_dims(v, -1)  # [U, 1]
-        per_head = v.shape[0] // self.num_heads
-        blocks = ops.repeat(ops.eye(self.num_heads, dtype=dtype), per_head, axis=0)
-        return ops.expand_dims(v, -1) * blocks  # [U, H]
+        return tanh_energies(projected, keys, v, self.num_heads)
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
             "units": self.units,
             "normalize": self.normalize,
             "use_bias": self.use_bias,
+            "layer_normalize": self.layer_normalize,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
             "bias_initializer": keras.initializers.serialize(self.bias_initializer),
             "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
@@ -170,3 +169,42 @@ class AdditiveScore(Score):
             "kernel_constraint": keras.constraints.serialize(self.kernel_constraint),
             "bias_constraint": keras.constraints.serialize(self.bias_constraint),
         }
+
+
+def tanh_energies(query: Any, keys: Any, v: Any, num_heads: int) -> Any:
+    """`v . tanh(query + key)` of every pair, head after head.
+
+    Args:
+        query: `[B, T, U]`.
+        keys: `[B, S, U]`.
+        v: `[U]`; head h has slice h of it.
+        num_heads: H.
+
+    Returns:
+        `[B, H, T, S]`.
+    """
+    batch, targets, units = ops.shape(query)
+    sources = ops.shape(keys)[1]
+    hidden = ops.tanh(
+        ops.expand_dims(query, 2) + ops.expand_dims(keys, 1)
+    )  # [B, T, S, U]
+    # As one flat matrix product: a sum over the last axis is far slower.
+    energies = ops.matmul(
+        ops.reshape(hidden, (-1, units)),
+        _by_head(ops.cast(v, hidden.dtype), num_heads),
+    )  # [B*T*S, H]
+    energies = ops.reshape(
+        energies, (batch, targets, sources, num_heads)
+    )  # [B, T, S, H]
+    if num_heads == 1:
+        return ops.reshape(energies, (batch, 1, targets, sources))  # [B, 1, T, S]
+    return ops.transpose(energies, (0, 3, 1, 2))  # [B, H, T, S]
+
+
+def _by_head(v: Any, num_heads: int) -> Any:
+    """`v [U]` as a block matrix `[U, H]`."""
+    if num_heads == 1:
+        return ops.expand_dims(v, -1)  # [U, 1]
+    per_head = v.shape[0] // num_heads
+    blocks = ops.repeat(ops.eye(num_heads, dtype=v.dtype), per_head, axis=0)
+    return ops.expand_dims(v, -1) * blocks  # [U, H]

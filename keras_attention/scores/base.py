@@ -14,9 +14,15 @@ class Score(keras.layers.Layer, abc.ABC):
     `precompute` and `energies` (and the state methods when it has a memory of
     its own), and pass an instance to `ka.Attention`. Weights are made in
     `build(query_shape, key_shape)`.
+
+    Attributes:
+        num_heads: H, set by the attention: how many energies it makes for a pair.
+        log_weights: Whether its energies are logarithms of weights that mean
+            something without being normalised.
     """
 
     num_heads: int = 1
+    log_weights: bool = False
 
     def build(self, query_shape: Any, key_shape: Any) -> None:
         """Make weights that depend on the depths; none by default."""

@@ -16,11 +16,25 @@ MECHANISMS = {
     "local_m": lambda: ka.Attention(
         "dot", ka.alignments.LocalMonotonicAlignment(window=1)
     ),
+    "mocha": lambda: ka.Attention(
+        "additive", ka.alignments.MochaAlignment(2, mode="soft")
+    ),
+    "hard_monotonic": lambda: ka.Attention("additive", "monotonic"),
+    "gmm_v2_forward_transition": lambda: ka.Attention("gmm_v2", "forward_transition"),
     "sparsemax": lambda: ka.Attention("general", "sparsemax"),
 }
 
 
-@pytest.mark.parametrize("name", MECHANISMS)
+# A state of the score, of the alignment with more than its weights; the others come
+# with `make test-mechanisms`.
+ALWAYS = ("coverage", "mocha")
+NAMES = [
+    pytest.param(name, marks=() if name in ALWAYS else pytest.mark.mechanisms)
+    for name in MECHANISMS
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_hypotheses_score_as_when_forced(name):
     keras.utils.set_random_seed(11)
     model = ka.Seq2Seq(

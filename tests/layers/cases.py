@@ -4,42 +4,25 @@ A new score, alignment or order is added here once and then held to all rules;
 `test_registry.py` fails while a registered name has no case.
 """
 
-import dataclasses
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 
 import keras_attention as ka
+from tests.layers.attention_case import (
+    DV,
+    AttentionCase,
+    B,
+    D,
+    S,
+    T,
+    U,
+    additive,
+    general,
+    with_score,
+)
+from tests.layers.carried_cases import CARRIED, POSITIONS
 from tests.layers.weights import weight
 from tests.reference import alignments as rows
 from tests.reference import scores
-
-B, T, S, D, DV, U = 3, 4, 5, 6, 6, 8
-
-
-@dataclasses.dataclass(frozen=True)
-class AttentionCase:
-    """One attention and its oracle.
-
-    ``make(num_heads, **layer)``, ``energies(layer, query, keys, heads)`` and
-    ``row(layer, energies, query, head, place)``, the weights of the valid positions
-    of one query ``[D]``, of which ``place`` others came before. ``weights(layer, query,
-    key, value_mask, query_mask, heads)`` is for those that carry earlier weights.
-    """
-
-    make: Callable[..., Any]
-    energies: Callable[..., np.ndarray] | None
-    score: str
-    alignment: str = "softmax"
-    key_depth: int = 4
-    row: Callable[..., np.ndarray] | None = None
-    weights: Callable[..., np.ndarray] | None = None
-
-
-def _additive(layer, query, keys, heads):
-    parts = weight(layer, "query/kernel"), weight(layer, "key/kernel")
-    return scores.additive(query, keys, *parts, weight(layer, "v"), heads=heads)
 
 
 def _additive_bias(layer, query, keys, heads):
@@ -54,9 +37,22 @@ def _normalized(layer, query, keys, heads):
     return scores.normalized_additive(query, keys, *parts, v, g, b, heads)
 
 
+def _layer_normalized(layer, query, keys, heads):
+    return scores.layer_normalized_additive(
+        query,
+        keys,
+        (weight(layer, "query/kernel"), weight(layer, "query_norm/gamma")),
+        (weight(layer, "key/kernel"), weight(layer, "key_norm/gamma")),
+        weight(layer, "v"),
+        weight(layer, "b"),
+        heads,
+    )
+
+
 def _concat(layer, query, keys, heads):
-    parts = weight(layer, "query/kernel"), weight(layer, "key/kernel")
-    return scores.concat(query, keys, *parts, weight(layer, "v"), heads)
+    return scores.concat(
+        query, keys, weight(layer, "kernel"), weight(layer, "v"), heads
+    )
 
 
 def _dot(scale=None):
@@ -64,16 +60,6 @@ def _dot(scale=None):
         g = weight(layer, "g") if scale == "learned" else None
         depth = query.shape[-1] // heads
         return scores.scaled(scores.dot(query, keys, heads), scale, depth, g)
-
-    return energies
-
-
-def _general(scale=None):
-    def energies(layer, query, keys, heads):
-        g = weight(layer, "g") if scale == "learned" else None
-        depth = query.shape[-1] // heads
-        plain = scores.general(query, keys, weight(layer.score, "kernel"), heads)
-        return scores.scaled(plain, scale, depth, g)
 
     return energies
 
@@ -95,11 +81,14 @@ def _composed(score):
 
 
 ATTENTIONS = {
-    "bahdanau": AttentionCase(_bahdanau(), _additive, "additive"),
+    "bahdanau": AttentionCase(_bahdanau(), additive, "additive"),
     "bahdanau_bias": AttentionCase(
         _bahdanau(use_bias=True), _additive_bias, "additive"
     ),
     "bahdanau_norm": AttentionCase(_bahdanau(normalize=True), _normalized, "additive"),
+    "bahdanau_layer_norm": AttentionCase(
+        _bahdanau(layer_normalize=True, use_bias=True), _layer_normalized, "additive"
+    ),
     "luong_dot": AttentionCase(_luong("dot"), _dot(), "dot", key_depth=D),
     "luong_dot_sqrt": AttentionCase(
         _luong("dot", scale="sqrt"), _dot("sqrt"), "dot", key_depth=D
@@ -107,16 +96,16 @@ ATTENTIONS = {
     "luong_dot_learned": AttentionCase(
         _luong("dot", scale="learned"), _dot("learned"), "dot", key_depth=D
     ),
-    "luong_general": AttentionCase(_luong("general"), _general(), "general"),
+    "luong_general": AttentionCase(_luong("general"), general(), "general"),
     "luong_general_sqrt": AttentionCase(
-        _luong("general", scale="sqrt"), _general("sqrt"), "general"
+        _luong("general", scale="sqrt"), general("sqrt"), "general"
     ),
     "luong_general_learned": AttentionCase(
-        _luong("general", scale="learned"), _general("learned"), "general"
+        _luong("general", scale="learned"), general("learned"), "general"
     ),
     "luong_concat": AttentionCase(_luong("concat", units=U), _concat, "concat"),
     "zero": AttentionCase(_composed("zero"), _zero, "zero"),
-    "composed": AttentionCase(_composed("general"), _general(), "general"),
+    "composed": AttentionCase(_composed("general"), general(), "general"),
     "fixed": AttentionCase(
         lambda num_heads=1, **layer: ka.FixedContext(**layer), _zero, "zero", "last"
     ),
@@ -138,7 +127,7 @@ def _cosine(sharpness):
         return plain * sharpness
 
     score = lambda dtype: ka.scores.CosineScore(sharpness, dtype=dtype)  # noqa: E731
-    return AttentionCase(_with_score(score), energies, "cosine", key_depth=D)
+    return AttentionCase(with_score(score), energies, "cosine", key_depth=D)
 
 
 def _location(layer, query, keys, heads):
@@ -146,19 +135,12 @@ def _location(layer, query, keys, heads):
     return scores.location(query, kernel, keys.shape[1], MAX_LENGTH, heads)
 
 
-def _with_score(score):
-    def make(dtype=None, **layer):
-        return ka.Attention(score(dtype), dtype=dtype, **layer)
-
-    return make
-
-
 def _parts(layer):
     names = ("query/kernel", "key/kernel", "v", "b")
     return [weight(layer, f"additive/{name}") for name in names]
 
 
-def _coverage(layer, query, key, value_mask, query_mask, heads):
+def _coverage(layer, query, key, value, value_mask, query_mask, heads):
     w_c = weight(layer, "w_c")
 
     def feature(history, part, positions):
@@ -171,7 +153,7 @@ def _coverage(layer, query, key, value_mask, query_mask, heads):
 
 
 def _location_sensitive(sources):
-    def weights(layer, query, key, value_mask, query_mask, heads):
+    def weights(layer, query, key, value, value_mask, query_mask, heads):
         filters, location = weight(layer, "filters"), weight(layer, "location")
 
         def feature(history, part, positions):
@@ -193,9 +175,7 @@ def _location_sensitive(sources):
             U, filters=3, width=3, sources=sources, dtype=dtype
         )
 
-    return AttentionCase(
-        _with_score(score), None, "location_sensitive", weights=weights
-    )
+    return AttentionCase(with_score(score), None, "location_sensitive", weights=weights)
 
 
 ATTENTIONS |= {
@@ -203,12 +183,12 @@ ATTENTIONS |= {
     "cosine_query": _cosine("query"),
     "cosine_fixed": _cosine(3.0),
     "location": AttentionCase(
-        _with_score(lambda dtype: ka.scores.LocationScore(MAX_LENGTH, dtype=dtype)),
+        with_score(lambda dtype: ka.scores.LocationScore(MAX_LENGTH, dtype=dtype)),
         _location,
         "location",
     ),
     "coverage": AttentionCase(
-        _with_score(lambda dtype: ka.scores.CoverageScore(U, dtype=dtype)),
+        with_score(lambda dtype: ka.scores.CoverageScore(U, dtype=dtype)),
         None,
         "coverage",
         weights=_coverage,
@@ -227,7 +207,7 @@ def _aligned(name, row, **options):
         alignment = ka.alignments.get(name, dtype=dtype, **options)
         return ka.Attention("general", alignment, dtype=dtype, **layer)
 
-    return AttentionCase(make, _general(), "general", name, row=row)
+    return AttentionCase(make, general(), "general", name, row=row)
 
 
 def _entmax_alpha(layer, head):
@@ -259,8 +239,9 @@ ALIGNED = {
         window=WINDOW,
     ),
     "local_p": _aligned("local_p", _local_p, window=WINDOW, units=U),
+    "gumbel": _aligned("gumbel", lambda layer, e, *_: rows.hard(e)),
 }
-ATTENTIONS |= ALIGNED
+ATTENTIONS |= ALIGNED | CARRIED | POSITIONS
 
 # One of each arithmetic, for suites that multiply it with other choices.
 SCORES = ["bahdanau", "bahdanau_norm", "luong_dot", "luong_general", "luong_concat"]
@@ -268,8 +249,8 @@ HEADS = [(name, heads) for name in ATTENTIONS for heads in (1, 2)]
 HEADS.remove(("fixed", 2))
 # Variants, and what treats all heads alike, are held to the rules once.
 for _name in (
-    *ALIGNED,
-    *("cosine_query", "cosine_fixed"),
+    *(*ALIGNED, *CARRIED, *POSITIONS),
+    *("cosine_query", "cosine_fixed", "bahdanau_layer_norm"),
     *("location_sensitive_sum", "location_sensitive_both"),
 ):
     HEADS.remove((_name, 1))

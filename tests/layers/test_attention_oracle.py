@@ -37,7 +37,7 @@ def _expected(name, layer, query, value, key, heads, query_mask, value_mask):
         for index, like in enumerate((value, query)):
             if masks[index] is None:
                 masks[index] = np.ones(like.shape[:2], bool)
-        weights = case.weights(layer, query, key, *masks, heads)
+        weights = case.weights(layer, query, key, value, *masks, heads)
         return oracle.weighed(weights, value, value_mask), weights
     energies = case.energies(layer, query, key, heads)
     if case.row is None:

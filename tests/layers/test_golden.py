@@ -21,15 +21,15 @@ INPUTS = {name: np.asarray(v, "float32") for name, v in GOLDEN["inputs"].items()
 MASK = np.arange(5) < INPUTS["lengths"][:, None]
 
 
-def _luong(scale):
-    layer = ka.LuongAttention("general", scale=scale)
+def _luong(scale, alignment="softmax"):
+    layer = ka.LuongAttention("general", scale=scale, alignment=alignment)
     layer.build((2, 3), (2, 5, 4))
     variable(layer, "kernel").assign(INPUTS["memory_kernel"])
     return layer
 
 
-def _bahdanau(normalize):
-    layer = ka.BahdanauAttention(3, normalize=normalize)
+def _bahdanau(normalize, alignment="softmax"):
+    layer = ka.BahdanauAttention(3, normalize=normalize, alignment=alignment)
     layer.build((2, 3), (2, 5, 4))
     variable(layer, "query/kernel").assign(INPUTS["query_kernel"])
     variable(layer, "key/kernel").assign(INPUTS["memory_kernel"])
@@ -37,11 +37,26 @@ def _bahdanau(normalize):
     return layer
 
 
+def _monotonic(score, mode):
+    alignment = ka.alignments.MonotonicAlignment(mode, score_bias=-0.5)
+    if score == "luong":
+        return _luong(None, alignment)
+    return _bahdanau(True, alignment)
+
+
 LAYERS = {
     "luong": lambda: _luong(None),
     "luong_scale": lambda: _luong("learned"),
+    "luong_hardmax": lambda: _luong(None, "hard"),
     "bahdanau": lambda: _bahdanau(False),
     "bahdanau_norm": lambda: _bahdanau(True),
+    # On five positions both of TF Addons' expected modes are right.
+    "luong_mono_recursive": lambda: _monotonic("luong", "soft"),
+    "luong_mono_parallel": lambda: _monotonic("luong", "soft"),
+    "luong_mono_hard": lambda: _monotonic("luong", "hard"),
+    "bahdanau_mono_recursive": lambda: _monotonic("bahdanau", "soft"),
+    "bahdanau_mono_parallel": lambda: _monotonic("bahdanau", "soft"),
+    "bahdanau_mono_hard": lambda: _monotonic("bahdanau", "hard"),
 }
 
 

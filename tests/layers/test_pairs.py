@@ -12,26 +12,67 @@ from tests.layers.weights import randomize
 # JAX would compile every operation of every pair.
 pytestmark = pytest.mark.tensorflow_only
 
+# Twice as many heads in the score for `mocha`.
+HEADS, DEPTH = 2, 8
 SCORES = {
     "coverage": {"units": cases.U},
     "location": {"max_length": cases.S - 1},
     "location_sensitive": {"units": cases.U, "filters": 3, "width": 3},
+    "dynamic_convolution": {
+        "units": cases.U,
+        "filters": 2,
+        "width": 3,
+        "prior_steps": 2,
+    },
 }
-ALIGNMENTS = {"local_m": {"window": 1}, "local_p": {"window": 2}}
-PAIRS = [(s, a) for s in ka.scores.names() for a in ka.alignments.names()]
+SCORES |= {f"gmm_{version}": {"components": 2} for version in ("v0", "v1", "v2")}
+SCORES |= {name: {"units": cases.U} for name in ("additive", "concat")}
+ALIGNMENTS = {
+    "local_m": {"window": 1},
+    "local_p": {"window": 2},
+    "mocha": {"chunk_size": 2},
+}
+LOG_WEIGHTS = ("gmm_v0", "gmm_v1", "gmm_v2")
+PAIRS = [
+    (s, a)
+    for s in ka.scores.names()
+    for a in ka.alignments.names()
+    if a != "exp" or s in LOG_WEIGHTS
+]
+# Every score with a few alignments, every alignment with a few scores: those that
+# bring a state and those that do not. `make test-mechanisms` runs the others too.
+_FEW_SCORES = ("general", "coverage", "gmm_v2")
+_FEW_ALIGNMENTS = ("softmax", "local_m", "mocha", "forward_transition")
+
+
+def _marked(score, alignment):
+    few = score in _FEW_SCORES or alignment in _FEW_ALIGNMENTS
+    return pytest.param(score, alignment, marks=() if few else pytest.mark.mechanisms)
+
+
+PAIRS = [_marked(*names) for names in PAIRS]
 
 
 def pair(score, alignment):
     layer = ka.Attention(
         ka.scores.get(score, **SCORES.get(score, {})),
         ka.alignments.get(alignment, **ALIGNMENTS.get(alignment, {})),
-        num_heads=2,
+        num_heads=HEADS,
     )
     random = np.random.default_rng(7)
-    query = random.normal(size=(cases.B, cases.T, cases.D)).astype("float32")
-    value = random.normal(size=(cases.B, cases.S, cases.D)).astype("float32")
+    query = random.normal(size=(cases.B, cases.T, DEPTH)).astype("float32")
+    value = random.normal(size=(cases.B, cases.S, DEPTH)).astype("float32")
     layer.build(query.shape, value.shape)
     return randomize(layer), query, value
+
+
+@pytest.mark.parametrize("score", ka.scores.names())
+def test_exponentials_of_what_is_no_log_weight_are_refused(score):
+    if score in LOG_WEIGHTS:
+        ka.Attention(score, "exp")
+        return
+    with pytest.raises(ValueError, match=f"logarithms of weights.*score='{score}'"):
+        ka.Attention(score, "exp")
 
 
 @pytest.mark.parametrize("score, alignment", PAIRS)

@@ -62,17 +62,28 @@ def general(query, keys, kernel, heads=1):
     return dot(query, np.asarray(keys, "float64") @ kernel, heads)
 
 
-def concat(query, keys, query_kernel, key_kernel, v, heads=1):
-    """Luong et al. 2015, eq. 8, "concat": ``v_a^T tanh(W_a [h_t; h_s])``.
+def layer_normalized_additive(query, keys, query_parts, key_parts, v, bias, heads=1):
+    """Ba et al. 2016, equation 4, on both projections of an additive score.
 
-    W_a is built from its two halves, and applied to the concatenated pair.
+    ``query_parts``, ``key_parts``: kernel and gain.
     """
+    sides = []
+    for x, (kernel, gain) in ((query, query_parts), (keys, key_parts)):
+        a = np.asarray(x, "float64") @ kernel
+        mean = a.mean(axis=-1, keepdims=True)
+        spread = ((a - mean) ** 2).mean(axis=-1, keepdims=True)
+        sides.append(gain * (a - mean) / np.sqrt(spread + 1e-3))
+    eye = np.eye(len(v))
+    return additive(*sides, eye, eye, v, bias, heads)
+
+
+def concat(query, keys, kernel, v, heads=1):
+    """Luong et al. 2015, eq. 8, "concat": ``v_a^T tanh(W_a [h_t; h_s])``."""
     query, keys = np.asarray(query, "float64"), np.asarray(keys, "float64")
-    matrix = np.concatenate([query_kernel, key_kernel], axis=0)
     energies = np.zeros((len(query), heads, query.shape[1], keys.shape[1]))
     for row, step, position in np.ndindex(len(query), query.shape[1], keys.shape[1]):
         pair = np.concatenate([query[row, step], keys[row, position]])
-        hidden = np.tanh(pair @ matrix)
+        hidden = np.tanh(pair @ kernel)
         for head, (part, weight) in enumerate(
             zip(_slices(hidden, heads), _slices(v, heads), strict=True)
         ):

@@ -9,7 +9,7 @@ import pytest
 from keras import ops
 from numpy.testing import assert_allclose
 
-from tests.reference import attention, cells, decoders, scores
+from tests.reference import attention, cells, decoders, monotonic, scores
 
 GOLDEN = json.loads(pathlib.Path(__file__).with_name("golden_tfa.json").read_text())
 INPUTS = {k: np.asarray(v, "float64") for k, v in GOLDEN["inputs"].items()}
@@ -68,13 +68,39 @@ def test_luong_order_equals_the_attention_wrapper(name):
 def test_concat_is_additive_on_the_two_halves():
     random = np.random.default_rng(1)
     query, keys = random.normal(size=(2, 3, 4)), random.normal(size=(2, 5, 6))
-    weights = random.normal(size=(4, 8)), random.normal(size=(6, 8)), random.normal(8)
-    weights = (*weights[:2], random.normal(size=8))
+    kernel, v = random.normal(size=(10, 8)), random.normal(size=8)
     for heads in (1, 2):
         assert_allclose(
-            scores.concat(query, keys, *weights, heads=heads),
-            scores.additive(query, keys, *weights, heads=heads),
+            scores.concat(query, keys, kernel, v, heads=heads),
+            scores.additive(query, keys, kernel[:4], kernel[4:], v, heads=heads),
         )
+
+
+# The recursions of the papers against all paths, for every small length.
+@pytest.mark.parametrize("steps, positions", [(1, 1), (3, 2), (2, 4), (4, 4)])
+def test_monotonic_recursions_sum_over_paths(steps, positions):
+    random = np.random.default_rng(steps)
+    energies = random.normal(size=(steps, positions))
+    p = monotonic.sigmoid(energies)
+    for step, paths, given in [
+        (monotonic.monotonic, monotonic.monotonic_paths, p),
+        (monotonic.stepwise, monotonic.stepwise_paths, p),
+        (monotonic.forward, monotonic.forward_paths, energies),
+    ]:
+        previous, found = np.eye(positions)[0], []
+        for row in given:
+            previous = step(row, previous)
+            found.append(previous)
+        assert_allclose(found, paths(given), atol=1e-12)
+
+
+def test_monotonic_recursion_equals_tensorflow_addons():
+    entry = GOLDEN["monotonic_fn"]
+    p, previous = np.asarray(entry["p"]), np.asarray(entry["prev"])
+    for row, before, wanted in zip(
+        *map(np.atleast_2d, (p, previous, entry["recursive"])), strict=True
+    ):
+        assert_allclose(monotonic.monotonic(row, before), wanted, atol=1e-6)
 
 
 def test_masked_softmax_by_hand():
