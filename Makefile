@@ -10,8 +10,9 @@ TIMED = start=$$(date +%s); { $(1); } && \
 export KERAS_BACKEND ?= tensorflow
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-# Two processes, since most of a test is Python or a compiler that uses one core.
-TESTS = $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile
+# Two processes, since most of a test is Python or a compiler that uses one core. Files
+# in their order: by the number of tests, a long file with few of them would be the last.
+TESTS = $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 LAYERS = $(TESTS) tests/layers -m "not tensorflow_only"
 
 .PHONY: help demo test check test-torch test-reliability bench-train bench-generate bench-shortlist bench-pronounce docs clean

@@ -8,7 +8,8 @@ if os.environ.get("KERAS_BACKEND") == "jax":
     # Many small programs that run once each: compiling them is all the time there is.
     os.environ.setdefault(
         "XLA_FLAGS",
-        "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true",
+        "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+        " --xla_cpu_use_fusion_emitters=false",
     )
 
 import pytest
