@@ -11,7 +11,8 @@ imported here.
 """
 
 from serving import aio, errors
-from serving.channel import Retry
+from serving.certificates import Certificates
+from serving.channel import Keepalive, Retry
 from serving.client import Client
 from serving.errors import ServingError
 from serving.values import (
@@ -24,7 +25,9 @@ from serving.values import (
 )
 
 __all__ = [
+    "Certificates",
     "Client",
+    "Keepalive",
     "ModelMetadata",
     "Prediction",
     "Retry",

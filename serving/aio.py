@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 import grpc
 import numpy as np
 
-from serving.channel import MAX_MESSAGE_BYTES, Retry, channel_options
+from serving.certificates import Certificates
+from serving.channel import MAX_MESSAGE_BYTES, Connection, Keepalive, Retry
 from serving.client import check_time
 from serving.dialogue import DEFAULT_SIGNATURE, Call, Dialogue, ModelDialogues, Pause
 from serving.errors import ServingError, from_rpc
@@ -40,18 +41,25 @@ class Client:
         label: str | None = None,
         timeout: float | None = 30.0,
         retry: Retry | None = None,
+        keepalive: Keepalive | None = None,
+        compression: str | None = None,
         max_message_bytes: int = MAX_MESSAGE_BYTES,
-        credentials: grpc.ChannelCredentials | None = None,
+        credentials: grpc.ChannelCredentials | Certificates | None = None,
         options: Iterable[tuple[str, Any]] = (),
     ):
         self._dialogues = ModelDialogues(model, version, label)
         self._target = target
         self._timeout = timeout
-        arguments = channel_options(retry or Retry(), max_message_bytes, options)
-        if credentials is None:
-            self._channel = grpc.aio.insecure_channel(target, arguments)
-        else:
-            self._channel = grpc.aio.secure_channel(target, credentials, arguments)
+        connection = Connection(
+            target,
+            retry=retry or Retry(),
+            keepalive=keepalive,
+            compression=compression,
+            max_message_bytes=max_message_bytes,
+            credentials=credentials,
+            options=tuple(options),
+        )
+        self._channel = connection.open(grpc.aio)
 
     async def predict(
         self,

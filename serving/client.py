@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 import grpc
 import numpy as np
 
-from serving.channel import MAX_MESSAGE_BYTES, Retry, channel_options
+from serving.certificates import Certificates
+from serving.channel import MAX_MESSAGE_BYTES, Connection, Keepalive, Retry
 from serving.dialogue import DEFAULT_SIGNATURE, Call, Dialogue, ModelDialogues, Pause
 from serving.errors import DeadlineExceeded, ServingError, from_rpc
 from serving.values import ModelMetadata, Prediction, ScoredText, VersionStatus
@@ -24,14 +25,18 @@ class Client:
     Safe to share between threads; close it, or use it in a ``with`` statement.
 
     Args:
-        target: ``host:port``, or any name that gRPC resolves.
+        target: ``host:port``, or any name that gRPC resolves. With a scheme, such as
+            ``dns:///name:port``, calls are spread over all its addresses in turn.
         model: Name of the model on the server.
         version: Version to ask, or None for the newest.
         label: Version label to ask, such as ``"canary"``, instead of a version.
         timeout: Seconds for each method below, retries included; None waits for ever.
         retry: When unavailable servers are tried again.
+        keepalive: Pings that find dead connections; none by default.
+        compression: ``"gzip"`` or ``"deflate"`` for requests; None without.
         max_message_bytes: Limit for messages in both directions.
-        credentials: gRPC channel credentials for TLS; None connects in the clear.
+        credentials: For TLS, as :class:`serving.Certificates` or as what gRPC makes of
+            them; None connects in the clear.
         options: Further gRPC channel arguments as (name, value).
 
     ::
@@ -50,18 +55,25 @@ class Client:
         label: str | None = None,
         timeout: float | None = 30.0,
         retry: Retry | None = None,
+        keepalive: Keepalive | None = None,
+        compression: str | None = None,
         max_message_bytes: int = MAX_MESSAGE_BYTES,
-        credentials: grpc.ChannelCredentials | None = None,
+        credentials: grpc.ChannelCredentials | Certificates | None = None,
         options: Iterable[tuple[str, Any]] = (),
     ):
         self._dialogues = ModelDialogues(model, version, label)
         self._target = target
         self._timeout = timeout
-        arguments = channel_options(retry or Retry(), max_message_bytes, options)
-        if credentials is None:
-            self._channel = grpc.insecure_channel(target, arguments)
-        else:
-            self._channel = grpc.secure_channel(target, credentials, arguments)
+        connection = Connection(
+            target,
+            retry=retry or Retry(),
+            keepalive=keepalive,
+            compression=compression,
+            max_message_bytes=max_message_bytes,
+            credentials=credentials,
+            options=tuple(options),
+        )
+        self._channel = connection.open(grpc)
 
     def predict(
         self,

@@ -8,6 +8,7 @@
     │   ├── ModelNotFound       no such model, version or label
     │   └── SignatureNotFound   the model has no such signature
     ├── ServerUnavailable       nobody answers at the target; try later or elsewhere
+    │   └── HandshakeFailed     TLS was not agreed on; trying again cannot help
     ├── Overloaded              the server refuses work for now; slow down
     ├── DeadlineExceeded        no answer within the timeout (also a TimeoutError)
     ├── MessageTooLarge         a message exceeds a size limit; split the batch
@@ -61,6 +62,10 @@ class SignatureNotFound(NotFound):
 
 class ServerUnavailable(ServingError):
     """Nobody answers at the target."""
+
+
+class HandshakeFailed(ServerUnavailable):
+    """The server's certificate was not accepted."""
 
 
 class Overloaded(ServingError):
@@ -125,6 +130,14 @@ _BY_CODE: dict[grpc.StatusCode, type[ServingError]] = {
 }
 
 
+# gRPC has no code for it.
+_HANDSHAKE = ("handshake failed", "Hostname Verification", "Peer name")
+_PERHAPS_TLS = (
+    " (perhaps the server expects TLS and the client does not use it, or the server "
+    "wants a client certificate that it was not shown)"
+)
+
+
 def from_rpc(error: grpc.RpcError, target: str) -> ServingError:
     """The error that a failed call means.
 
@@ -151,5 +164,9 @@ def from_rpc(error: grpc.RpcError, target: str) -> ServingError:
     elif exhausted and "message larger than" in details:
         kind = MessageTooLarge
     elif kind is ServerUnavailable:
+        if any(words in details for words in _HANDSHAKE):
+            kind = HandshakeFailed
         message = f"no server answers at {target}: {details}"
+        if "failed to connect" in details and "Socket closed" in details:
+            message += _PERHAPS_TLS
     return kind(message or code.name, code.name)

@@ -47,7 +47,8 @@ def test_public_names_of_keras_attention():
 
 def test_public_names_of_serving():
     assert set(serving.__all__) == {
-        *("Client", "Retry", "ServingError", "aio", "errors"),
+        *("Client", "ServingError", "aio", "errors"),
+        *("Certificates", "Keepalive", "Retry"),
         *("Prediction", "ScoredText"),
         *("ModelMetadata", "Signature", "TensorSpec", "VersionStatus"),
     }

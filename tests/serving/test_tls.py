@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
-import json
 import re
 import socket
 import ssl
 
 import grpc
 import pytest
-import trustme
 
 from serving import methods
 from serving.embedded import RestOptions, Server
@@ -19,61 +16,8 @@ from serving.embedded.text_config import ConfigError
 from serving.embedded.tls import read_tls
 from serving.messages import status_pb2
 from tests.serving.conftest import LOOPBACK, ROOT, free_port
+from tests.serving.parties import CLIENTS, EXPIRED, GOOD, OURS, STRANGERS, config_text
 from tests.serving.web import ask
-
-
-@dataclasses.dataclass
-class Party:
-    """An authority and a certificate that it signed."""
-
-    authority: trustme.CA
-    certificate: trustme.LeafCert
-
-    @property
-    def key(self):
-        return self.certificate.private_key_pem.bytes()
-
-    @property
-    def chain(self):
-        return b"".join(pem.bytes() for pem in self.certificate.cert_chain_pems)
-
-    @property
-    def root(self):
-        return self.authority.cert_pem.bytes()
-
-
-def party(*names, **options):
-    authority = trustme.CA()
-    return Party(authority, authority.issue_cert(*names, **options))
-
-
-OURS = party("127.0.0.1", "localhost")
-CLIENTS = party("client@example.org")
-STRANGERS = party("client@example.org")
-PAST = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
-EXPIRED = Party(
-    CLIENTS.authority,
-    CLIENTS.authority.issue_cert("late@example.org", not_after=PAST),
-)
-
-
-def config_text(**fields):
-    """An SSLConfig as somebody would write it: PEM inline, line by line."""
-    lines = []
-    for name, value in fields.items():
-        if isinstance(value, bytes):
-            lines.append(f"{name}:")
-            lines += [f"  {json.dumps(part + chr(10))}" for part in pem_lines(value)]
-        else:
-            lines.append(f"{name}: {json.dumps(value)}")
-    return "\n".join(lines) + "\n"
-
-
-def pem_lines(value):
-    return value.decode().splitlines()
-
-
-GOOD = {"server_key": OURS.key, "server_cert": OURS.chain}
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["tls", "mutual"])
