@@ -15,7 +15,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 TESTS = $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 LAYERS = $(TESTS) tests/layers -m "not tensorflow_only"
 
-.PHONY: help demo test check test-torch test-reliability bench-train bench-generate bench-shortlist bench-pronounce docs clean
+.PHONY: help demo test check test-torch test-reliability test-deploy bench-train bench-generate bench-shortlist bench-pronounce docs clean
 .DELETE_ON_ERROR:
 
 help:
@@ -23,6 +23,7 @@ help:
 	@echo "make test        lint, types, import contracts, all tests; layer tests on JAX"
 	@echo "make test-torch  layer tests on torch (installs $(TORCH))"
 	@echo "make test-reliability  the server under load, damage and attack (half an hour)"
+	@echo "make test-deploy  the manifests of deploy/ against published schemas"
 	@echo "make bench-train, make bench-generate   ratios to plain Keras and torch"
 	@echo "make bench-shortlist  generation with a lexical shortlist and without"
 	@echo "make bench-pronounce   searches and n-best lists on the model of make demo"
@@ -50,6 +51,9 @@ test-reliability: $(VENV)/.dev
 	RELIABILITY_RESULTS=benchmarks/results/reliability \
 	$(BIN)/python -m pytest tests/reliability -m ""
 	$(BIN)/python -m benchmarks.reliability
+
+test-deploy: $(VENV)/.deploy
+	KSERVE=$(VENV)/kserve $(BIN)/python -m pytest tests/deploy -m ""
 
 bench-train: $(VENV)/.torch
 	$(BIN)/python -m benchmarks.train_step --preset small --write-docs
@@ -89,6 +93,11 @@ $(VENV)/.dev: $(VENV)/.demo
 
 $(VENV)/.torch: $(VENV)/.dev
 	@$(call TIMED,$(PIP) $(TORCH),torch)
+
+# Only the sources of kserve are read, so that nothing it needs is installed.
+$(VENV)/.deploy: $(VENV)/.dev
+	@$(call TIMED,$(PIP) kubernetes-validate==1.37.0 && \
+	$(PIP) --no-deps --target=$(VENV)/kserve kserve==0.21.0,the schemas)
 
 $(VENV)/.docs: $(VENV)/.demo
 	@$(call TIMED,$(PIP) -e '.[docs]',the documentation tools)
