@@ -3,10 +3,8 @@
 import configparser
 import os
 import re
-import shutil
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -154,34 +152,6 @@ def test_readme_runs(tmp_path):
     assert second.returncode == 0, second.stderr
     assert server.returncode == 0
     assert "['s', 't', 'a', 'r', '</s>']" in second.stdout
-
-
-def test_wheel_holds_the_two_packages_and_their_data(tmp_path):
-    source = tmp_path / "source"
-    source.mkdir()
-    for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, source)
-    for name in ("keras_attention", "serving", "tests", "examples"):
-        shutil.copytree(
-            ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__")
-        )
-    build = "from setuptools import build_meta; build_meta.build_wheel('..')"
-    built = subprocess.run(
-        [sys.executable, "-c", build], cwd=source, capture_output=True, text=True
-    )
-    assert built.returncode == 0, built.stderr
-    (wheel,) = tmp_path.glob("*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        held = {name for name in archive.namelist() if ".dist-info/" not in name}
-        (metadata,) = (n for n in archive.namelist() if n.endswith("/METADATA"))
-        assert f"Version: {ka.__version__}" in archive.read(metadata).decode()
-    expected = {
-        path.relative_to(source).as_posix()
-        for package in ("keras_attention", "serving")
-        for path in (source / package).rglob("*")
-        if path.is_file()
-    }
-    assert held == expected
 
 
 @pytest.mark.parametrize(

@@ -291,23 +291,3 @@ def test_calls_that_outlast_the_grace_are_cut_off(toys, tmp_path, start):
         status, _ = process.wait()
         assert status == 0
         assert isinstance(held.join(), ServingError)
-
-
-def test_stray_folder_does_not_shadow_the_console_script(upper, tmp_path):
-    stray, scripts = tmp_path / "here", tmp_path / "bin"
-    (stray / "serving").mkdir(parents=True)
-    (stray / "serving" / "__init__.py").write_text("raise RuntimeError('stray')")
-    scripts.mkdir()
-    script = scripts / "keras-attention-serving"
-    # What pip writes for a console script.
-    script.write_text("import sys; from serving.__main__ import main; sys.exit(main())")
-    command = [sys.executable, str(script), "status", "--model=upper"]
-    done = subprocess.run(
-        [*command, f"--server={upper.target}"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env=environment(),
-        cwd=stray,
-    )
-    assert (done.returncode, done.stdout) == (0, "1\tAVAILABLE\n"), done.stderr
