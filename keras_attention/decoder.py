@@ -43,14 +43,16 @@ class AttentionDecoder(keras.layers.Layer):
             has one mask per sequence.
         attention: A `ka.Attention` or preset. None is `ka.FixedContext()`, the
             encoder-decoder without attention.
-        order: `"bahdanau"` or `"luong"`; None takes the attention's own:
-            bahdanau for `ka.BahdanauAttention`, otherwise luong.
-        readout: `"concat"`, `"attentional"`, `"none"` or a readout; None takes
-            the order's own (concat for bahdanau, attentional for luong).
+        order: `"bahdanau"`, `"luong"`, `"conditional"` (for two stacked cells) or
+            `"gnmt"`; None takes the attention's own: bahdanau for
+            `ka.BahdanauAttention`, otherwise luong.
+        readout: `"concat"`, `"attentional"`, `"maxout"`, `"none"` or a readout; None
+            takes the order's own (attentional for luong, none for gnmt, otherwise
+            concat).
         input_feeding: For luong: feed the previous readout (the context where
             the readout is not attentional) to the cell. Without it, attention
             is computed for all steps at once after the loop.
-        output_units: Depth of the attentional readout, default the cell's.
+        output_units: Depth of the attentional or maxout readout, default the cell's.
         bridge: `"dense"`, `"copy"` or `"zero"`: from the encoder's states to the
             first decoder state.
         dropout: Fraction of the inputs and of the outputs dropped in training.
@@ -76,9 +78,11 @@ class AttentionDecoder(keras.layers.Layer):
     References:
         Bahdanau, Cho & Bengio 2014, arXiv 1409.0473, appendix A.2.2.
         Luong, Pham & Manning 2015, arXiv 1508.04025, sections 3 and 3.3.
+        Sennrich et al. 2017, arXiv 1703.04357, section 2.1 (conditional).
+        Wu et al. 2016, arXiv 1609.08144, section 3.1 (gnmt).
 
-    Relative to the papers: Bahdanau's maxout layer over $[s_t; y_t; c_t]$ is
-    replaced by the concatenation $[s_t; c_t]$, to be followed by any layer.
+    Relative to the papers: the default readout of bahdanau is the concatenation
+    $[s_t; c_t]$, to be followed by any layer; the paper's is `"maxout"`.
 
     Example:
 
@@ -116,6 +120,7 @@ class AttentionDecoder(keras.layers.Layer):
             bahdanau = isinstance(self.attention, BahdanauAttention)
             order = "bahdanau" if bahdanau else "luong"
         self.order = orders.get(order)
+        self.order.check(self.stack)
         self.readout = self._readout_from(readout, output_units)
         self.output_units = output_units
         self.input_feeding = input_feeding
@@ -141,18 +146,22 @@ class AttentionDecoder(keras.layers.Layer):
                     f"Received: {argument} of shape {tuple(shape)}"
                 )
         context = value_shape[-1]
-        sizes = self.stack.state_sizes
-        query = self.order.query_depth(self.stack.output_depth, sizes[-1][0])
+        query = self.order.query_depth(self.stack)
         build_part(self.attention, (None, None, query), value_shape)
         hidden = (None, None, self.stack.output_depth)
-        build_part(self.readout, hidden, (None, None, context))
-        self.stack.build(inputs_shape[-1] + self._fed_depth(context))
+        shapes = (hidden, (None, None, context), (None, None, inputs_shape[-1]))
+        build_part(self.readout, *shapes[: 2 + self.readout.eats_inputs])
+        depths = self.order.input_depths(
+            self.stack, inputs_shape[-1], self._fed_depth(context)
+        )
+        self.stack.build(depths)
         if initial_state_shape is not None:
-            depths = [
+            sources = [
                 [int(shape[-1] or 0) for shape in shapes]
                 for shapes in bridges.shapes_per_layer(initial_state_shape)
             ]
-            self.bridge.build_for(depths, sizes)
+            sizes = self.order.carried(self.stack.state_sizes)
+            self.bridge.build_for(sources, sizes)
 
     def call(
         self,
@@ -177,14 +186,14 @@ class AttentionDecoder(keras.layers.Layer):
             if self._attends_after_loop:
                 hidden = run_cell(parts, rows, state, training)
                 context, weights = self.attention.attend(hidden, memory, mask, training)
-                outputs = self.readout(hidden, context)
+                outputs = self._read(hidden, context, inputs)
             else:
                 drawn = self.attention.draw(inputs, memory, training)
                 if drawn is not None:
                     rows["drawn"] = queries_first(drawn)
                 outputs, weights = run_steps(
                     self.order,
-                    self.readout,
+                    lambda hidden, context: self._read(hidden, context, inputs),
                     parts,
                     rows,
                     state,
@@ -266,7 +275,7 @@ class AttentionDecoder(keras.layers.Layer):
             result = self.order.step(parts, parts.cell.project(inputs), state, None)
             output = result.output
             if output is None:
-                output = self.readout(result.hidden, result.context)
+                output = self._read(result.hidden, result.context, inputs)
             weights = result.weights  # [B, H, S]
             if self.attention.num_heads == 1:
                 weights = ops.squeeze(weights, 1)  # [B, S]
@@ -328,26 +337,31 @@ class AttentionDecoder(keras.layers.Layer):
         if isinstance(readout, str):
             arguments["dtype"] = self.dtype_policy
             if output_units is not None:
-                if readout != "attentional":
+                if readout not in ("attentional", "maxout"):
                     raise ValueError(
-                        '`output_units` is for readout="attentional" only: expected '
-                        f"None. Received: output_units={output_units!r}, "
-                        f"readout={readout!r}"
+                        '`output_units` is for readout="attentional" and "maxout" '
+                        f"only: expected None. Received: output_units="
+                        f"{output_units!r}, readout={readout!r}"
                     )
                 arguments["units"] = output_units
         return readouts.get(readout, **arguments)
+
+    def _read(self, hidden: Any, context: Any, inputs: Any) -> Any:
+        if self.readout.eats_inputs:
+            return self.readout(hidden, context, inputs)
+        return self.readout(hidden, context)
 
     def _parts(self, memory: AttentionMemory, training: bool) -> StepParts:
         fed_depth = self._fed_depth(memory.values.shape[1] * memory.values.shape[-1])
         fed_readout = (
             self.readout if self._feeds_back and self.readout.fed_back else None
         )
-        cell = self.stack.prepare(fed_depth, training)
-        return StepParts(cell, self.attention, memory, fed_readout)
+        cell, second = self.order.prepare(self.stack, fed_depth, training)
+        return StepParts(cell, self.attention, memory, fed_readout, second)
 
     def _initial_state(self, memory: AttentionMemory, initial_state: Any) -> Any:
         batch = ops.shape(memory.mask)[0]
-        cell = self.stack.zero_states(batch)
+        cell = self.order.carried(self.stack.zero_states(batch))
         if initial_state is not None:
             if not self.bridge.built:
                 raise ValueError(

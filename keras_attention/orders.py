@@ -4,15 +4,19 @@ r"""Decoder orders: what the query is, and what the cell eats.
 |---|---|---|---|---|
 | `bahdanau` | $s_{t-1}$ | $[y_t; c_t]$ | `concat` | Bahdanau et al. 2014, A.2.2 |
 | `luong` | $h_t$ | $[y_t; f_{t-1}]$ or $y_t$ | `attentional` | Luong et al. 2015, 3.3 |
+| `conditional` | $s'_t$ of the first of two cells, which eats $y_t$ | the second $c_t$, from the state $s'_t$ | `concat` | Sennrich et al. 2017, 2.1 |
+| `gnmt` | $s^1_{t-1}$ of the bottom cell | $[y_t; c_t]$, the cells above $[h_t; c_t]$ | `none` | Wu et al. 2016, 3.1 |
 
 What `luong` feeds back, $f_{t-1}$, is the attentional vector
 $\tilde h_{t-1}$; with a readout that is not attentional it is $c_{t-1}$, so
 that the context still reaches the cell.
-"""
+"""  # noqa: E501
 
 import abc
 from typing import Any, NamedTuple
 
+from keras_attention.cells import CellStack
+from keras_attention.cells.prepared import PreparedCell
 from keras_attention.registry import Registry
 
 
@@ -20,7 +24,8 @@ class DecoderState(NamedTuple):
     """What a decoder carries from one target step to the next.
 
     Attributes:
-        cell: State tensors of every cell, bottom first: `((h, c), ...)`.
+        cell: State tensors of every cell, bottom first: `((h, c), ...)`; those of
+            the last one only in the order `conditional`.
         attention: `ka.AttentionState`.
         fed: What is fed back, `[B, F]`, or `()` when nothing is.
     """
@@ -55,8 +60,31 @@ class Order(abc.ABC):
         """Whether the context of this very step enters the cell."""
 
     @abc.abstractmethod
-    def query_depth(self, output_depth: int, top_state_depth: int) -> int:
+    def query_depth(self, stack: CellStack) -> int:
         """Depth of the query."""
+
+    def check(self, stack: CellStack) -> None:
+        """Raise ValueError where these cells cannot be stepped so."""
+        return None
+
+    def input_depths(self, stack: CellStack, known: int, fed: int) -> list[int]:
+        """Depth of every cell's input.
+
+        Args:
+            known: Depth of the decoder's inputs.
+            fed: Of what is only known inside the loop.
+        """
+        return [known + fed, *stack.output_depths[:-1]]
+
+    def carried(self, per_cell: Any) -> Any:
+        """Of something for every cell, that for those whose state is carried on."""
+        return per_cell
+
+    def prepare(
+        self, stack: CellStack, fed: int, training: bool
+    ) -> tuple[PreparedCell, Any]:
+        """The cell, and what is stepped after attention where there is such a thing."""
+        return stack.prepare(fed, training), None
 
     @abc.abstractmethod
     def step(self, run: Any, projected: Any, state: DecoderState, drawn: Any) -> Any:
@@ -83,8 +111,8 @@ class LuongOrder(Order):
     def eats_context(self) -> bool:
         return False
 
-    def query_depth(self, output_depth: int, top_state_depth: int) -> int:
-        return output_depth
+    def query_depth(self, stack: CellStack) -> int:
+        return stack.output_depth
 
     def step(self, run: Any, projected: Any, state: DecoderState, drawn: Any) -> Any:
         fed = None if isinstance(state.fed, tuple) else state.fed
@@ -114,8 +142,8 @@ class BahdanauOrder(Order):
     def eats_context(self) -> bool:
         return True
 
-    def query_depth(self, output_depth: int, top_state_depth: int) -> int:
-        return top_state_depth
+    def query_depth(self, stack: CellStack) -> int:
+        return stack.state_sizes[-1][0]
 
     def step(self, run: Any, projected: Any, state: DecoderState, drawn: Any) -> Any:
         context, weights, attention = run.attention.advance(
@@ -125,8 +153,94 @@ class BahdanauOrder(Order):
         return StepResult(hidden, context, None, weights, DecoderState(cell, attention))
 
 
+class ConditionalOrder(Order):
+    """Attention between two transitions of one state (conditional GRU).
+
+    $s'_t = f_1(y_t, s_{t-1})$, $c_t = attend(s'_t)$, $s_t = f_2(c_t, s'_t)$. The cell
+    is `StackedRNNCells([f1, f2])`, two cells with the same states; any kind will do.
+    """
+
+    name = "conditional"
+    default_readout = "concat"
+
+    def feeds_back(self, input_feeding: bool) -> bool:
+        return False
+
+    def eats_context(self) -> bool:
+        return True
+
+    def query_depth(self, stack: CellStack) -> int:
+        return stack.output_depths[0]
+
+    def check(self, stack: CellStack) -> None:
+        sizes = stack.state_sizes
+        if len(sizes) != 2 or sizes[0] != sizes[1]:
+            raise ValueError(
+                'order="conditional" is two transitions of one state. Expected: '
+                "`keras.layers.StackedRNNCells` of two cells with states of the same "
+                f"depths. Received: cell with state depths {sizes}"
+            )
+
+    def input_depths(self, stack: CellStack, known: int, fed: int) -> list[int]:
+        return [known, fed]
+
+    def carried(self, per_cell: Any) -> Any:
+        return per_cell[-1:]
+
+    def prepare(
+        self, stack: CellStack, fed: int, training: bool
+    ) -> tuple[PreparedCell, Any]:
+        return stack.prepare_apart(fed, training)
+
+    def step(self, run: Any, projected: Any, state: DecoderState, drawn: Any) -> Any:
+        query, between = run.cell.step(projected, None, state.cell[0])
+        context, weights, attention = run.attention.advance(
+            query, run.memory, state.attention, drawn
+        )
+        hidden, new = run.second(context, between)
+        return StepResult(
+            hidden, context, None, weights, DecoderState((new,), attention)
+        )
+
+
+class GnmtOrder(Order):
+    """Attention with the bottom cell's state before; its context feeds every cell.
+
+    Relative to the paper: no residual connections between the cells.
+    """
+
+    name = "gnmt"
+    default_readout = "none"
+
+    def feeds_back(self, input_feeding: bool) -> bool:
+        return False
+
+    def eats_context(self) -> bool:
+        return True
+
+    def query_depth(self, stack: CellStack) -> int:
+        return stack.state_sizes[0][0]
+
+    def input_depths(self, stack: CellStack, known: int, fed: int) -> list[int]:
+        return [known + fed, *(depth + fed for depth in stack.output_depths[:-1])]
+
+    def prepare(
+        self, stack: CellStack, fed: int, training: bool
+    ) -> tuple[PreparedCell, Any]:
+        return stack.prepare(fed, training, feed_all=True), None
+
+    def step(self, run: Any, projected: Any, state: DecoderState, drawn: Any) -> Any:
+        context, weights, attention = run.attention.advance(
+            state.cell[0][0], run.memory, state.attention, drawn
+        )
+        hidden, cell = run.cell.step(projected, context, state.cell)
+        return StepResult(hidden, context, None, weights, DecoderState(cell, attention))
+
+
 registry: Registry[Order] = Registry("order", Order)
 registry.add("bahdanau", BahdanauOrder)
+registry.add("conditional", ConditionalOrder)
+registry.add("gnmt", GnmtOrder)
 registry.add("luong", LuongOrder)
 
 

@@ -4,8 +4,9 @@ r"""Readouts: what leaves the decoder at each target step.
 |---|---|---|---|
 | `concat` | $[h_t; c_t]$ | none | Bahdanau et al. 2014 (input of the output layer) |
 | `attentional` | $\tanh(W_c [c_t; h_t])$ | $W_c$ | Luong et al. 2015, eq. 5 |
+| `maxout` | $\max(t_{2j-1}, t_{2j})$ of $t = W [h_t; y_t; c_t] + b$ | $W, b$ | Bahdanau et al. 2014, A.2.2 (deep output) |
 | `none` | $h_t$ | none | |
-"""
+"""  # noqa: E501
 
 import abc
 from typing import Any
@@ -22,17 +23,20 @@ class Readout(keras.layers.Layer, abc.ABC):
     Attributes:
         fed_back: Whether input feeding feeds this output (else the context).
         takes_units: Whether `output_units` means something.
+        eats_inputs: Whether `build` and `call` take the decoder's inputs, $y_t$, as
+            a third argument. Such a readout cannot be fed back.
     """
 
     fed_back = False
     takes_units = False
+    eats_inputs = False
 
     @abc.abstractmethod
     def depth(self, hidden_depth: int, context_depth: int) -> int:
         """Depth of the output."""
 
     @abc.abstractmethod
-    def call(self, hidden: Any, context: Any) -> Any: ...
+    def call(self, hidden: Any, context: Any, inputs: Any = None) -> Any: ...
 
     def get_config(self) -> dict[str, Any]:
         # Keras' automatic configuration cannot hold the dtype policy that the
@@ -50,7 +54,7 @@ class ConcatReadout(Readout):
     def depth(self, hidden_depth: int, context_depth: int) -> int:
         return hidden_depth + context_depth
 
-    def call(self, hidden: Any, context: Any) -> Any:
+    def call(self, hidden: Any, context: Any, inputs: Any = None) -> Any:
         return ops.concatenate([hidden, context], axis=-1)  # [..., Dh + Dc]
 
 
@@ -64,7 +68,7 @@ class NoneReadout(Readout):
     def depth(self, hidden_depth: int, context_depth: int) -> int:
         return hidden_depth
 
-    def call(self, hidden: Any, context: Any) -> Any:
+    def call(self, hidden: Any, context: Any, inputs: Any = None) -> Any:
         return hidden
 
 
@@ -111,7 +115,7 @@ class AttentionalReadout(Readout):
     def depth(self, hidden_depth: int, context_depth: int) -> int:
         return self.units or hidden_depth
 
-    def call(self, hidden: Any, context: Any) -> Any:
+    def call(self, hidden: Any, context: Any, inputs: Any = None) -> Any:
         joined = ops.concatenate([context, hidden], axis=-1)  # [..., Dc + Dh]
         return self.activation(
             ops.matmul(joined, ops.cast(self.kernel, joined.dtype))
@@ -125,9 +129,73 @@ class AttentionalReadout(Readout):
         }
 
 
+@keras.saving.register_keras_serializable(package="keras_attention")
+class MaxoutReadout(Readout):
+    r"""Bahdanau's deep output: the larger of each pair of units.
+
+    $$ t = W [h_t; y_t; c_t] + b, \qquad o_{tj} = \max(t_{2j-1}, t_{2j}) $$
+
+    Args:
+        units: Depth of the output, default that of the hidden state.
+        kernel_initializer: As in `keras.layers.Dense`.
+
+    Weights: `kernel [Dh + Dy + Dc, 2 * units]`, `bias [2 * units]`.
+
+    Relative to the paper: it writes $s_{t-1}$ for the state here; this takes the output
+    of the step, $h_t$, as implementations do.
+
+    References:
+        Bahdanau, Cho & Bengio 2014, arXiv 1409.0473, appendix A.2.2; Goodfellow et
+        al. 2013, arXiv 1302.4389 (maxout).
+    """
+
+    takes_units = True
+    eats_inputs = True
+
+    def __init__(
+        self,
+        units: int | None = None,
+        kernel_initializer: Any = "glorot_uniform",
+        **layer: Any,
+    ) -> None:
+        super().__init__(**layer)
+        self.units = units
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+
+    def build(self, hidden_shape: Any, context_shape: Any, inputs_shape: Any) -> None:
+        parts = (hidden_shape, inputs_shape, context_shape)
+        units = self.depth(hidden_shape[-1], context_shape[-1])
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(sum(shape[-1] for shape in parts), 2 * units),
+            initializer=self.kernel_initializer,
+        )
+        self.bias = self.add_weight(
+            name="bias", shape=(2 * units,), initializer="zeros"
+        )
+
+    def depth(self, hidden_depth: int, context_depth: int) -> int:
+        return self.units or hidden_depth
+
+    def call(self, hidden: Any, context: Any, inputs: Any = None) -> Any:
+        joined = ops.concatenate([hidden, inputs, context], axis=-1)
+        linear = ops.matmul(joined, ops.cast(self.kernel, joined.dtype))
+        linear = linear + ops.cast(self.bias, joined.dtype)  # [..., 2 * units]
+        *leading, depth = ops.shape(linear)
+        pairs = ops.reshape(linear, (*leading, depth // 2, 2))  # [..., units, 2]
+        return ops.maximum(pairs[..., 0], pairs[..., 1])  # [..., units]
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {
+            "units": self.units,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+        }
+
+
 registry: Registry[Readout] = Registry("readout", Readout)
 registry.add("attentional", AttentionalReadout)
 registry.add("concat", ConcatReadout)
+registry.add("maxout", MaxoutReadout)
 registry.add("none", NoneReadout)
 
 

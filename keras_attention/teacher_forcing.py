@@ -23,6 +23,7 @@ class StepParts(NamedTuple):
     attention: Attention | BeamAttention
     memory: AttentionMemory
     fed_readout: Callable[[Any, Any], Any] | None
+    second: Callable[[Any, Any], Any] | None = None
 
 
 def time_major(x: Any) -> Any:

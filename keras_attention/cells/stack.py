@@ -1,12 +1,13 @@
 """One cell or several on top of each other, behind one interface."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
 from keras import ops, tree
 
+from keras_attention.building import build_part
 from keras_attention.cells.gru import prepare_gru
 from keras_attention.cells.lstm import prepare_lstm
 from keras_attention.cells.prepared import PreparedCell
@@ -59,14 +60,27 @@ class CellStack:
     @property
     def output_depth(self) -> int:
         """Depth of the top cell's output."""
-        top = self.cells[-1]
-        return int(getattr(top, "output_size", None) or self.state_sizes[-1][0])
+        return self.output_depths[-1]
 
-    def build(self, input_depth: int) -> None:
-        """Build the cell for inputs `[B, input_depth]`."""
-        if not self.cell.built:
-            self.cell.build((None, input_depth))
-        self.input_depth = input_depth
+    @property
+    def output_depths(self) -> list[int]:
+        """Depth of every cell's output, bottom first."""
+        return [
+            int(getattr(cell, "output_size", None) or sizes[0])
+            for cell, sizes in zip(self.cells, self.state_sizes, strict=True)
+        ]
+
+    def build(self, input_depths: list[int]) -> None:
+        """Build every cell for inputs of its depth, bottom first."""
+        if input_depths[1:] == self.output_depths[:-1]:
+            if not self.cell.built:
+                self.cell.build((None, input_depths[0]))
+        else:
+            # Keras would build each for the output of the one below alone.
+            for cell, depth in zip(self.cells, input_depths, strict=True):
+                build_part(cell, (None, depth))
+            self.cell.built = True
+        self.input_depths = input_depths
 
     def zero_states(self, batch: Any) -> States:
         """The cells' own initial states, which are zeros unless they say else."""
@@ -84,17 +98,17 @@ class CellStack:
         """One set of dropout masks for everything run inside."""
         dropping = [c for c in self.cells if training and has_dropout(c)]
         try:
-            depth = self.input_depth
-            for cell, sizes in zip(self.cells, self.state_sizes, strict=True):
+            for cell, depth in zip(self.cells, self.input_depths, strict=True):
                 if cell in dropping:
                     draw_dropout_masks(cell, depth, batch, self.dtype)
-                depth = int(getattr(cell, "output_size", None) or sizes[0])
             yield
         finally:
             for cell in dropping:
                 forget_dropout_masks(cell)
 
-    def prepare(self, fed_depth: int, training: bool) -> PreparedCell:
+    def prepare(
+        self, fed_depth: int, training: bool, feed_all: bool = False
+    ) -> PreparedCell:
         """Do the per-sentence work.
 
         Args:
@@ -102,25 +116,49 @@ class CellStack:
                 inside the loop.
             training: Whether the cells' own dropout is active; then call inside
                 `dropout_masks`.
+            feed_all: Whether what is fed enters every cell, beside the output of the
+                one below, or the bottom one alone.
         """
         first = self._prepare_one(self.cells[0], fed_depth, training)
-        upper = []
-        for cell, below in zip(self.cells[1:], self.cells, strict=False):
-            depth = getattr(below, "output_size", None)
-            depth = int(depth or tree.flatten(below.state_size)[0])
-            prepared = self._prepare_one(cell, depth, training)
-            upper.append((prepared, self._without_input(cell, training)))
+        beside = fed_depth if feed_all else 0
+        upper = [
+            self._prepare_fed(cell, depth + beside, training)
+            for cell, depth in zip(self.cells[1:], self.output_depths, strict=False)
+        ]
 
         def step(projected: Any, fed: Any, states: States, affine: Any = None) -> Any:
             bottom = first.with_affine(affine)
             output, new = bottom.step(projected, fed, states[0])
             collected = [new]
-            for (prepared, empty), state in zip(upper, states[1:], strict=True):
-                output, new = prepared.step(empty, output, state)
+            for prepared, state in zip(upper, states[1:], strict=True):
+                if feed_all:
+                    output = ops.concatenate([output, fed], axis=-1)  # [B, U + F]
+                output, new = prepared(output, state)
                 collected.append(new)
             return output, tuple(collected)
 
         return PreparedCell(first.project, step, first.kernel)
+
+    def prepare_apart(self, depth: int, training: bool) -> tuple[PreparedCell, Any]:
+        """Two cells that are stepped one after the other, with work between them.
+
+        Args:
+            depth: Of what the second eats, known inside the loop only.
+            training: As for `prepare`.
+
+        Returns:
+            The first, and the second as `(input, states) -> (output, states)`.
+        """
+        first = self._prepare_one(self.cells[0], 0, training)
+        return first, self._prepare_fed(self.cells[1], depth, training)
+
+    def _prepare_fed(
+        self, cell: Any, depth: int, training: bool
+    ) -> Callable[[Any, Any], Any]:
+        """A cell whose whole input is known inside the loop only."""
+        prepared = self._prepare_one(cell, depth, training)
+        empty = self._without_input(cell, training)
+        return lambda fed, states: prepared.step(empty, fed, states)
 
     def _runs_whole(self, cell: Any, training: bool) -> bool:
         hoisted = type(cell) in (keras.layers.LSTMCell, keras.layers.GRUCell)

@@ -42,6 +42,9 @@ DECODERS = {
     "luong_none": DecoderCase("luong", "none"),
     "luong_unfed": DecoderCase("luong", "attentional", input_feeding=False),
     "luong_unfed_concat": DecoderCase("luong", "concat", input_feeding=False),
+    "bahdanau_maxout": DecoderCase("bahdanau", "maxout"),
+    "conditional": DecoderCase("conditional", "concat"),
+    "gnmt": DecoderCase("gnmt", "none"),
 }
 # One of each loop, for suites that multiply it with other choices.
 LOOPS = ["bahdanau", "luong", "luong_unfed"]
@@ -67,8 +70,11 @@ def make(case, attention="luong_general", cell="lstm", heads=1, **layer):
     if "dtype" in layer:
         part["dtype"] = layer["dtype"]
     mechanism = ATTENTIONS[attention].make(num_heads=heads, **part)
+    chosen_cell = CELLS[cell][0](**part)
+    if chosen.order == "conditional":  # Two transitions of the state of one cell.
+        chosen_cell = L.StackedRNNCells([chosen_cell, CELLS[cell][0](**part)])
     return ka.AttentionDecoder(
-        CELLS[cell][0](**part),
+        chosen_cell,
         mechanism,
         order=chosen.order,
         readout=chosen.readout,
@@ -143,18 +149,26 @@ def expected(case, attention, decoder, data, heads=1, masks=None):
     readout = {
         "concat": oracles.concat_readout,
         "none": oracles.no_readout,
-        "attentional": lambda o, c: oracles.attentional_readout(
+        "attentional": lambda o, c, y=None: oracles.attentional_readout(
             weight(decoder.readout, "kernel")
         )(o, c),
+        "maxout": lambda o, c, y: oracles.maxout_readout(
+            weight(decoder.readout, "kernel"), weight(decoder.readout, "bias")
+        )(o, c, y),
     }[chosen.readout]
     loop = getattr(oracles, chosen.order)
     options = {"feed": chosen.feed} if chosen.order == "luong" else {}
+    state = [[np.asarray(x, "float64") for x in s] for s in data["initial_state"]]
+    if len(state) == 1 and chosen.order != "gnmt":
+        state = state[0]
+    cell = cell_oracle(decoder.cell)
+    if chosen.order in ("conditional", "gnmt"):
+        parts = getattr(decoder.cell, "cells", [decoder.cell])
+        cell = [cell_oracle(part) for part in parts]
     outputs, weights, state = loop(
         data["inputs"],
-        [[np.asarray(x, "float64") for x in s] for s in data["initial_state"]]
-        if len(data["initial_state"]) > 1
-        else [np.asarray(x, "float64") for x in data["initial_state"][0]],
-        cell_oracle(decoder.cell),
+        state,
+        cell,
         attend,
         readout,
         inputs_mask=masks.get("inputs_mask"),

@@ -67,6 +67,9 @@ def build():
         for cell in decoder_cases.CELLS if case in decoder_cases.LOOPS else ["lstm"]:
             name = "bahdanau" if cell == "gru" else "luong_general"
             add(f"decoder_{case}_{cell}", decoder(decoder_cases.make(case, name, cell)))
+    cells = keras.layers.StackedRNNCells([keras.layers.LSTMCell(n) for n in (5, 6)])
+    layer = ka.AttentionDecoder(cells, ka.Attention("general"), order="gnmt")
+    add("decoder_gnmt_two_cells", decoder(layer))
     readout = ka.readouts.AttentionalReadout(7, activation="linear")
     layer = ka.AttentionDecoder(
         keras.layers.GRUCell(6, dropout=0.2),

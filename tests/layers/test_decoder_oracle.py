@@ -28,6 +28,8 @@ COMBINATIONS = [
         for case in ["bahdanau", "luong", "luong_unfed"]
         for cell in ["gru_before", "simple_rnn", "stacked"]
     ],
+    ("gnmt", "luong_general", "stacked", 1),
+    ("conditional", "bahdanau", "gru_before", 2),
 ]
 
 

@@ -81,6 +81,10 @@ DECODERS = {
             ]
         )
     ),
+    "conditional": lambda: _decoder(
+        cell=L.StackedRNNCells([L.GRUCell(cases.D), L.GRUCell(cases.D, dropout=0.5)]),
+        order="conditional",
+    ),
 }
 
 

@@ -135,12 +135,12 @@ BAD = {
     "unknown order": (
         lambda: _decoder(order="loung"),
         ValueError,
-        ["order", "luong", "bahdanau", "loung"],
+        ["order", "luong", "bahdanau", "conditional", "gnmt", "loung"],
     ),
     "unknown readout": (
         lambda: _decoder(readout="tanh"),
         ValueError,
-        ["concat", "attentional", "none", "tanh"],
+        ["concat", "attentional", "maxout", "none", "tanh"],
     ),
     "unknown bridge": (
         lambda: _decoder(bridge="golden gate"),
@@ -150,7 +150,12 @@ BAD = {
     "output units without a kernel": (
         lambda: _decoder(readout="concat", output_units=4),
         ValueError,
-        ["output_units", "attentional", "4"],
+        ["output_units", "attentional", "maxout", "4"],
+    ),
+    "conditional with one cell": (
+        lambda: _decoder(order="conditional"),
+        ValueError,
+        ["conditional", "StackedRNNCells", "two cells", "6"],
     ),
     "a cell that is none": (
         lambda: ka.AttentionDecoder(L.Dense(4), ka.LuongAttention("dot")),

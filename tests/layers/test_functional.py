@@ -76,7 +76,8 @@ def test_symbolic_shapes(name, heads):
 def test_symbolic_shapes_of_the_decoder(case):
     decoder, (inputs, value) = decoder_cases.make(case), _inputs(3)
     outputs, weights = decoder(inputs, value, return_attention_scores=True)
-    depth = cases.D + (cases.DV if case.endswith("concat") or case == "bahdanau" else 0)
+    joined = decoder_cases.DECODERS[case].readout == "concat"
+    depth = cases.D + (cases.DV if joined else 0)
     assert outputs.shape == (None, None, depth)
     assert weights.shape == (None, None, None)
 

@@ -15,6 +15,12 @@ DECODERS = {
     "bahdanau": lambda: ka.AttentionDecoder(L.GRUCell(16), ka.BahdanauAttention(16)),
     "luong": lambda: ka.AttentionDecoder(L.LSTMCell(16), ka.LuongAttention("general")),
     "none": lambda: ka.AttentionDecoder(L.LSTMCell(16), None),
+    "conditional": lambda: ka.AttentionDecoder(
+        L.StackedRNNCells([L.LSTMCell(16), L.LSTMCell(16)]),
+        ka.BahdanauAttention(16, alignment="monotonic"),
+        order="conditional",
+        readout="maxout",
+    ),
 }
 
 

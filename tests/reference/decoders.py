@@ -11,12 +11,12 @@ import numpy as np
 from tests.reference.cells import map_state, top_query
 
 
-def concat_readout(output, context):
+def concat_readout(output, context, y=None):
     """``[s_t; c_t]``."""
     return np.concatenate([output, context], axis=-1)
 
 
-def no_readout(output, context):
+def no_readout(output, context, y=None):
     """The cell's output as it is."""
     return output
 
@@ -24,10 +24,50 @@ def no_readout(output, context):
 def attentional_readout(kernel, activation=np.tanh):
     """Luong et al. 2015, eq. 5: ``h~_t = tanh(W_c [c_t; h_t])``, no bias."""
 
-    def readout(output, context):
+    def readout(output, context, y=None):
         return activation(np.concatenate([context, output], axis=-1) @ kernel)
 
     return readout
+
+
+def maxout_readout(kernel, bias):
+    """Bahdanau et al. 2014, A.2.2, with s_t: the larger of units 2j - 1 and 2j."""
+
+    def readout(output, context, y):
+        t = np.concatenate([output, y, context], axis=-1) @ kernel + bias
+        return np.maximum(t[:, ::2], t[:, 1::2])
+
+    return readout
+
+
+def conditional(inputs, state, cells, attend, readout, inputs_mask=None):
+    """The conditional GRU of Sennrich et al. 2017, section 2.1, for any two cells.
+
+    ``s'_t = f_1(y_t, s_{t-1})``; ``c_t = attend(s'_t)``; ``s_t = f_2(c_t, s'_t)``.
+    """
+    first, second = cells
+
+    def step(y, carry):
+        query, carry = first(y, carry)
+        context, weights = attend(query)
+        output, carry = second(context, carry)
+        return readout(output, context, y), weights, carry
+
+    return _loop(step, inputs, state, inputs_mask)
+
+
+def gnmt(inputs, state, cells, attend, readout, inputs_mask=None):
+    """Wu et al. 2016, equation 4: ``c_t = attend(s^1_{t-1})``, fed to every layer."""
+
+    def step(y, carry):
+        context, weights = attend(carry[0][0])
+        output, new = y, []
+        for cell, own in zip(cells, carry, strict=True):
+            output, own = cell(np.concatenate([output, context], axis=-1), own)
+            new.append(own)
+        return readout(output, context, y), weights, new
+
+    return _loop(step, inputs, state, inputs_mask)
 
 
 def bahdanau(inputs, state, cell, attend, readout=concat_readout, inputs_mask=None):
@@ -40,7 +80,7 @@ def bahdanau(inputs, state, cell, attend, readout=concat_readout, inputs_mask=No
     def step(y, carry):
         context, weights = attend(top_query(carry))
         output, carry = cell(np.concatenate([y, context], axis=-1), carry)
-        return readout(output, context), weights, carry
+        return readout(output, context, y), weights, carry
 
     return _loop(step, inputs, state, inputs_mask)
 
@@ -73,7 +113,7 @@ def luong(
         inner, fed = carry
         output, inner = cell(np.concatenate([y, fed], axis=-1), inner)
         context, weights = attend(output)
-        leaving = readout(output, context)
+        leaving = readout(output, context, y)
         if feed is not None:
             fed = leaving if feed == "output" else context
         return leaving, weights, [inner, fed]

@@ -49,7 +49,7 @@ def test_luong_order_equals_the_attention_wrapper(name):
         context, aligned = attention.attend(energies, INPUTS["memory"], MASK)
         return context[:, 0], aligned[:, 0, 0]
 
-    def linear(output, context):
+    def linear(output, context, y=None):
         return np.concatenate([output, context], axis=-1) @ weights[0]
 
     attentional = name == "wrapper_luong_outattn"
