@@ -13,15 +13,16 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 # Two processes, since most of a test is Python or a compiler that uses one core. Files
 # in their order: by the number of tests, a long file with few of them would be the last.
 TESTS = $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
-LAYERS = $(TESTS) tests/layers -m "not tensorflow_only"
+LAYERS = $(TESTS) tests/layers -m "not tensorflow_only and not mechanisms"
 
-.PHONY: help demo test check test-torch test-reliability test-deploy bench-train bench-generate bench-shortlist bench-pronounce docs clean
+.PHONY: help demo test check test-torch test-mechanisms test-reliability test-deploy bench-train bench-generate bench-shortlist bench-pronounce docs clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo        train on a pronunciation dictionary, serve it, ask it over gRPC"
 	@echo "make test        lint, types, import contracts, all tests; layer tests on JAX"
 	@echo "make test-torch  layer tests on torch (installs $(TORCH))"
+	@echo "make test-mechanisms  every score with every alignment"
 	@echo "make test-reliability  the server under load, damage and attack (half an hour)"
 	@echo "make test-deploy  the manifests of deploy/ against published schemas"
 	@echo "make bench-train, make bench-generate   ratios to plain Keras and torch"
@@ -47,6 +48,9 @@ test-torch: $(VENV)/.torch
 	KERAS_BACKEND=torch $(LAYERS)
 
 # In one process: some of it watches memory and times.
+test-mechanisms: $(VENV)/.dev
+	$(TESTS) tests/layers tests/generation -m mechanisms
+
 test-reliability: $(VENV)/.dev
 	RELIABILITY_RESULTS=benchmarks/results/reliability \
 	$(BIN)/python -m pytest tests/reliability -m ""
