@@ -1,4 +1,4 @@
-"""Losses over padded target sequences."""
+"""Cross-entropy over padded target sequences."""
 
 from typing import Any
 

@@ -1,0 +1,46 @@
+"""Entropy of the attention weights."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_attention.losses.weights import WeightsLoss, counted_targets
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class EntropyLoss(WeightsLoss):
+    r"""Entropy of the weights of each target position, in nats.
+
+    $$ l_b = -\sum_{t,s} a_{ts} \log a_{ts} $$
+
+    over the number of valid target positions. With a positive entry in `loss_weights`
+    it sharpens the weights, with a negative one it spreads them. A weight of exactly 0
+    adds 0 and has gradient 0 (the limit of the derivative is infinite).
+
+    Args:
+        name, dtype: As for every Keras loss.
+
+    Call arguments: as for `ka.losses.WeightsLoss`.
+
+    References:
+        Entropy minimisation as a regulariser: Grandvalet & Bengio 2004, NIPS 17; here
+        of weights, not of class probabilities.
+
+    Example:
+
+    >>> import numpy as np
+    >>> import keras_attention as ka
+    >>> even = np.full((1, 1, 4), 0.25, "float32")
+    >>> float(ka.losses.EntropyLoss()(np.ones((1, 1, 4), bool), even))
+    1.3862943649291992
+    """
+
+    def __init__(self, name: str = "entropy_loss", **loss: Any) -> None:
+        super().__init__(name=name, **loss)
+
+    def measure(self, weights: Any, labels: Any) -> tuple[Any, Any]:
+        some = weights > 0
+        logs = ops.log(ops.where(some, weights, ops.ones_like(weights)))
+        losses = -ops.sum(weights * logs, axis=(2, 3))  # [B, H]
+        return losses, counted_targets(labels)
