@@ -15,7 +15,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 TESTS = $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 LAYERS = $(TESTS) tests/layers -m "not tensorflow_only and not mechanisms"
 
-.PHONY: help demo test check test-torch test-mechanisms test-reliability test-deploy bench-train bench-generate bench-shortlist bench-pronounce docs clean
+.PHONY: help demo test check test-torch test-mechanisms test-reliability test-deploy bench-train bench-generate bench-shortlist bench-pronounce bench-clients docs clean
 .DELETE_ON_ERROR:
 
 help:
@@ -28,6 +28,7 @@ help:
 	@echo "make bench-train, make bench-generate   ratios to plain Keras and torch"
 	@echo "make bench-shortlist  generation with a lexical shortlist and without"
 	@echo "make bench-pronounce   searches and n-best lists on the model of make demo"
+	@echo "make bench-clients   grpcurl and perf_analyzer against the server (installs them)"
 	@echo "make docs        HTML documentation in docs/_build"
 	@echo "make clean       remove $(VENV) and everything built"
 
@@ -72,6 +73,9 @@ bench-shortlist: $(VENV)/.demo
 
 bench-pronounce: $(VENV)/.demo
 	$(BIN)/python -m benchmarks.pronounce --write-docs
+
+bench-clients: $(VENV)/.demo
+	$(BIN)/python -m benchmarks.foreign_clients
 
 docs: $(VENV)/.docs
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
