@@ -18,6 +18,7 @@ from keras_attention.generation import Generation, GenerationOptions, generate
 from keras_attention.luong import LuongAttention
 from keras_attention.memory import AttentionMemory, AttentionState
 from keras_attention.orders import DecoderState
+from keras_attention.pooling import AttentionPooling
 from keras_attention.scoring import Scores
 from keras_attention.seq2seq import Seq2Seq
 from keras_attention.shortlist import Restricted, Shortlist
@@ -28,6 +29,7 @@ __all__ = [
     "Attention",
     "AttentionDecoder",
     "AttentionMemory",
+    "AttentionPooling",
     "AttentionState",
     "BahdanauAttention",
     "DecoderState",

@@ -25,7 +25,7 @@ def setup_cfg():
 def public_names():
     names = {
         *("Attention", "BahdanauAttention", "LuongAttention", "FixedContext"),
-        *("AttentionMemory", "AttentionState", "DecoderState"),
+        *("AttentionMemory", "AttentionState", "DecoderState", "AttentionPooling"),
         *("RecurrentEncoder", "AttentionDecoder", "Seq2Seq"),
         *("Ensemble", "Shortlist", "Restricted"),
         *("generate", "Generation", "GenerationOptions", "Scores"),
