@@ -182,7 +182,9 @@ class Client:
         """Returns as soon as the server is up and the model can be asked.
 
         Raises:
-            DeadlineExceeded: It was not within the timeout.
+            DeadlineExceeded: It was not within the timeout; the message says what
+                answered last.
+            HandshakeFailed: TLS was not agreed on.
         """
         self._drive(self._dialogues.wait_until_ready(), timeout)
 

@@ -19,8 +19,10 @@ from serving.answers import model_metadata, version_status
 from serving.dtypes import TensorError, dtype_named
 from serving.errors import (
     DeadlineExceeded,
+    HandshakeFailed,
     InvalidRequest,
     NotFound,
+    ServerUnavailable,
     ServingError,
     SignatureNotFound,
     UnexpectedResponse,
@@ -178,9 +180,12 @@ class ModelDialogues:
         try:
             while True:
                 try:
-                    yield from self.metadata(wait_for_ready=True)
+                    # Only a call that does not wait says why nobody answers.
+                    yield from self.metadata(wait_for_ready=answer is not None)
                     return
-                except (NotFound, UnexpectedResponse) as error:
+                except HandshakeFailed:
+                    raise
+                except (NotFound, ServerUnavailable, UnexpectedResponse) as error:
                     answer = error
                 yield Pause(_POLL_SECONDS)
         except DeadlineExceeded as error:

@@ -11,11 +11,13 @@ from pathlib import Path
 
 from google.protobuf import text_format
 
+from serving.embedded.batching import BatchingOptions, read_options
 from serving.embedded.startup import check_address
 from serving.embedded.storage import check_base_path
 from serving.embedded.text_config import ConfigError, read_config
+from serving.embedded.tls import read_tls
 from serving.engines.shorthand import absolute
-from serving.messages import batching_pb2, config_pb2
+from serving.messages import config_pb2, monitoring_config_pb2
 
 #: Flags that name files which the server reads.
 FILES = (
@@ -118,6 +120,7 @@ def orders(
             "tensorflow_model_server never encrypts REST; leave one of them out, or "
             "take --engine=embedded, which encrypts both"
         )
+    batching = _read_files(options)
     port = options.port or _free_port()
     flags["port"] = str(port)
     arguments = options.grpc_channel_arguments
@@ -139,11 +142,27 @@ def orders(
         models=models,
         port=port,
         rest_port=options.rest_api_port,
-        warnings=tuple(_warnings(options, unknown)),
+        warnings=tuple(_warnings(options, unknown, batching)),
     )
 
 
-def _warnings(options: argparse.Namespace, unknown: Sequence[str]) -> list[str]:
+def _read_files(options: argparse.Namespace) -> BatchingOptions | None:
+    """Reads what the server will read, which says less of what is wrong with it."""
+    if options.ssl_config_file:
+        read_tls(options.ssl_config_file)
+    if options.monitoring_config_file:
+        kind = monitoring_config_pb2.MonitoringConfig
+        read_config(options.monitoring_config_file, kind)
+    if options.batching_parameters_file:
+        return read_options(Path(options.batching_parameters_file))
+    return None
+
+
+def _warnings(
+    options: argparse.Namespace,
+    unknown: Sequence[str],
+    batching: BatchingOptions | None,
+) -> list[str]:
     lines = [f"unknown argument: {word}" for word in unknown]
     without = "has no effect with tensorflow_model_server"
     if options.drain_seconds is not None:
@@ -152,15 +171,11 @@ def _warnings(options: argparse.Namespace, unknown: Sequence[str]) -> list[str]:
         lines.append(f"--log_requests {without}, which logs no requests")
     if options.log_format != "text":
         lines.append(f"--log_format {without} itself")
-    if options.batching_parameters_file:
-        batching = read_config(
-            options.batching_parameters_file, batching_pb2.BatchingParameters
+    if batching is not None and batching.mix_lengths:
+        lines.append(
+            "pad_variable_length_inputs: tensorflow_model_server pads with the first "
+            "element of each tensor, which changes what models compute"
         )
-        if batching.pad_variable_length_inputs:
-            lines.append(
-                "pad_variable_length_inputs: tensorflow_model_server pads with the "
-                "first element of each tensor, which changes what models compute"
-            )
     return lines
 
 

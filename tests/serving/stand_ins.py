@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from tests.serving.conftest import ROOT
@@ -87,3 +88,9 @@ def path_with(folder: Path) -> dict[str, str]:
     """The environment of a process that finds these programs first."""
     path = f"{folder}{os.pathsep}{os.environ['PATH']}"
     return {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)}
+
+
+def flags_of(command: Iterable[str]) -> dict[str, str]:
+    """The flags of a command line."""
+    words = (word[2:].partition("=") for word in command if word.startswith("--"))
+    return {name: value for name, _, value in words}

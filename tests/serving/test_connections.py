@@ -24,16 +24,20 @@ from tests.serving.parties import CLIENTS, EXPIRED, OURS, STRANGERS
 ONCE = serving.Retry(attempts=1)
 
 
-def blocking(target, times=1, **arguments):
+def blocking(target, times=1, wait=False, **arguments):
     with serving.Client(target, model="upper", timeout=20, **arguments) as client:
+        if wait:
+            client.wait_until_ready()
         return [client.predict(["a"])[0].text for _ in range(times)][-1]
 
 
-def awaited(target, times=1, **arguments):
+def awaited(target, times=1, wait=False, **arguments):
     async def ask():
         async with serving.aio.Client(
             target, model="upper", timeout=20, **arguments
         ) as client:
+            if wait:
+                await client.wait_until_ready()
             return [(await client.predict(["a"]))[0].text for _ in range(times)][-1]
 
     return asyncio.run(ask())
@@ -99,6 +103,29 @@ def test_who_is_not_trusted(mutual, ask, credentials, error, words):
     with pytest.raises(error, match=words) as caught:
         ask(mutual, credentials=credentials, retry=ONCE)
     assert caught.value.code == "UNAVAILABLE"
+
+
+@both
+def test_waiting_for_a_server_that_is_not_trusted_ends_at_once(mutual, ask):
+    wrong = dataclasses.replace(KNOWN, authorities=STRANGERS.root)
+    with pytest.raises(errors.HandshakeFailed):
+        ask(mutual, credentials=wrong, wait=True)
+    assert ask(mutual, credentials=KNOWN, wait=True) == "A"
+
+
+@both
+def test_waiting_outlasts_a_server_that_comes_later(toys, ask):
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        port = reserved.getsockname()[1]
+        with futures.ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(ask, f"127.0.0.1:{port}", wait=True)
+            with pytest.raises(futures.TimeoutError):
+                asked.result(0.5)
+            reserved.close()
+            options = dataclasses.replace(LOOPBACK, rest=None, port=port)
+            with Server({"upper": toys / "upper"}, options):
+                assert asked.result(20) == "A"
 
 
 def test_certificates_from_files(tmp_path):

@@ -204,5 +204,5 @@ def test_nobody_there_ends_after_the_timeout(cli):
     started = time.monotonic()
     words = ("--server=127.0.0.1:1", "--model=m", "--timeout=0.5", "a")
     status, _, errors = cli("load", *words)
-    assert status == 1 and "no server answered" in errors
+    assert status == 1 and "no server answers at 127.0.0.1:1" in errors
     assert time.monotonic() - started < 20
