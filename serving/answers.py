@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from google.protobuf.message import DecodeError
 
+from serving.decoding import decode, shape_of
 from serving.dtypes import TensorError, dtype_name
 from serving.errors import UnexpectedResponse
 from serving.messages import (
@@ -12,7 +13,6 @@ from serving.messages import (
     signature_pb2,
     status_pb2,
 )
-from serving.tensors import decode, shape_of
 from serving.values import ModelMetadata, Signature, TensorSpec, VersionStatus
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from serving import methods
 from serving.answers import model_metadata, version_status
+from serving.decoding import decode
 from serving.dtypes import TensorError, dtype_named
 from serving.errors import (
     DeadlineExceeded,
@@ -34,7 +35,7 @@ from serving.readings import (
     read_predictions,
     read_scores,
 )
-from serving.tensors import as_array, decode, encode
+from serving.tensors import as_array, encode
 from serving.texts import TARGET_INPUT, TEXT_INPUT, cast, option_inputs, text_input
 from serving.values import (
     ModelMetadata,

@@ -7,19 +7,18 @@ from collections.abc import Iterable
 import grpc
 import numpy as np
 
+from serving.decoding import Allowance, decode, shape_of
 from serving.dtypes import TensorError, TensorTooLarge, number_of
 from serving.embedded.refusal import Refusal, invalid
 from serving.embedded.servable import Finder
 from serving.messages import predict_pb2, signature_pb2
-from serving.tensors import (
-    MAX_IMPLIED_BYTES,
-    decode,
-    encode,
-    implied_bytes,
-    shape_of,
-)
+from serving.tensors import encode
 
 DEFAULT_SIGNATURE = "serving_default"
+
+#: What the inputs of a request may take in memory; in a message small numbers take an
+#: eighth of that.
+MAX_TENSOR_BYTES = 512 << 20
 
 
 def predict(
@@ -59,7 +58,7 @@ def predict(
     response.model_spec.signature_name = name
     response.model_spec.version.value = servable.version
     for alias, value in zip(aliases, values, strict=True):
-        response.outputs[alias].CopyFrom(encode(value))
+        encode(value, into=response.outputs[alias])
     return response
 
 
@@ -81,7 +80,7 @@ def _input_arrays(
     signature: signature_pb2.SignatureDef, request: predict_pb2.PredictRequest
 ) -> dict[str, np.ndarray]:
     """Every input of the signature, from the request or the defaults."""
-    arrays, may_be_implied = {}, MAX_IMPLIED_BYTES
+    arrays, allowance = {}, Allowance(MAX_TENSOR_BYTES)
     for alias in sorted(signature.inputs):
         if alias in request.inputs:
             proto = request.inputs[alias]
@@ -96,8 +95,7 @@ def _input_arrays(
                 f"{_join(signature.defaults)}"
             )
         try:
-            arrays[alias] = decode(proto, may_be_implied)
-            may_be_implied -= implied_bytes(proto, arrays[alias])
+            arrays[alias] = decode(proto, allowance)
         except TensorTooLarge as error:
             raise invalid(f"tensor parsing error: {alias}: {error}") from error
         except TensorError as error:

@@ -29,6 +29,7 @@ from serving.embedded.service import handlers
 from serving.embedded.startup import check_address, require_extras
 from serving.embedded.tls import Tls, grpc_credentials
 from serving.embedded.turns import Turns
+from serving.embedded.unreadable import RefuseUnreadable
 from serving.errors import PortInUse, StartupFailed
 from serving.messages import session_pb2
 
@@ -40,6 +41,7 @@ _HEALTH_NAMES = ("", "PredictionService", "ModelService")
 
 # Calls beyond those that compute or wait: slow to arrive or to be taken, or probes.
 _MORE_CALLS = 1000
+_PENDING = 50_000
 
 
 @dataclass(frozen=True)
@@ -215,6 +217,7 @@ class Server:
         self._server = grpc.server(
             self._executor,
             handlers=handlers(self._models, turns, observers),
+            interceptors=(RefuseUnreadable(),),
             options=list(_arguments(options).items()),
             maximum_concurrent_rpcs=calls,
         )
@@ -264,5 +267,9 @@ def _arguments(options: ServerOptions) -> dict[str, str | int]:
         "grpc.max_send_message_length": -1,
         # With it two servers could share a port without noticing.
         "grpc.so_reuseport": 0,
+        # Beyond these gRPC itself cancels calls, which says nothing to clients, before
+        # they can be refused here.
+        "grpc.server.max_pending_requests": _PENDING,
+        "grpc.server.max_pending_requests_hard_limit": 2 * _PENDING,
         **dict(options.channel_arguments),
     }

@@ -20,7 +20,7 @@ import numpy as np
 from serving.embedded import library
 from serving.embedded.refusal import Refusal
 from serving.embedded.session import SavedModelSession
-from serving.tensors import decode
+from serving.decoding import decode
 from pathlib import Path
 
 library.tensorflow()

@@ -10,6 +10,7 @@ import pytest
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
 from tests.reliability.figures import keep
+from tests.reliability.flood import spin
 from tests.reliability.watched import texts
 from tests.serving.test_metrics import COUNT, LATENCY, scrape
 from tests.serving.web import ask
@@ -107,10 +108,7 @@ def test_refusals_are_counted_too(serve, tmp_path):
     file.write_text("prometheus_config { enable: true }")
     flags = (f"--monitoring_config_file={file}", "--grpc_max_threads=1")
     with serve("spin", flags=flags) as server:
-        request = texts("spin", b"a")
-        request.inputs["rounds"].dtype = 3
-        request.inputs["rounds"].tensor_shape.dim.add(size=1)
-        request.inputs["rounds"].int_val.append(500)
+        request = spin(500)
         with grpc.insecure_channel(server.target) as channel:
             stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
             calls = [stub.Predict.future(request, timeout=300) for _ in range(1500)]

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from serving.decoding import decode
 from serving.embedded.refusal import Refusal
 from serving.embedded.rest import inputs, outputs
 from serving.embedded.rest.document import parse
 from serving.messages import signature_pb2, tensor_pb2
-from serving.tensors import decode, encode
+from serving.tensors import encode
 
 MAX = float(np.finfo(np.float32).max)
 FLOATS = st.floats(width=32)

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from serving.decoding import Allowance, decode
 from serving.dtypes import BY_NUMBER, TensorError, TensorTooLarge, dtype_named
 from serving.messages import tensor_pb2
-from serving.tensors import as_array, decode, encode
+from serving.tensors import as_array, encode
 
 _INT32 = st.integers(-(2**31), 2**31 - 1)
 _FLOAT = st.floats(width=32)
@@ -130,10 +131,17 @@ def test_a_large_shape_without_values_is_refused():
 
 def test_values_that_were_sent_are_never_too_many():
     proto = encode(np.zeros(100, np.float32))
-    assert decode(proto, max_implied=0).shape == (100,)
+    assert decode(proto, Allowance(implied=0)).shape == (100,)
     proto.tensor_shape.dim[0].size = 101
     with pytest.raises(TensorTooLarge):
-        decode(proto, max_implied=0)
+        decode(proto, Allowance(implied=0))
+
+
+def test_the_tensors_of_a_message_share_what_they_may_take():
+    allowance = Allowance(total=1000)
+    assert decode(encode(np.zeros(200, np.float32)), allowance).nbytes == 800
+    with pytest.raises(TensorTooLarge, match="7 elements take 224 .* 1000 in all"):
+        decode(encode([b""] * 7), allowance)
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,17 @@ def test_clients_that_trust_somebody_else(secure, tmp_path):
     )
 
 
+def test_servers_with_another_name(secure, tmp_path):
+    """The certificate is for 127.0.0.1 and localhost."""
+    server, _ = secure
+    assert refused(over_grpc(server, OURS.root, CLIENTS, "127.0.0.2"))
+    context = ssl.create_default_context(cadata=OURS.root.decode())
+    with socket.create_connection(("127.0.0.1", server.rest_port), 20) as plain:
+        with pytest.raises(ssl.SSLCertVerificationError, match="[Hh]ostname"):
+            context.wrap_socket(plain, server_hostname="example.org")
+    assert over_grpc(server, OURS.root, CLIENTS, "localhost") is grpc.StatusCode.OK
+
+
 def test_plain_clients_get_nothing_and_stop_nobody(secure, tmp_path):
     server, _ = secure
     with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:

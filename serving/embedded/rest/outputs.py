@@ -9,11 +9,11 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from serving.decoding import decode
 from serving.dtypes import number_of
 from serving.embedded.refusal import invalid
 from serving.embedded.rest.values import dtype_string
 from serving.messages import inference_pb2, tensor_pb2
-from serving.tensors import decode
 
 _UNWRITABLE = {
     tensor_pb2.DT_UINT16,
