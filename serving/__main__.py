@@ -1,4 +1,4 @@
-"""``python -m serving serve | predict | status | load``; see ``--help`` of each."""
+"""``python -m serving serve | predict | n-best | score | status | load``."""
 
 from __future__ import annotations
 
@@ -6,11 +6,18 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from serving.commands import load, predict, serve, status
+from serving.commands import load, n_best, predict, score, serve, status
 from serving.errors import ServingError
 
 _PROGRAM = "keras-attention-serving"
-_COMMANDS = {"serve": serve, "predict": predict, "status": status, "load": load}
+_COMMANDS = {
+    "serve": serve,
+    "predict": predict,
+    "n-best": n_best,
+    "score": score,
+    "status": status,
+    "load": load,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

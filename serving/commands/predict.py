@@ -5,28 +5,22 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from serving.client import Client
+from serving.commands import model_options
 from serving.commands.target import add_target, client
 from serving.errors import SignatureNotFound
 from serving.values import Prediction
 
-_SIGNATURE = "predict_with_options"
 HELP = "ask a model, one answer per line"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of this command."""
     add_target(parser)
-    parser.add_argument(
-        "--option",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="an option of the model; may be repeated",
-    )
+    model_options.add_option(parser)
     parser.add_argument(
         "--json", action="store_true", help="everything there is, as JSON lines"
     )
@@ -38,9 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, unknown: Sequence[str]) -> int:
     """Prints an answer per text."""
     texts = options.text or [line.rstrip("\r\n") for line in sys.stdin]
-    pairs = _pairs(options.option)
     with client(options) as asked:
-        chosen = _values(pairs, asked) if pairs else {}
+        chosen = model_options.values(options, asked, "predict_with_options")
         if options.json:
             answers = _aligned(asked, texts, chosen)
             for text, prediction in zip(texts, answers, strict=True):
@@ -49,32 +42,6 @@ def run(options: argparse.Namespace, unknown: Sequence[str]) -> int:
             for prediction in asked.predict(texts, chosen or None):
                 print(prediction.text)
     return 0
-
-
-def _pairs(written: Iterable[str]) -> dict[str, str]:
-    pairs = {}
-    for pair in written:
-        name, separator, value = pair.partition("=")
-        if not separator:
-            raise ValueError(f"--option: expected NAME=VALUE, received {pair!r}")
-        pairs[name] = value
-    return pairs
-
-
-def _values(pairs: dict[str, str], asked: Client) -> dict[str, Any]:
-    """Text for options that are text, otherwise what it says as JSON."""
-    signatures = asked.metadata().signatures
-    inputs = signatures[_SIGNATURE].inputs if _SIGNATURE in signatures else {}
-    values: dict[str, Any] = {}
-    for name, value in pairs.items():
-        values[name] = value
-        if name in inputs and inputs[name].dtype == "DT_STRING":
-            continue
-        try:
-            values[name] = json.loads(value)
-        except json.JSONDecodeError:
-            continue
-    return values
 
 
 def _aligned(

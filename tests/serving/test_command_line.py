@@ -68,6 +68,34 @@ def test_predict_prints_everything_as_json(upper, cli):
     }
 
 
+def test_n_best_prints_answers_best_first(upper, cli):
+    ask = ("n-best", f"--server={upper.target}", "--model=upper")
+    option = ("--option", "alternatives=2")
+    lines = "0\t-0.5000\tA\n0\t-1.5000\tA?\n1\t-0.5000\tB\n1\t-1.5000\tB?\n"
+    assert cli(*ask, *option, "a", "b") == (0, lines, "")
+    status, out, _ = cli(*ask, "--json", stdin="é\n")
+    (line,) = map(json.loads, out.splitlines())
+    assert status == 0 and line["source"] == "é"
+    assert [one["text"] for one in line["answers"]] == ["é", "é?", "é??"]
+    fails(cli(*ask, "--option=times=1", "x"), "expected any of ['alternatives']")
+
+
+def test_score_prints_log_probabilities(upper, cli):
+    ask = ("score", f"--server={upper.target}", "--model=upper")
+    assert cli(*ask, "a", "xx", "b", "y zzz") == (0, "-2.0000\n-4.0000\n", "")
+    status, out, _ = cli(*ask, "--json", stdin="a\ty zzz\n")
+    assert status == 0
+    assert json.loads(out) == {
+        "source": "a",
+        "target": "y zzz",
+        "log_prob": -4.0,
+        "tokens": ["y", "zzz"],
+        "token_log_probs": [-1.0, -3.0],
+    }
+    fails(cli(*ask, "a"), "expected pairs of texts and targets, received 1")
+    fails(cli(*ask, stdin="a\tb\nc\n"), "line 2: expected TEXT, a tab and TARGET")
+
+
 def test_status_prints_versions(upper, cli):
     ask = ("status", f"--server={upper.target}", "--model=upper")
     assert cli(*ask) == (0, "1\tAVAILABLE\n", "")

@@ -1,0 +1,66 @@
+"""``score``: how probable given answers are."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+
+from serving.commands.target import add_target, client
+
+HELP = "say how probable given answers are"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of this command."""
+    add_target(parser)
+    parser.add_argument("--json", action="store_true", help="token by token, as JSON")
+    parser.add_argument(
+        "text",
+        nargs="*",
+        metavar="TEXT TARGET",
+        help="pairs; lines of standard input, with a tab between, when there are none",
+    )
+
+
+def run(options: argparse.Namespace, unknown: Sequence[str]) -> int:
+    """Prints a log-probability per pair.
+
+    Raises:
+        ServingError: The model cannot be asked.
+        ValueError: Something is no pair.
+    """
+    pairs = _pairs(options.text)
+    texts, targets = [text for text, _ in pairs], [target for _, target in pairs]
+    with client(options) as asked:
+        scores = asked.score(texts, targets)
+    for (text, target), score in zip(pairs, scores, strict=True):
+        if options.json:
+            line = {
+                "source": text,
+                "target": target,
+                "log_prob": score.log_prob,
+                "tokens": score.tokens,
+                "token_log_probs": score.token_log_probs.tolist(),
+            }
+            print(json.dumps(line, ensure_ascii=False))
+        else:
+            print(f"{score.log_prob:.4f}")
+    return 0
+
+
+def _pairs(words: Sequence[str]) -> list[tuple[str, str]]:
+    if len(words) % 2:
+        raise ValueError(f"expected pairs of texts and targets, received {len(words)}")
+    if words:
+        return list(zip(words[::2], words[1::2], strict=True))
+    pairs = []
+    for number, line in enumerate(sys.stdin, 1):
+        text, separator, target = line.rstrip("\r\n").partition("\t")
+        if not separator:
+            raise ValueError(
+                f"line {number}: expected TEXT, a tab and TARGET, received {text!r}"
+            )
+        pairs.append((text, target))
+    return pairs
