@@ -51,7 +51,7 @@ def main(given: Sequence[str] | None = None) -> int:
         parser.error(f"expected {options.model}, which `make demo` writes; found none")
     options.tools.mkdir(parents=True, exist_ok=True)
     tools = install(options.tools.resolve())
-    with _server(options.model, options.serve) as target:
+    with running(_MODEL, options.model, options.serve) as target:
         calls = check_grpcurl(tools, target)
         rows = [
             measure(tools, target, number, options.milliseconds)
@@ -73,10 +73,10 @@ def main(given: Sequence[str] | None = None) -> int:
 
 
 @contextmanager
-def _server(base_path: Path, flags: Sequence[str]) -> Iterator[str]:
+def running(name: str, base_path: Path, flags: Sequence[str]) -> Iterator[str]:
     """The embedded server in a process of its own; its address."""
     command = [sys.executable, "-m", "serving", "serve", "--engine=embedded"]
-    command += ["--host=127.0.0.1", "--port=0", f"--model={_MODEL}={base_path}", *flags]
+    command += ["--host=127.0.0.1", "--port=0", f"--model={name}={base_path}", *flags]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
