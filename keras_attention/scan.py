@@ -209,17 +209,16 @@ def _array_like(spec: Any, size: Any) -> Any:
     return tf.TensorArray(spec.dtype, size=size, element_shape=spec.shape)
 
 
-def _outputs_of(flat_step: Any, x: Any, flat: list[Any]) -> Any:
-    """Dtypes and static shapes of a step's outputs, from a trace thrown away."""
+def _traced(flat_step: Any, x: Any, flat: list[Any]) -> Any:
+    """A step as a function of the graph, whose outputs say dtypes and shapes."""
     import tensorflow as tf
 
     def spec(value: Any) -> Any:
         return tf.TensorSpec(value.shape, value.dtype)
 
-    traced = tf.function(flat_step, autograph=False).get_concrete_function(
+    return tf.function(flat_step, autograph=False).get_concrete_function(
         tree.map_structure(spec, x), [spec(value) for value in flat]
     )
-    return traced.structured_outputs[1]
 
 
 def _plain_affines(kernels: dict[str, Any]) -> dict[str, Callable[[Any, Any], Any]]:
@@ -265,7 +264,8 @@ def _scan_tensorflow(step: Step, state: Any, inputs: Any) -> tuple[Any, Any]:
     first = tree.pack_sequence_as(
         inputs, [tf.TensorSpec(x.shape[1:], x.dtype) for x in flat_inputs]
     )
-    specs = _outputs_of(flat_step, first, flat_state)
+    # Thrown away: gradients of a call inside a loop would run all of it again.
+    specs = _traced(flat_step, first, flat_state).structured_outputs[1]
     # Reading rows from arrays, not by slicing: the gradient of a slice is as
     # large as the whole sequence, at every step.
     sources = [
@@ -326,7 +326,8 @@ def _unfold_tensorflow(
         last = tree.pack_sequence_as(state, flat_state)
         return last, stacked, tf.constant(len(rows))
 
-    specs = _outputs_of(flat_step, tf.TensorSpec([], tf.int32), flat_state)
+    traced = _traced(flat_step, tf.TensorSpec([], tf.int32), flat_state)
+    specs = traced.structured_outputs[1]
     max_steps = tf.convert_to_tensor(max_steps, tf.int32)
     arrays = [_array_like(spec, room) for spec in tree.flatten(specs)]
 
@@ -335,7 +336,7 @@ def _unfold_tensorflow(
         return tf.logical_or(t < 1, tf.logical_and(t < max_steps, more))
 
     def body(t: Any, flat: list[Any], arrays: list[Any]) -> Any:
-        flat, outputs = flat_step(t, flat)
+        flat, outputs = traced(t, flat)
         written = [
             array.write(t, value)
             for array, value in zip(arrays, tree.flatten(outputs), strict=True)

@@ -4,7 +4,7 @@ Names, defaults and ranges are those of `ka.GenerationOptions`. What may be None
 there is 0 here; lists of ids are strings of tokens (`token_lists.py`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any, NamedTuple
 
@@ -65,7 +65,8 @@ def option_inputs(max_beam_size: int, alternatives: bool = False) -> dict[str, O
 def spread(inputs: Mapping[str, Any], rows: Any) -> Tensors:
     """Options of one row or of B, as B rows each."""
     with tf.control_dependencies([refuse_sizes(inputs, rows, or_one=True)]):
-        return {name: tf.broadcast_to(value, [rows]) for name, value in inputs.items()}
+        shape = tf.stack([rows])
+        return {name: tf.broadcast_to(value, shape) for name, value in inputs.items()}
 
 
 class Choice(NamedTuple):
@@ -96,19 +97,31 @@ def read(
         A `Choice` that does not exist before every row has passed.
     """
     numbers = {name: value for name, value in options.items() if name not in LISTS}
-    lists = {name: token_lists.parse(tokenizer, options[name]) for name in LISTS}
+    # Both lists together, as 2B rows.
+    found = token_lists.parse(tokenizer, tf.concat([options[n] for n in LISTS], 0))
+    rows = tf.size(options[LISTS[0]])
     numbers["alternatives"] = _all_there_are(numbers, max_beam_size)
+    kinds = [
+        tuple(name for name, value in numbers.items() if value.dtype == dtype)
+        for dtype in (tf.int32, tf.float32)
+    ]
+    tables = [tf.stack([numbers[name] for name in names]) for names in kinds]
     problems = [
-        *(_out_of_range(name, value, max_beam_size) for name, value in numbers.items()),
-        *(token_lists.unknown_tokens(name, lists[name]) for name in LISTS),
-        token_lists.tokens_after_end("prefix", lists["prefix"]),
-        *_contradictions(numbers, lists["prefix"].lengths),
+        *(
+            _out_of_range(names, table, max_beam_size)
+            for names, table in zip(kinds, tables, strict=True)
+        ),
+        token_lists.unknown_tokens(found, LISTS),
+        token_lists.tokens_after_end(found, "prefix", rows),
+        *_contradictions(numbers, found.lengths[rows:]),
     ]
     with tf.control_dependencies([refuse_rows(problems)]):
-        return Choice(
-            {name: tf.identity(value) for name, value in numbers.items()},
-            *(tf.identity(token_lists.dense(lists[name])) for name in LISTS),
-        )
+        for names, table in zip(kinds, tables, strict=True):
+            values = tf.unstack(tf.identity(table), len(names))  # [B] each
+            numbers |= zip(names, values, strict=True)
+        numbers["sample"] = tf.identity(numbers["sample"])
+        ids = tf.identity(found.table)  # [2B, P]
+    return Choice(numbers, ids[:rows], ids[rows:])
 
 
 def bounded_ratio(ratio: Any, source_length: Any) -> Any:
@@ -127,23 +140,27 @@ def _all_there_are(numbers: Mapping[str, Any], max_beam_size: int) -> Any:
     return tf.where(all_of_beam, tf.minimum(asked, numbers["beam_size"]), asked)
 
 
-def _out_of_range(option: str, value: Any, max_beam_size: int) -> Problem:
-    kind, low, high = RANGES[option]
-    if option in ("beam_size", "alternatives"):
-        high = max_beam_size
-    if option == "max_length":
-        low, high = 0, LONGEST  # 0: not given.
-    if kind == "boolean":
-        inside = tf.ones_like(value)
-    else:
-        # NaN is neither.
-        inside = (value >= _number(low, value)) & (value <= _number(high, value))
-    bounds = f"at least {low:g}" if high == INT32 else f"in [{low:g}, {high:g}]"
-    return Problem(~inside, f"`{option}` must be {bounds}", _text(value))
+def _out_of_range(names: Sequence[str], table: Any, max_beam_size: int) -> Problem:
+    """Whether options `[C, B]` of one type are within their ranges."""
+    ranges = {name: RANGES[name][1:] for name in names}
+    for name in ranges.keys() & {"beam_size", "alternatives"}:
+        ranges[name] = (1, max_beam_size)
+    if "max_length" in ranges:
+        ranges["max_length"] = (0, LONGEST)  # 0: not given.
+    low, high = np.array(list(ranges.values()), table.dtype.as_numpy_dtype).T
+    # NaN is neither.
+    inside = (table >= low[:, np.newaxis]) & (table <= high[:, np.newaxis])
+    return Problem(
+        ~inside,
+        [f"`{name}` must be {_bounds(*ranges[name])}" for name in names],
+        lambda row: tf.strings.as_string(
+            table[:, row], shortest=table.dtype.is_floating
+        ),
+    )
 
 
-def _number(bound: float, like: Any) -> Any:
-    return tf.constant(bound if like.dtype.is_floating else int(bound), like.dtype)
+def _bounds(low: float, high: float) -> str:
+    return f"at least {low:g}" if high == INT32 else f"in [{low:g}, {high:g}]"
 
 
 def _contradictions(numbers: Mapping[str, Any], prefix_length: Any) -> list[Problem]:
@@ -170,11 +187,11 @@ def _contradictions(numbers: Mapping[str, Any], prefix_length: Any) -> list[Prob
     too_long = Problem(
         (prefix_length > numbers["max_length"]) & limited,
         "`prefix` must not be longer than `max_length`",
-        lambda: tf.strings.join(
+        lambda row: tf.strings.join(
             [
-                tf.strings.as_string(prefix_length),
+                tf.strings.as_string(prefix_length[row]),
                 " tokens, max_length=",
-                tf.strings.as_string(numbers["max_length"]),
+                tf.strings.as_string(numbers["max_length"][row]),
             ]
         ),
     )
@@ -182,17 +199,11 @@ def _contradictions(numbers: Mapping[str, Any], prefix_length: Any) -> list[Prob
 
 
 def _pair(numbers: Mapping[str, Any], one: str, other: str) -> Any:
-    return lambda: tf.strings.join(
+    return lambda row: tf.strings.join(
         [
             f"{one}=",
-            tf.strings.as_string(numbers[one]),
+            tf.strings.as_string(numbers[one][row]),
             f", {other}=",
-            tf.strings.as_string(numbers[other]),
+            tf.strings.as_string(numbers[other][row]),
         ]
     )
-
-
-def _text(value: Any) -> Any:
-    if value.dtype.is_floating:
-        return lambda: tf.strings.as_string(value, shortest=True)
-    return lambda: tf.strings.as_string(value)

@@ -13,32 +13,42 @@ _SHOWN = 100
 
 
 class Problem(NamedTuple):
-    """Something that may be wrong with each row.
+    """Something that may be wrong with each row, or C such things together.
 
     Attributes:
-        bad: `[B]` booleans.
-        expected: What every row must be.
-        received: Gives what the rows are, `[B]` strings; called while the graph
-            is built, run only when something is wrong.
+        bad: `[B]` booleans, or `[C, B]`.
+        expected: What every row must be, or C of these.
+        received: Gives what a row is: a string, or `[C]`; called while the graph is
+            built, run only when something is wrong.
     """
 
     bad: Any
-    expected: str
-    received: Callable[[], Any]
+    expected: str | Sequence[str]
+    received: Callable[[Any], Any]
 
 
 def refuse_rows(problems: Sequence[Problem]) -> Any:
     """An op that fails at the first row of the first problem that there is."""
-    bad = tf.stack([problem.bad for problem in problems])  # [C, B]
+    expected: list[str] = []
+    flags = []
+    for problem in problems:
+        if isinstance(problem.expected, str):
+            expected.append(problem.expected)
+            flags.append([problem.bad])
+        else:
+            expected += problem.expected
+            flags.append(problem.bad)
+    bad = tf.concat(flags, axis=0)  # [C, B]
 
     def message(place: Any) -> Any:
-        problem, row = place // tf.shape(bad)[1], place % tf.shape(bad)[1]
-        received = tf.stack([problem.received() for problem in problems])  # [C, B]
+        rows = tf.shape(bad)[1]
+        row = place % rows
+        received = [tf.reshape(problem.received(row), [-1]) for problem in problems]
         return tf.strings.join(
             [
-                tf.gather([problem.expected for problem in problems], problem),
+                tf.gather(expected, place // rows),
                 ". Received: ",
-                _shown(received[problem, row]),
+                _shown(tf.gather(tf.concat(received, axis=0), place // rows)),  # [C]
                 " in row ",
                 tf.strings.as_string(row),
             ]
@@ -55,7 +65,8 @@ def refuse_sizes(tensors: Mapping[str, Any], rows: Any, or_one: bool) -> Any:
         rows: B.
         or_one: Whether a single row will do too.
     """
-    sizes = tf.stack([tf.shape(tensor)[0] for tensor in tensors.values()])  # [C]
+    shapes = [(tensor.shape.rank, tf.shape(tensor)) for tensor in tensors.values()]
+    sizes = tf.concat([x if rank == 1 else x[:1] for rank, x in shapes], 0)  # [C]
     bad = tf.not_equal(sizes, rows)
     if or_one:
         bad &= tf.not_equal(sizes, 1)

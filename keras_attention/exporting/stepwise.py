@@ -91,7 +91,7 @@ class Stepwise:
         unknown = Problem(
             tf.equal(ids, PAD_ID) | (tf.equal(ids, UNKNOWN_ID) & ~named_unknown),
             "`token` must be a token of the target vocabulary",
-            lambda: tf.strings.join(["`", token, "`"]),
+            lambda row: tf.strings.join(["`", token[row], "`"]),
         )
         with tf.control_dependencies([refuse_rows([unknown])]):
             ids = tf.identity(ids)

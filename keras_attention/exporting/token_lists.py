@@ -16,58 +16,82 @@ from keras_attention.text.special import END_ID, SPECIAL_TOKENS, UNKNOWN_ID
 SPACE = "\u2581"
 
 
-class TokenList(NamedTuple):
-    """Tokens of each row, ragged `[B, (P)]`, and their ids."""
+class TokenLists(NamedTuple):
+    """The tokens of L lists, one list after the other.
+
+    Not ragged tensors: of their operations each is some dozens of nodes.
+
+    Attributes:
+        tokens: `[N]` strings.
+        lists: `[N]` int32, the list that each belongs to.
+        lengths: `[L]` int32.
+        table: `[L, P]` int32, P >= 1, the ids, -1 after the last.
+        unknown: `[N]` booleans, tokens that the vocabulary does not have.
+    """
 
     tokens: Any
-    ids: Any
-
-    @property
-    def lengths(self) -> Any:
-        """Tokens of each row, `[B]` int32."""
-        return tf.cast(self.ids.row_lengths(), tf.int32)
+    lists: Any
+    lengths: Any
+    table: Any
+    unknown: Any
 
 
-def parse(tokenizer: Tokenizer, lists: Any) -> TokenList:
-    """Split `[B]` strings and look their tokens up."""
-    tokens = tf.strings.split(lists, " ")  # [B, (P)]
-    tokens = tf.ragged.boolean_mask(tokens, tf.not_equal(tokens, ""))
-    flat = tokens.flat_values
-    ids = tokenizer.ids(flat)
-    spaced = tf.strings.regex_replace(flat, SPACE, " ")
-    ids = tf.where(_is_unknown(flat, ids), tokenizer.ids(spaced), ids)
-    return TokenList(tokens, tokens.with_flat_values(ids))
+def parse(tokenizer: Tokenizer, lists: Any) -> TokenLists:
+    """Split `[L]` strings and look their tokens up. `<unk>` by its name is known."""
+    split = tf.raw_ops.StringSplitV2(input=lists, sep=" ")
+    found = tf.where(tf.not_equal(split.values, ""))[:, 0]  # [N]
+    tokens = tf.gather(split.values, found)
+    number = tf.cast(tf.gather(split.indices, found)[:, 0], tf.int32)  # [N]
+    ids = tokenizer.ids(tokens)
+    named = tf.equal(tokens, SPECIAL_TOKENS[UNKNOWN_ID])
+    spaced = tokenizer.ids(tf.strings.regex_replace(tokens, SPACE, " "))
+    ids = tf.where(tf.equal(ids, UNKNOWN_ID) & ~named, spaced, ids)
 
-
-def unknown_tokens(option: str, found: TokenList) -> Problem:
-    """Tokens that the vocabulary does not have. `<unk>` by its name is one of it."""
-    flat = _is_unknown(found.tokens.flat_values, found.ids.flat_values)
-    unknown = found.tokens.with_flat_values(flat)  # [B, (P)]
-    return Problem(
-        tf.reduce_any(unknown, axis=1),
-        f"`{option}` must hold tokens of the target vocabulary",
-        lambda: tf.strings.reduce_join(
-            tf.ragged.boolean_mask(found.tokens, unknown), axis=-1, separator=" "
-        ),
+    count = tf.size(lists)
+    lengths = tf.math.unsorted_segment_sum(tf.ones_like(number), number, count)  # [L]
+    first = tf.gather(tf.cumsum(lengths, exclusive=True), number)  # [N]
+    place = tf.stack([number, tf.range(tf.size(tokens)) - first], axis=1)  # [N, 2]
+    width = tf.reduce_max(tf.concat([lengths, [0]], axis=0)) + 1
+    table = tf.fill(tf.stack([count, width]), -1)
+    return TokenLists(
+        tokens,
+        number,
+        lengths,
+        tf.tensor_scatter_nd_update(table, place, ids),
+        tf.equal(ids, UNKNOWN_ID) & ~named,
     )
 
 
-def tokens_after_end(option: str, found: TokenList) -> Problem:
-    """Something after the end symbol."""
-    ids = dense(found)
+def unknown_tokens(found: TokenLists, options: tuple[str, ...]) -> Problem:
+    """Tokens that the vocabulary does not have, where C options have B lists each."""
+    count = tf.size(found.lengths)
+    unknown = tf.cast(found.unknown, tf.int32)
+    bad = tf.math.unsorted_segment_sum(unknown, found.lists, count) > 0
+    rows = tf.stack([len(options), count // len(options)])
+
+    def received(row: Any) -> Any:
+        each = [number * rows[1] + row for number in range(len(options))]
+        return tf.stack([_joined(found, number, found.unknown) for number in each])
+
+    return Problem(
+        tf.reshape(bad, rows),
+        [f"`{option}` must hold tokens of the target vocabulary" for option in options],
+        received,
+    )
+
+
+def tokens_after_end(found: TokenLists, option: str, first: Any) -> Problem:
+    """Something after the end symbol, in the lists from the first on."""
+    ids = found.table[first:]  # [B, P]
     ended = tf.cumsum(tf.cast(tf.equal(ids, END_ID), tf.int32), axis=1, exclusive=True)
     return Problem(
         tf.reduce_any((ended > 0) & (ids >= 0), axis=1),
         f"`{option}` must hold nothing after {SPECIAL_TOKENS[END_ID]}",
-        lambda: tf.strings.reduce_join(found.tokens, axis=-1, separator=" "),
+        lambda row: _joined(found, first + row, tf.ones_like(found.unknown)),
     )
 
 
-def dense(found: TokenList) -> Any:
-    """Ids `[B, P]`, P >= 1, -1 after the last."""
-    return tf.pad(found.ids.to_tensor(-1), [[0, 0], [0, 1]], constant_values=-1)
-
-
-def _is_unknown(tokens: Any, ids: Any) -> Any:
-    named = tf.equal(tokens, SPECIAL_TOKENS[UNKNOWN_ID])
-    return tf.equal(ids, UNKNOWN_ID) & ~named
+def _joined(found: TokenLists, number: Any, chosen: Any) -> Any:
+    """Some tokens of one list, a scalar."""
+    places = tf.where(chosen & tf.equal(found.lists, number))[:, 0]
+    return tf.strings.reduce_join(tf.gather(found.tokens, places), separator=" ")

@@ -6,7 +6,9 @@ from keras import ops
 
 from keras_attention.generation.pool import Pool
 from keras_attention.generation.result import LOWEST, Generation
-from keras_attention.scan import scan
+from keras_attention.kernels.gather import gather
+from keras_attention.scan import unfold
+from keras_attention.sizes import size
 
 
 def sequences(
@@ -26,44 +28,35 @@ def sequences(
     Returns:
         `ids [B, T]`, with several `[B, N, T]`, and so on.
     """
-    length = ops.shape(emitted["token"])[0]
-    times = ops.arange(length, dtype="int32")
+    length = size(emitted["token"], 0)
+    there = pool.rank > -float("inf")  # [B, N]
 
-    def step(slot: Any, row: dict[str, Any]) -> Any:
-        t = row["t"]
-        at_end = ops.equal(t, pool.step)  # [B, N]
-        inside = t <= pool.step
-        inside = ops.logical_and(inside, pool.rank > -float("inf"))
-        source = ops.where(
-            at_end, pool.slot, ops.take_along_axis(row["slot"], slot, axis=1)
-        )
-        token = ops.where(
-            at_end, pool.token, ops.take_along_axis(row["token"], slot, axis=1)
-        )
-        token = ops.where(inside, token, ops.full_like(token, pad_id))
-        source = ops.where(inside, source, slot)
-        written = {"ids": token}
-        if "weights" in row:
-            index, valid = source, inside
-            for _ in range(len(row["weights"].shape) - 2):
-                index, valid = ops.expand_dims(index, -1), ops.expand_dims(valid, -1)
-            weights = ops.take_along_axis(row["weights"], index, axis=1)
-            written["weights"] = ops.where(valid, weights, ops.zeros_like(weights))
-        return source, written
+    def back(t: Any, slot: Any) -> Any:
+        time = length - 1 - t
+        before = gather(gather(emitted["slot"], time), slot, batch_axes=1)  # [B, N]
+        before = ops.where(ops.equal(time, pool.step), pool.slot, before)
+        before = ops.where(time <= pool.step, before, slot)
+        return before, before
 
-    rows = {"t": times, **emitted}
-    backwards = {name: ops.flip(value, 0) for name, value in rows.items()}
-    _, written = scan(step, pool.slot, backwards)
-    written = {name: ops.flip(value, 0) for name, value in written.items()}
-    ids = ops.transpose(written["ids"], (1, 2, 0))  # [B, N, T]
-    weights = written.get("weights")
+    _, slots, _ = unfold(back, pool.slot, lambda _: True, length, rows=length)
+    slots = ops.flip(slots, 0)  # [T, B, N], where each hypothesis was before a step
+    last = ops.expand_dims(pool.slot, 0)  # [1, B, N]
+    after = ops.concatenate([slots[1:], last], axis=0)  # [T, B, N]
+    times = ops.reshape(ops.arange(length, dtype="int32"), (-1, 1, 1))  # [T, 1, 1]
+    inside = ops.logical_and(times <= pool.step, there)  # [T, B, N]
+    ids = gather(emitted["token"], after, batch_axes=2)  # [T, B, N]
+    ids = ops.where(ops.equal(times, pool.step), pool.token, ids)
+    ids = ops.transpose(ops.where(inside, ids, pad_id), (1, 2, 0))  # [B, N, T]
+    weights = emitted.get("weights")
     if weights is not None:
-        # [T, B, N, S] to [B, N, T, S]; [T, B, N, H, S] to [B, N, H, T, S]
+        weights = gather(weights, slots, batch_axes=2)  # [T, B, N, (H,) S]
+        for _ in range(len(weights.shape) - 3):
+            inside = ops.expand_dims(inside, -1)
+        weights = ops.where(inside, weights, 0.0)
         order = (1, 2, 0, 3) if len(weights.shape) == 4 else (1, 2, 3, 0, 4)
-        weights = ops.transpose(weights, order)
-    there = pool.rank > -float("inf")
-    lengths = ops.where(there, pool.step + 1, ops.zeros_like(pool.step))
-    log_probs = ops.where(there, pool.log_prob, ops.full_like(pool.log_prob, LOWEST))
+        weights = ops.transpose(weights, order)  # [B, N, (H,) T, S]
+    lengths = ops.where(there, pool.step + 1, 0)
+    log_probs = ops.where(there, pool.log_prob, LOWEST)
     if not several:
         ids, lengths, log_probs = ids[:, 0], lengths[:, 0], log_probs[:, 0]
         weights = None if weights is None else weights[:, 0]

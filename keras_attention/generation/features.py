@@ -5,6 +5,7 @@ them needs is not in it. Options that are tensors are looked at when the graph r
 what no row needs is then skipped there.
 """
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -197,13 +198,13 @@ def all_greedy(values: Mapping[str, Any], rows: RowOptions) -> Any:
         values: The options, to see which of them only the graph knows.
         rows: The same as tensors.
     """
-    needed = ops.zeros((), "bool")
-    for name, rule in _NOT_GREEDY.items():
-        if numbers(values[name]) is None:
-            needed = ops.logical_or(needed, ops.any(rule(getattr(rows, name))))
-    for name in LISTS:
-        needed = ops.logical_or(needed, ops.any(getattr(rows, name) >= 0))
-    return ops.logical_not(needed)
+    needed = [
+        rule(getattr(rows, name))
+        for name, rule in _NOT_GREEDY.items()
+        if numbers(values[name]) is None
+    ]  # [B] each
+    needed += [ops.any(getattr(rows, name) >= 0, axis=1) for name in LISTS]
+    return ops.logical_not(ops.any(functools.reduce(ops.logical_or, needed)))
 
 
 def when(needed: Any, then: Callable[[], Any], otherwise: Callable[[], Any]) -> Any:

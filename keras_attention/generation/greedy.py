@@ -9,6 +9,7 @@ from keras import ops, tree
 from keras_attention.generation.result import Generation
 from keras_attention.precision import at_least_float32
 from keras_attention.scan import room, unfold
+from keras_attention.sizes import size
 
 
 def greedy(
@@ -37,16 +38,16 @@ def greedy(
         logits, weights, state = step_fn(ids, state)
         logits = ops.cast(logits, at_least_float32(logits.dtype))
         # Padding means "after the end": a row that emitted it could not be read.
-        tokens = ops.arange(ops.shape(logits)[-1], dtype="int32")
+        tokens = ops.arange(size(logits, 1), dtype="int32")
         is_pad = ops.equal(tokens, pad_id)  # [V]
-        allowed = ops.where(is_pad, ops.cast(-float("inf"), logits.dtype), logits)
+        allowed = ops.where(is_pad, -float("inf"), logits)
         chosen = ops.cast(ops.argmax(allowed, axis=-1), "int32")  # [B]
         # The chosen logit is the largest, so no gather is needed.
         # (`initial`: without it Keras refuses a batch of zero rows.)
         best = ops.max(allowed, axis=-1, initial=-float("inf"))
         log_prob = best - ops.logsumexp(logits, axis=-1)  # [B]
-        ids = ops.where(ended, ops.full_like(chosen, pad_id), chosen)
-        log_probs = log_probs + ops.where(ended, ops.zeros_like(log_prob), log_prob)
+        ids = ops.where(ended, pad_id, chosen)
+        log_probs = log_probs + ops.where(ended, 0.0, log_prob)
         lengths = lengths + ops.cast(ops.logical_not(ended), "int32")
         emitted = {"ids": ids}
         if weights is not None:
@@ -76,17 +77,17 @@ def greedy(
         order = (1, 0, 2) if len(weights.shape) == 3 else (1, 2, 0, 3)
         weights = ops.transpose(weights, order)  # [B, T, S] or [B, H, T, S]
     ids = ops.transpose(emitted["ids"])  # [B, T]
-    columns = ops.arange(ops.shape(ids)[1], dtype="int32")
+    columns = ops.arange(size(ids, 1), dtype="int32")
     lengths = carried[4]
     written = ops.expand_dims(columns, 0) < ops.expand_dims(lengths, 1)  # [B, T]
-    ids = ops.where(written, ids, ops.full_like(ids, pad_id))
+    ids = ops.where(written, ids, pad_id)
     return Generation(ids, lengths, carried[3], weights, steps)
 
 
 def _zero_rows(rows: Any, x: Any) -> Any:
     for _ in range(len(x.shape) - 1):
         rows = ops.expand_dims(rows, -1)
-    return ops.where(rows, ops.zeros_like(x), x)
+    return ops.where(rows, 0.0, x)
 
 
 def _log_prob_dtype(state: Any) -> str:

@@ -23,11 +23,13 @@ from keras_attention.generation.features import Needs
 from keras_attention.generation.live import (
     NOTHING,
     Extension,
+    Grid,
     at_slots,
-    own_slots,
 )
 from keras_attention.generation.rows import RowOptions
-from keras_attention.scan import scan
+from keras_attention.kernels.gather import gather
+from keras_attention.scan import unfold
+from keras_attention.sizes import size as size_of
 
 
 def group_size(rows: RowOptions) -> Any:
@@ -38,65 +40,60 @@ def group_size(rows: RowOptions) -> Any:
 
 
 def grouped(
-    rank: Any, totals: Any, rows: RowOptions, needs: Needs, end_id: int
+    rank: Any, size: Any, rows: RowOptions, needs: Needs, grid: Grid, end_id: int
 ) -> Extension:
     """What `beam` returns, chosen group by group.
 
     Args:
         rank: `[B, K, V]` rank scores.
-        totals: `[B, K, V]` scores.
+        size: `[B, 1]` hypotheses of a group, from `group_size`.
         rows: With K, G and the penalty.
         needs: With the most groups, and the most slots of a group.
+        grid: The slots.
         end_id: The end.
     """
-    batch_size, slots, vocabulary_size = ops.shape(rank)
-    size = group_size(rows)  # [B, 1]
+    place = grid.own  # [B, K]
     inside = ops.expand_dims(ops.arange(needs.group_slots, dtype="int32"), 0)  # [1, M]
-    place = own_slots(batch_size, slots)  # [B, K]
     within = place - place // size * size  # Its place in its group.
     within = ops.minimum(within, needs.group_slots - 1)
     penalty = ops.reshape(rows.diversity_penalty, (-1, 1, 1))  # [B, 1, 1]
-    vocabulary = ops.arange(vocabulary_size, dtype="int32")  # [V]
+    vocabulary = ops.arange(size_of(rank, 2), dtype="int32")  # [V]
     in_beam = place < ops.expand_dims(rows.beam_size, 1)
 
-    def choose(carried: Any, group: Any) -> Any:
+    def choose(group: Any, carried: Any) -> Any:
         chosen, so_far = carried[0], Extension(*carried[1:])
         # A row that samples has no groups, and its answer here is not used.
-        start = group * ops.minimum(size, slots)  # [B, 1]
-        index = ops.minimum(start + inside, slots - 1)  # [B, M]
+        start = group * ops.minimum(size, grid.slots)  # [B, 1]
+        index = ops.minimum(start + inside, grid.slots - 1)  # [B, M]
         there = ops.logical_and(
             inside < size, group < ops.expand_dims(rows.beam_groups, 1)
         )  # [B, M]
         own = at_slots(rank, index) - penalty * ops.expand_dims(chosen, 1)  # [B, M, V]
-        own = ops.where(ops.expand_dims(there, -1), own, ops.full_like(own, NOTHING))
-        mine = beam(own, at_slots(totals, index), size, end_id)
-        mine = mine._replace(slot=ops.take_along_axis(index, mine.slot, axis=1))
+        own = ops.where(ops.expand_dims(there, -1), own, NOTHING)
+        mine = beam(own, needs.group_slots, size, end_id)
+        mine = mine._replace(slot=gather(index, mine.slot, batch_axes=1))
         ends = ops.logical_and(mine.may_end, own[:, :, end_id] > NOTHING)  # [B, M]
-        goes_on = ops.expand_dims(mine.score > NOTHING, -1)
+        goes_on = ops.expand_dims(mine.there, -1)  # [B, M, 1]
         tokens = ops.equal(ops.expand_dims(mine.token, -1), vocabulary)  # [B, M, V]
         count = ops.sum(
             ops.cast(ops.logical_and(goes_on, tokens), "float32"), axis=1
         ) + ops.where(
             ops.equal(vocabulary, end_id),
             ops.sum(ops.cast(ends, "float32"), axis=1, keepdims=True),
-            ops.zeros_like(chosen),
+            0.0,
         )  # [B, V]
         here = ops.logical_and(in_beam, ops.equal(place // size, group))  # [B, K]
         merged = Extension(
             *(
-                ops.where(here, ops.take_along_axis(new, within, axis=1), old)
+                ops.where(here, gather(new, within, batch_axes=1), old)
                 for new, old in zip(mine, so_far, strict=True)
             )
         )
         return (chosen + count, *merged), ()
 
-    nothing = ops.full_like(totals[:, :, 0], NOTHING)  # [B, K]
-    first = (
-        ops.zeros((batch_size, vocabulary_size), "float32"),
-        place,
-        ops.zeros_like(place),
-        nothing,
-        ops.zeros_like(in_beam),
+    none = ops.zeros_like(in_beam)  # [B, K]
+    first = (ops.zeros_like(rank[:, 0]), place, ops.zeros_like(place), none, none)
+    carried, _, _ = unfold(
+        choose, first, lambda _: True, needs.groups, rows=needs.groups
     )
-    carried, _ = scan(choose, first, ops.arange(needs.groups, dtype="int32"))
     return Extension(*carried[1:])

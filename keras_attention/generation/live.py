@@ -7,7 +7,9 @@ from keras import ops, tree
 from keras_attention.generation.features import Needs, when
 from keras_attention.generation.ngrams import lengthened
 from keras_attention.generation.rows import RowOptions
+from keras_attention.kernels.gather import gather
 from keras_attention.scan import dynamic_shapes
+from keras_attention.sizes import size
 
 NOTHING = -float("inf")
 
@@ -43,34 +45,56 @@ class Extension(NamedTuple):
     Attributes:
         slot: The slot that a slot's next hypothesis comes from.
         token: Its next token.
-        score: Its score, -inf where there is none.
+        there: Whether there is such a hypothesis.
         may_end: Whether the hypothesis that is in this slot may end now.
     """
 
     slot: Any
     token: Any
-    score: Any
+    there: Any
     may_end: Any
+
+
+class Grid(NamedTuple):
+    """The slots of a batch, which no step changes.
+
+    Attributes:
+        rows: B.
+        slots: K.
+        own: `[B, K]`, every slot its own.
+        first: `[B, 1]`, where the slots of a row begin among those of all.
+    """
+
+    rows: Any
+    slots: Any
+    own: Any
+    first: Any
+
+
+def grid(rows: Any, slots: Any) -> Grid:
+    """The slots of B rows of K each."""
+    row = ops.expand_dims(ops.arange(rows, dtype="int32"), 1)  # [B, 1]
+    slot = ops.expand_dims(ops.arange(slots, dtype="int32"), 0)  # [1, K]
+    return Grid(rows, slots, ops.zeros_like(row) + slot, row * slots)
 
 
 def first_hypotheses(
     initial_state: Any,
     rows: RowOptions,
     needs: Needs,
-    batch_size: Any,
+    grid: Grid,
     source_mask: Any,
     steps: Any,
     start_id: int,
 ) -> Live:
     """One empty hypothesis for every group of a beam, and for every draw."""
-    slots = needs.slots
-    place = ops.expand_dims(ops.arange(slots, dtype="int32"), 0)  # [1, K]
+    batch_size, slots, place = grid.rows, grid.slots, grid.own
     group = ops.maximum(rows.beam_size // rows.beam_groups, 1)
     first = ops.equal(place % ops.expand_dims(group, 1), 0)
     first = ops.logical_and(first, place < ops.expand_dims(rows.beam_size, 1))
     asked = place < ops.expand_dims(rows.alternatives, 1)
     alive = ops.where(ops.expand_dims(rows.sample, 1), asked, first)  # [B, K]
-    zeros = ops.zeros((batch_size, slots), "float32")
+    zeros = ops.cast(ops.zeros_like(place), "float32")  # [B, K]
     coverage: Any = ()
     if needs.coverage is not False:
         if source_mask is None:
@@ -78,7 +102,7 @@ def first_hypotheses(
                 "`coverage_penalty` needs the mask of the source. Expected: "
                 "`source_mask`. Received: None"
             )
-        width = _width(needs.coverage, ops.shape(source_mask)[1])
+        width = _width(needs.coverage, size(source_mask, 1))
         coverage = ops.zeros((batch_size, slots, width), "float32")
     history: Any = ()
     if needs.history is not False:
@@ -89,12 +113,12 @@ def first_hypotheses(
         width = _width(needs.ngrams, steps)
         matched = ops.zeros((batch_size, slots, width), "int32")
     return Live(
-        ids=ops.full((batch_size, slots), start_id, "int32"),
+        ids=ops.zeros_like(place) + start_id,
         state=tree.map_structure(
             lambda x: x if _is_one(slots) else ops.repeat(x, slots, axis=0),
             initial_state,
         ),
-        score=ops.where(alive, zeros, ops.full_like(zeros, NOTHING)),
+        score=ops.where(alive, zeros, NOTHING),
         log_prob=zeros,
         coverage=coverage,
         history=history,
@@ -114,7 +138,7 @@ def remembered(live: Live, needs: Needs, choice: Extension, t: Any) -> tuple[Any
             ),
             lambda: live.matched,
         )
-        here = ops.equal(ops.arange(ops.shape(history)[2], dtype="int32"), t)  # [L]
+        here = ops.equal(ops.arange(size(history, 2), dtype="int32"), t)  # [L]
         return ops.where(here, ops.expand_dims(choice.token, -1), history), matched
 
     return when(needs.history, grown, lambda: (live.history, live.matched))
@@ -122,47 +146,28 @@ def remembered(live: Live, needs: Needs, choice: Extension, t: Any) -> tuple[Any
 
 def at_slots(x: Any, slot: Any) -> Any:
     """`x[b, slot[b, k]]` for `x [B, K, ...]`."""
-    shape = ops.shape(x)
-    flat = ops.reshape(x, (shape[0] * shape[1], *shape[2:]))
-    return _taken(flat, _flat(slot, shape[1]))  # [B, K, ...]
+    return gather(x, slot, batch_axes=1)  # [B, K, ...]
 
 
-def state_at_slots(state: Any, slot: Any, slots: Any) -> Any:
+def state_at_slots(state: Any, slot: Any, grid: Grid) -> Any:
     """The state's tensors `[B * K, ...]` in the order of `slot [B, K]`."""
-    if _is_one(slots):
+    if _is_one(grid.slots):
         return state
-    index = ops.reshape(_flat(slot, slots), (-1,))  # [B * K]
-    return tree.map_structure(lambda x: ops.take(x, index, axis=0), state)
+    index = ops.reshape(grid.first + slot, (-1,))  # [B * K]
+    return tree.map_structure(lambda x: gather(x, index), state)
 
 
-def pick(table: Any, slot: Any, token: Any) -> Any:
+def at_tokens(table: Any, slot: Any, token: Any) -> Any:
     """`table[b, slot, token]` for `[B, K]` slots and tokens."""
-    _, slots, size = ops.shape(table)
-    flat = ops.reshape(table, (-1,))
-    return _taken(flat, _flat(slot, slots) * size + token)  # [B, K]
-
-
-def own_slots(batch_size: Any, slots: Any) -> Any:
-    """`[B, K]`, every slot its own."""
-    row = ops.expand_dims(ops.arange(slots, dtype="int32"), 0)
-    return ops.broadcast_to(row, (batch_size, slots))
+    slots, width = size(table, 1), size(table, 2)
+    flat = ops.reshape(table, (-1, slots * width))  # [B, K * V]
+    return gather(flat, slot * width + token, batch_axes=1)
 
 
 def by_slot(x: Any, slots: Any) -> Any:
     """`[B * K, ...]` to `[B, K, ...]`."""
-    shape = ops.shape(x)
-    return ops.reshape(x, (shape[0] // slots, slots, *shape[1:]))
-
-
-def _flat(slot: Any, slots: Any) -> Any:
-    row = ops.expand_dims(ops.arange(ops.shape(slot)[0], dtype="int32"), -1)
-    return row * slots + slot
-
-
-def _taken(flat: Any, index: Any) -> Any:
-    # One axis of indices: JAX takes no other from what has no rows.
-    rows = ops.take(flat, ops.reshape(index, (-1,)), axis=0)
-    return ops.reshape(rows, (*ops.shape(index), *ops.shape(flat)[1:]))
+    rest = (size(x, axis) for axis in range(1, len(x.shape)))
+    return ops.reshape(x, (-1, slots, *rest))
 
 
 def _width(needed: Any, width: Any) -> Any:

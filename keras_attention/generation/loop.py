@@ -118,8 +118,7 @@ def run(
     width = None if source.mask is None else ops.shape(source.mask)[1]
     most = capacity(values, width)
 
-    def simply() -> Generation:
-        limits = row_limits(values, source.batch_size, source.length)  # [B]
+    def simply(limits: Any) -> Generation:
         answer = greedy(
             stepper(1), initial_state, limits, source.batch_size, *special, most
         )
@@ -128,7 +127,7 @@ def run(
         return answer
 
     if features.greedy:
-        return simply()
+        return simply(row_limits(values, source.batch_size, source.length))
     rows = adapted(row_options(values, source.batch_size, source.length))
 
     def searching() -> Generation:
@@ -148,5 +147,9 @@ def run(
 
         return answer
 
-    answer = ops.cond(all_greedy(values, rows), branch(simply), branch(searching))
+    answer = ops.cond(
+        all_greedy(values, rows),
+        branch(lambda: simply(rows.limit)),
+        branch(searching),
+    )
     return Generation(**({"weights": None} | answer))

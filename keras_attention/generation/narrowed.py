@@ -14,6 +14,7 @@ from keras_attention.candidates import Candidates
 from keras_attention.generation.result import Generation
 from keras_attention.generation.rows import RowOptions
 from keras_attention.generation.search import SpecialIds
+from keras_attention.kernels.gather import gather
 
 
 class Narrowed(NamedTuple):
@@ -40,7 +41,7 @@ class Narrowed(NamedTuple):
             step = model.stepper(memory, beam_size, candidates=self.candidates)
 
             def step_fn(places: Any, state: Any) -> Any:
-                return step(ops.take(self.candidates.ids, places), state)
+                return step(gather(self.candidates.ids, places), state)
 
             return step_fn
 
@@ -57,11 +58,11 @@ class Narrowed(NamedTuple):
 
     def restored(self, generation: Generation) -> Generation:
         """What was generated, in the model's ids."""
-        return generation._replace(ids=ops.take(self.candidates.ids, generation.ids))
+        return generation._replace(ids=gather(self.candidates.ids, generation.ids))
 
     def _numbered(self, ids: Any) -> Any:
         """`[B, N]`, -1 staying what it is."""
-        return ops.where(ids >= 0, ops.take(self.places, ops.maximum(ids, 0)), ids)
+        return ops.where(ids >= 0, gather(self.places, ops.maximum(ids, 0)), ids)
 
 
 # Of source ids `[B, S]` and ids that are candidates for sure, `[B, P]`, -1 for none.

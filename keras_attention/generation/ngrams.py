@@ -17,6 +17,7 @@ from keras import ops
 
 from keras_attention.generation.processors import marked
 from keras_attention.generation.rows import RowOptions
+from keras_attention.sizes import size
 
 
 def repeating(history: Any, matched: Any, logits: Any, rows: RowOptions) -> Any:
@@ -30,7 +31,7 @@ def repeating(history: Any, matched: Any, logits: Any, rows: RowOptions) -> Any:
     """
     n = ops.reshape(rows.no_repeat_ngram, (-1, 1, 1))  # [B, 1, 1]
     again = ops.logical_and(n > 0, matched >= n - 1)  # [B, K, L]
-    return marked(history, again, logits)
+    return marked(history, size(logits, 2), again)
 
 
 def lengthened(history: Any, matched: Any, token: Any) -> Any:
@@ -42,6 +43,6 @@ def lengthened(history: Any, matched: Any, token: Any) -> Any:
         token: `[B, K]`.
     """
     same = ops.equal(history, ops.expand_dims(token, -1))
-    grown = ops.where(same, matched + 1, ops.zeros_like(matched))
+    grown = ops.where(same, matched + 1, 0)
     # What holds of the tokens up to p - 1 belongs to place p.
     return ops.concatenate([ops.zeros_like(grown[:, :, :1]), grown[:, :, :-1]], axis=2)

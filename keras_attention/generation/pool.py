@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 from keras import ops
 
 from keras_attention.generation.features import when
+from keras_attention.kernels.gather import gather
+from keras_attention.sizes import size
 
 _NOTHING = -float("inf")
 
@@ -51,7 +53,7 @@ def add(pool: Pool, candidates: Pool, grouped: Any, quota: Any) -> Pool:
         grouped: Whether any row has several beam groups.
         quota: `[B, 1]` the most hypotheses of a group.
     """
-    size = pool.rank.shape[1]
+    places = pool.rank.shape[1]
     merged = Pool(
         *(
             ops.concatenate([ours, theirs], axis=1)
@@ -60,36 +62,32 @@ def add(pool: Pool, candidates: Pool, grouped: Any, quota: Any) -> Pool:
     )
     # Two sorts: adding a large number to the score instead would cost its digits.
     by_rank = ops.argsort(-merged.rank, axis=1)  # [B, N + C]
-    count = ops.shape(by_rank)[1]
+    count = size(by_rank, 1)
+    order = ops.arange(count, dtype="int32")  # [N + C]
     late = ops.cast(ops.logical_not(merged.finished), "int32")
     late = late + 2 * ops.cast(ops.equal(merged.rank, _NOTHING), "int32")
-    key = ops.take_along_axis(late, by_rank, axis=1) * count
-    key = key + ops.arange(count, dtype="int32")
-    best = ops.take_along_axis(by_rank, ops.argsort(key, axis=1), axis=1)
+    key = gather(late, by_rank, batch_axes=1) * count + order
+    best = gather(by_rank, ops.argsort(key, axis=1), batch_axes=1)  # [B, N + C]
 
     def within_quota() -> Any:
-        rank = ops.take_along_axis(merged.rank, best, axis=1)  # [B, N + C]
-        over = _over(ops.take_along_axis(merged.group, best, axis=1), rank, quota)
-        key = ops.arange(count, dtype="int32") + count * ops.cast(over, "int32")
-        order = ops.argsort(key, axis=1)[:, :size]  # [B, N]
-        rank = ops.where(over, ops.full_like(rank, _NOTHING), rank)
-        return (
-            ops.take_along_axis(best, order, axis=1),
-            ops.take_along_axis(rank, order, axis=1),
-        )
+        rank = gather(merged.rank, best, batch_axes=1)  # [B, N + C]
+        over = _over(gather(merged.group, best, batch_axes=1), rank, quota)
+        key = order + count * ops.cast(over, "int32")
+        first = ops.argsort(key, axis=1)[:, :places]  # [B, N]
+        rank = ops.where(over, _NOTHING, rank)
+        return gather(best, first, batch_axes=1), gather(rank, first, batch_axes=1)
 
     def all_of_them() -> Any:
-        first = best[:, :size]  # [B, N]
-        return first, ops.take_along_axis(merged.rank, first, axis=1)
+        first = best[:, :places]  # [B, N]
+        return first, gather(merged.rank, first, batch_axes=1)
 
     kept, rank = when(grouped, within_quota, all_of_them)
-    fields = (ops.take_along_axis(field, kept, axis=1) for field in merged[1:])
-    return Pool(rank, *fields)
+    return Pool(rank, *(gather(field, kept, batch_axes=1) for field in merged[1:]))
 
 
 def _over(group: Any, rank: Any, quota: Any) -> Any:
     """Which of the hypotheses `[B, C]`, best first, are too many of their group."""
-    place = ops.arange(ops.shape(group)[1], dtype="int32")
+    place = ops.arange(size(group, 1), dtype="int32")
     before = ops.expand_dims(place, 1) > ops.expand_dims(place, 0)  # [C, C]
     same = ops.equal(ops.expand_dims(group, 2), ops.expand_dims(group, 1))
     there = ops.expand_dims(rank > _NOTHING, 1)  # [B, 1, C]

@@ -5,6 +5,8 @@ from typing import Any
 from keras import ops
 
 from keras_attention.generation.rows import RowOptions, empty_width
+from keras_attention.kernels.gather import gather
+from keras_attention.sizes import size
 
 
 def penalize_repetition(logits: Any, history: Any, rows: RowOptions) -> Any:
@@ -23,7 +25,7 @@ def penalize_repetition(logits: Any, history: Any, rows: RowOptions) -> Any:
     """
     theta = ops.reshape(rows.repetition_penalty, (-1, 1, 1))  # [B, 1, 1]
     punished = ops.where(logits > 0, logits / theta, logits * theta)
-    return ops.where(marked(history, history >= 0, logits), punished, logits)
+    return ops.where(marked(history, size(logits, 2)), punished, logits)
 
 
 def allowed_tokens(
@@ -37,10 +39,12 @@ def allowed_tokens(
         t: int32 scalar, 0 at the first token.
         rows: The options.
         logits: `[B, K, V]`, for their shape.
-        blocked: `[B, K, V]` tokens that would repeat an n-gram, or None.
+        blocked: `[B, K, V]` tokens that would repeat an n-gram (`[1, 1, 1]` where
+            none would), or None.
         pad_id, end_id: Special tokens; padding never comes.
     """
-    vocabulary = ops.arange(ops.shape(logits)[2], dtype="int32")  # [V]
+    width = size(logits, 2)
+    vocabulary = ops.arange(width, dtype="int32")  # [V]
     is_end = ops.equal(vocabulary, end_id)
     too_short = ops.reshape(t + 1 < rows.min_length, (-1, 1, 1))  # [B, 1, 1]
     allowed = ops.logical_not(ops.logical_and(too_short, is_end))
@@ -48,8 +52,7 @@ def allowed_tokens(
     if rows.possible is not None:
         allowed = ops.logical_and(allowed, ops.expand_dims(rows.possible, 1))
     if not empty_width(rows.banned_tokens):
-        ids = ops.expand_dims(rows.banned_tokens, 1)  # [B, 1, M]
-        banned = marked(ids, ids >= 0, logits[:, :1])  # [B, 1, V]
+        banned = marked(ops.expand_dims(rows.banned_tokens, 1), width)  # [B, 1, V]
         allowed = ops.logical_and(allowed, ops.logical_not(banned))
     if blocked is not None:
         allowed = ops.logical_and(allowed, ops.logical_not(blocked))  # [B, K, V]
@@ -58,9 +61,10 @@ def allowed_tokens(
     if empty_width(rows.prefix):
         return allowed
     # One more place than there are, so that there is one where none is given.
-    free = ops.full_like(ops.expand_dims(rows.limit, 1), -1)  # [B, 1]
+    free = ops.zeros_like(ops.expand_dims(rows.limit, 1)) - 1  # [B, 1]
     prefix = ops.concatenate([rows.prefix, free], axis=1)  # [B, P + 1]
-    forced = ops.take(prefix, ops.minimum(t, ops.shape(prefix)[1] - 1), axis=1)  # [B]
+    here = ops.zeros_like(free) + ops.minimum(t, size(rows.prefix, 1))
+    forced = gather(prefix, here, batch_axes=1)  # [B, 1]
     forced = ops.reshape(forced, (-1, 1, 1))  # [B, 1, 1]
     return ops.where(forced >= 0, ops.equal(vocabulary, forced), allowed)
 
@@ -76,18 +80,18 @@ def keep_likely(logits: Any, rows: RowOptions) -> Any:
         Fan et al. 2018, arXiv 1805.04833 (top-k); Holtzman et al. 2019,
         arXiv 1904.09751, section 3.1 (nucleus).
     """
-    size = ops.shape(logits)[-1]
+    width = size(logits, 2)
     ordered = ops.flip(ops.sort(logits, axis=-1), -1)  # [B, K, V]
     k = ops.reshape(rows.top_k, (-1, 1, 1))
-    k = ops.where(k > 0, k, ops.zeros_like(k) + size)
-    lowest = ops.full_like(ordered, -float("inf"))
-    ordered = ops.where(ops.arange(size, dtype="int32") < k, ordered, lowest)
+    k = ops.where(k > 0, k, width)
+    lowest = -float("inf")
+    ordered = ops.where(ops.arange(width, dtype="int32") < k, ordered, lowest)
     probabilities = ops.softmax(ordered, axis=-1)
     before = ops.cumsum(probabilities, axis=-1) - probabilities
     inside = before < ops.reshape(rows.top_p, (-1, 1, 1))
     inside = ops.logical_and(inside, ordered > -float("inf"))
     least = ops.min(
-        ops.where(inside, ordered, ops.full_like(ordered, float("inf"))),
+        ops.where(inside, ordered, float("inf")),
         axis=-1,
         keepdims=True,
         initial=float("inf"),
@@ -95,24 +99,25 @@ def keep_likely(logits: Any, rows: RowOptions) -> Any:
     return ops.where(logits >= least, logits, lowest)
 
 
-def marked(tokens: Any, where: Any, logits: Any) -> Any:
-    """Which tokens stand at one of the places, `[B, K, V]` booleans.
+def marked(tokens: Any, width: Any, where: Any = None) -> Any:
+    """Which tokens there are, `[B, K, V]` booleans.
 
     Args:
-        tokens: `[B, K, L]`.
-        where: `[B, K, L]` booleans: the places that count.
-        logits: `[B, K, V]`, for their shape.
+        tokens: `[B, K, L]`; what is not in the vocabulary, such as -1, stands for none.
+        width: V.
+        where: `[B, K, L]` booleans: the places that count, None for all.
     """
-    batch_size, slots, size = ops.shape(logits)
-    where = ops.logical_and(where, ops.logical_and(tokens >= 0, tokens < size))
-    tokens = ops.where(where, tokens, ops.zeros_like(tokens))
+    there = ops.logical_and(tokens >= 0, tokens < width)  # [B, K, L]
+    if where is not None:
+        there = ops.logical_and(there, where)
+    batch_size, slots = size(tokens, 0), size(tokens, 1)
     count = batch_size * slots
     hypothesis = ops.reshape(ops.arange(count, dtype="int32"), (batch_size, slots, 1))
-    index = ops.reshape(hypothesis * size + tokens, (-1, 1))
+    index = hypothesis * width + ops.where(there, tokens, 0)  # [B, K, L]
     found = ops.scatter_update(
-        ops.zeros((count * size,), "int32"),
-        index,
-        ops.cast(ops.reshape(where, (-1,)), "int32"),
+        ops.zeros((count * width,), "int32"),
+        ops.reshape(index, (-1, 1)),
+        ops.cast(ops.reshape(there, (-1,)), "int32"),
         reduction="add",
     )
-    return ops.reshape(found > 0, (batch_size, slots, size))
+    return ops.reshape(found > 0, (batch_size, slots, width))

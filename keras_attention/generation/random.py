@@ -47,8 +47,8 @@ def _mix(x: Any) -> Any:
 
 def _shift(x: Any, by: int) -> Any:
     """Logical shift to the right: int32 has only the arithmetic one."""
-    shifted = ops.bitwise_right_shift(x, ops.full_like(x, by))
-    return ops.bitwise_and(shifted, ops.full_like(x, (1 << (32 - by)) - 1))
+    kept = _signed((1 << (32 - by)) - 1)
+    return ops.bitwise_and(ops.bitwise_right_shift(x, by), kept)
 
 
 def _signed(number: int) -> Any:

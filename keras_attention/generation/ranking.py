@@ -33,7 +33,7 @@ def coverage_term(coverage: Any, source_mask: Any) -> Any:
     """
     logs = ops.log(ops.clip(coverage, _LEAST_COVERAGE, 1.0))
     valid = ops.expand_dims(source_mask, 1)  # [B, 1, S]
-    return ops.sum(ops.where(valid, logs, ops.zeros_like(logs)), axis=-1)  # [B, K]
+    return ops.sum(ops.where(valid, logs, 0.0), axis=-1)  # [B, K]
 
 
 def normalizer(length: Any, rows: Any) -> Any:
@@ -62,7 +62,9 @@ def rank_score(log_prob: Any, length: Any, covered: Any, rows: Any) -> Any:
     return score + _like(rows.coverage_penalty, log_prob) * covered
 
 
-def upper_bound(log_prob: Any, length: Any, longest: Any, rows: Any) -> Any:
+def upper_bound(
+    log_prob: Any, length: Any, longest: Any, divisor: Any, rows: Any
+) -> Any:
     """No continuation of a live hypothesis can rank above this.
 
     Log-probabilities only fall and the coverage term is at most 0, so the bound
@@ -74,11 +76,12 @@ def upper_bound(log_prob: Any, length: Any, longest: Any, rows: Any) -> Any:
         log_prob: `[B, K]` sums so far, at most 0.
         length: `[B, 1]` the least length of a continuation, its end included.
         longest: `[B, 1]` the most tokens that the row may have.
+        divisor: `normalizer(longest, rows)`, the same at every step.
         rows: `RowOptions`.
     """
     bonus = _like(rows.word_bonus, length)
     best_bonus = ops.maximum(bonus * length, bonus * longest)
-    return log_prob / normalizer(longest, rows) + best_bonus
+    return log_prob / divisor + best_bonus
 
 
 def _like(value: Any, like: Any) -> Any:

@@ -15,6 +15,7 @@ from keras_attention.generation.option_checks import (
     id_table,
 )
 from keras_attention.generation.options import GenerationOptions
+from keras_attention.sizes import size
 
 
 class RowOptions(NamedTuple):
@@ -87,9 +88,7 @@ def row_options(
     for name in [field for field in RowOptions._fields if field in values]:
         tensor = ops.cast(ops.convert_to_tensor(values[name]), dtype_of(name))
         if name in LISTS:
-            width = tensor.shape[1]
-            width = ops.shape(tensor)[1] if width is None else width
-            rows[name] = ops.broadcast_to(tensor, (batch_size, width))
+            rows[name] = ops.broadcast_to(tensor, (batch_size, size(tensor, 1)))
         elif len(tensor.shape) == 1:
             rows[name] = tensor
         else:

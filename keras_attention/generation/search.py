@@ -12,12 +12,13 @@ from keras_attention.generation.groups import group_size, grouped
 from keras_attention.generation.live import (
     NOTHING,
     Extension,
+    Grid,
     Live,
     at_slots,
+    at_tokens,
     by_slot,
     first_hypotheses,
-    own_slots,
-    pick,
+    grid,
     remembered,
     state_at_slots,
 )
@@ -27,8 +28,8 @@ from keras_attention.generation.ranking import coverage_term, rank_score
 from keras_attention.generation.result import Generation
 from keras_attention.generation.rows import RowOptions
 from keras_attention.generation.sampling import draw
-from keras_attention.generation.stopping import cannot_improve
-from keras_attention.scan import room, unfold
+from keras_attention.generation.stopping import cannot_improve, goal
+from keras_attention.scan import dynamic_shapes, room, unfold
 
 
 class SpecialIds(NamedTuple):
@@ -80,9 +81,12 @@ def search(
         2017, arXiv 1809.00069 (stopping when no continuation can win).
     """
     needs = settled(features, rows)
-    batch_size, slots = ops.shape(rows.limit)[0], needs.slots
+    slots = needs.slots
+    cells = grid(ops.shape(rows.limit)[0], slots)
     step_fn = stepper(slots)
     quota = group_size(rows)  # [B, 1]
+    group = cells.own // quota  # [B, K], 0 where there is one group.
+    wanted = goal(rows, needs.places)
     bound = ops.max(ops.concatenate([rows.limit, ops.ones((1,), "int32")]))
     steps = room(bound, capacity)
 
@@ -94,54 +98,45 @@ def search(
         raw = ops.log_softmax(logits, axis=-1)  # [B, K, V]
         taken = _searched(raw, logits, live, t, rows, needs, special)  # [B, K, V]
         totals = ops.expand_dims(live.score, -1) + taken
-        length = ops.zeros_like(live.score[:, :1]) + ops.cast(t + 1, "float32")
-        chosen = _extended(totals, taken, covered, length, t, rows, needs, special.end)
+        length = ops.reshape(ops.cast(t + 1, "float32"), (1, 1))
+        chosen = _extended(
+            totals, taken, covered, length, t, rows, needs, cells, quota, special.end
+        )
+        score = at_tokens(totals, chosen.slot, chosen.token)  # [B, K]
+        score = ops.where(chosen.there, score, NOTHING)
+        log_prob = at_slots(live.log_prob, chosen.slot) + at_tokens(
+            raw, chosen.slot, chosen.token
+        )  # [B, K]
 
-        own = own_slots(batch_size, slots)  # [B, K]
-        group = own // quota  # 0 where there is one group.
-
-        def candidates(slot: Any, token: Any, score: Any, valid: Any) -> Pool:
-            # [B, K] each
-            covers = ops.take_along_axis(covered, slot, axis=1)
-            rank = rank_score(score, length, covers, rows)
-            valid = ops.logical_and(valid, score > NOTHING)
-            return Pool(
-                rank=ops.where(valid, rank, ops.full_like(rank, NOTHING)),
-                log_prob=ops.take_along_axis(live.log_prob, slot, axis=1)
-                + pick(raw, slot, token),
-                finished=ops.equal(token, special.end),
-                step=ops.zeros_like(slot) + t,
-                slot=slot,
-                token=token,
-                group=group,
-            )
-
+        # What may end now, and what is cut off, side by side.
         last = ops.expand_dims(t + 1 >= rows.limit, -1)  # [B, 1]
         going = ops.expand_dims(ops.logical_not(done), -1)  # [B, 1]
-        ends = candidates(
-            own,
-            ops.full_like(own, special.end),
-            totals[:, :, special.end],
-            ops.logical_and(going, chosen.may_end),
+        ends = ops.zeros_like(cells.own) + special.end  # [B, K]
+        scores = _beside(totals[:, :, special.end], score)  # [B, 2K]
+        rank = rank_score(
+            scores, length, _beside(covered, at_slots(covered, chosen.slot)), rows
         )
-        cut_off = candidates(
-            chosen.slot,
-            chosen.token,
-            chosen.score,
-            ops.logical_and(going, last),
+        valid = _beside(chosen.may_end, ops.logical_and(last, chosen.there))
+        valid = ops.logical_and(ops.logical_and(going, valid), scores > NOTHING)
+        token = _beside(ends, chosen.token)
+        candidates = Pool(
+            rank=ops.where(valid, rank, NOTHING),
+            log_prob=_beside(live.log_prob + raw[:, :, special.end], log_prob),
+            finished=ops.equal(token, special.end),
+            step=ops.zeros_like(token) + t,
+            slot=_beside(cells.own, chosen.slot),
+            token=token,
+            group=_beside(group, group),
         )
-        both = (
-            ops.concatenate(pair, axis=1) for pair in zip(ends, cut_off, strict=True)
-        )
-        pool = add(pool, Pool(*both), needs.grouped, quota)
+        pool = add(pool, candidates, needs.grouped, quota)
 
         over = ops.logical_or(last, ops.logical_not(going))
         history, matched = remembered(live, needs, chosen, t)
         live = Live(
             ids=chosen.token,
-            state=state_at_slots(state, chosen.slot, slots),
-            score=ops.where(over, ops.full_like(chosen.score, NOTHING), chosen.score),
-            log_prob=cut_off.log_prob,
+            state=state_at_slots(state, chosen.slot, cells),
+            score=ops.where(over, NOTHING, score),
+            log_prob=log_prob,
             coverage=when(
                 needs.coverage,
                 lambda: at_slots(coverage, chosen.slot),
@@ -150,30 +145,33 @@ def search(
             history=history,
             matched=matched,
         )
-        done = ops.logical_or(
-            done, cannot_improve(live, pool, length + 1, rows, needs.grouped, quota)
+        settled_now = cannot_improve(
+            live, pool, length + 1, rows, wanted, needs, group, quota
         )
         emitted = {"slot": chosen.slot, "token": chosen.token}
         if weights is not None:
             emitted["weights"] = by_slot(weights, slots)
-        return (live, pool, done), emitted
+        return (live, pool, ops.logical_or(done, settled_now)), emitted
 
     carried = (
         first_hypotheses(
-            initial_state, rows, needs, batch_size, source_mask, steps, special.start
+            initial_state, rows, needs, cells, source_mask, steps, special.start
         ),
-        empty_pool(batch_size, needs.places),
-        ops.zeros((batch_size,), "bool"),
+        empty_pool(cells.rows, needs.places),
+        ops.zeros_like(rows.sample),
     )
     (_, pool, _), emitted, steps_run = unfold(
         step, carried, lambda now: ops.logical_not(ops.all(now[2])), bound, steps
     )
     place = ops.arange(needs.places, dtype="int32")
     asked = place < ops.expand_dims(rows.alternatives, 1)  # [B, N]
-    pool = pool._replace(
-        rank=ops.where(asked, pool.rank, ops.full_like(pool.rank, NOTHING))
-    )
+    pool = pool._replace(rank=ops.where(asked, pool.rank, NOTHING))
     return backtrack.sequences(pool, emitted, steps_run, special.pad, features.several)
+
+
+def _beside(one: Any, other: Any) -> Any:
+    """`[B, 2K]` of `[B, K]` twice."""
+    return ops.concatenate([one, other], axis=1)
 
 
 def _attended(
@@ -207,11 +205,10 @@ def _searched(
 ) -> Any:
     """Log-probabilities as the search takes them, -inf where not allowed."""
 
-    def only_allowed(taken: Any, blocked: Any) -> Any:
-        allowed = processors.allowed_tokens(
-            t, rows, logits, blocked, special.pad, special.end
-        )
-        return ops.where(allowed, taken, ops.full_like(taken, NOTHING))
+    def nothing() -> Any:
+        if dynamic_shapes():
+            return ops.zeros((1, 1, 1), "bool")
+        return ops.zeros_like(logits, dtype="bool")  # [B, K, V]
 
     def by_history() -> Any:
         taken = when(
@@ -221,15 +218,21 @@ def _searched(
             ),
             lambda: raw,
         )
-        return when(
+        blocked = when(
             needs.ngrams,
-            lambda: only_allowed(
-                taken, repeating(live.history, live.matched, logits, rows)
-            ),
-            lambda: only_allowed(taken, None),
+            lambda: repeating(live.history, live.matched, logits, rows),
+            nothing,
         )
+        return taken, blocked
 
-    return when(needs.history, by_history, lambda: only_allowed(raw, None))
+    blocked = None
+    taken = raw
+    if needs.history is not False:
+        taken, blocked = when(needs.history, by_history, lambda: (raw, nothing()))
+    allowed = processors.allowed_tokens(
+        t, rows, logits, blocked, special.pad, special.end
+    )
+    return ops.where(allowed, taken, NOTHING)
 
 
 def _extended(
@@ -240,6 +243,8 @@ def _extended(
     t: Any,
     rows: RowOptions,
     needs: Needs,
+    cells: Grid,
+    quota: Any,
     end_id: int,
 ) -> Extension:
     """What every slot goes on with, by the strategy of its row."""
@@ -248,31 +253,29 @@ def _extended(
         rank = rank_score(
             totals, ops.expand_dims(length, -1), ops.expand_dims(covered, -1), rows
         )  # [B, K, V]
-        size = ops.expand_dims(rows.beam_size, 1)  # [B, 1]
         return when(
             needs.grouped,
-            lambda: grouped(rank, totals, rows, needs, end_id),
-            lambda: beam(rank, totals, size, end_id),
+            lambda: grouped(rank, quota, rows, needs, cells, end_id),
+            lambda: beam(rank, cells.slots, ops.expand_dims(rows.beam_size, 1), end_id),
         )
 
     def drawing() -> Extension:
-        return draw(totals, taken, t, rows, needs, end_id)
+        return draw(taken, t, rows, needs, cells, end_id)
+
+    def nothing() -> Extension:
+        none = ops.zeros_like(cells.own, dtype="bool")
+        return Extension(cells.own, ops.zeros_like(cells.own), none, none)
 
     if needs.sample is False:
         return searching()
     if needs.beam is False:
         return drawing()
+    found = when(needs.beam, searching, nothing)
 
     def either() -> Extension:
-        drawn, found = drawing(), when(needs.beam, searching, nothing)
         sampled = ops.expand_dims(rows.sample, -1)  # [B, 1]
         return Extension(
-            *(ops.where(sampled, a, b) for a, b in zip(drawn, found, strict=True))
+            *(ops.where(sampled, a, b) for a, b in zip(drawing(), found, strict=True))
         )
 
-    def nothing() -> Extension:
-        own = own_slots(ops.shape(totals)[0], needs.slots)
-        none = ops.full_like(totals[:, :, 0], NOTHING)
-        return Extension(own, own, none, ops.zeros_like(none, dtype="bool"))
-
-    return when(needs.sample, either, searching)
+    return when(needs.sample, either, lambda: found)

@@ -71,7 +71,14 @@ def code_points(
         start = start.with_flat_values(_group_starts(start, end))
     if lowercase:
         codes = codes.with_flat_values(_lower(codes.flat_values))
-    return CodePoints(codes[:-1], start[:-1], end[:-1])
+    return CodePoints(*(_without_last(part) for part in (codes, start, end)))
+
+
+def _without_last(rows: Any) -> Any:
+    """All rows but the last, which is empty: `rows[:-1]` in fewer nodes of a graph."""
+    return tf.RaggedTensor.from_row_splits(
+        rows.flat_values, rows.row_splits[:-1], validate=False
+    )
 
 
 def _group_starts(start: Any, end: Any) -> Any:

@@ -114,26 +114,30 @@ def with_end(pieces: Pieces, ids: Any, text: Any) -> TokenizedText:
         ids: Ragged `[B, (S-1)]`.
         text: `[B]` strings that the pieces came from.
     """
-    text_length = tf.cast(tf.strings.length(text), tf.int64)
+    splits = ids.row_splits
+    length = tf.cast(splits[1:] - splits[:-1], tf.int32)  # [B]
+    # A batch of zero rows still has one column: models need S >= 1.
+    width = tf.reduce_max(tf.concat([length, [0]], axis=0)) + 1
+    is_end = tf.equal(tf.range(width), length[:, tf.newaxis])  # [B, S]
+    shape = tf.stack([-1, width])
 
-    def dense(ragged: Any, last: Any, padding: Any) -> Any:
-        column = tf.broadcast_to(last, tf.shape(text))[:, tf.newaxis]
-        rows = tf.concat([ragged, column], axis=1)
-        # A batch of zero rows still has one column: models need S >= 1.
-        width = tf.maximum(rows.bounding_shape(axis=1), 1)
-        missing = width - rows.bounding_shape(axis=1)
-        return tf.pad(
-            rows.to_tensor(padding), [[0, 0], [0, missing]], constant_values=padding
+    # Not `tf.concat` of ragged tensors, nor their `to_tensor`: some hundred nodes each.
+    def dense(values: Any, last: Any, padding: Any) -> Any:
+        rows = tf.raw_ops.RaggedTensorToTensor(
+            shape=shape,
+            values=values,
+            default_value=tf.constant(padding, values.dtype),
+            row_partition_tensors=[splits],
+            row_partition_types=["ROW_SPLITS"],
         )
+        return tf.where(is_end, last, rows)  # [B, S]
 
+    text_length = tf.strings.length(text)[:, tf.newaxis]  # [B, 1]
+    start, end = (tf.cast(x.flat_values, tf.int32) for x in pieces[1:])
     return TokenizedText(
-        ids=dense(ids, END_ID, PAD_ID),
-        length=tf.cast(ids.row_lengths(), tf.int32) + 1,
-        tokens=dense(pieces.symbols, END_TOKEN, ""),
-        start=tf.cast(dense(pieces.start, text_length, _int64(0)), tf.int32),
-        end=tf.cast(dense(pieces.end, text_length, _int64(0)), tf.int32),
+        ids=dense(ids.flat_values, END_ID, PAD_ID),
+        length=length + 1,
+        tokens=dense(pieces.symbols.flat_values, END_TOKEN, ""),
+        start=dense(start, text_length, 0),
+        end=dense(end, text_length, 0),
     )
-
-
-def _int64(value: int) -> Any:
-    return tf.constant(value, tf.int64)

@@ -108,8 +108,12 @@ class Vocabulary(tf.Module):
         if unknown is not None:
             symbols = tf.where(tf.equal(ids, UNKNOWN_ID), unknown, symbols)
             visible &= tf.not_equal(symbols, "")
-        symbols = tf.ragged.boolean_mask(symbols, visible)
-        return tf.strings.reduce_join(symbols, axis=-1, separator=separator)
+        if separator:
+            count = tf.cumsum(tf.cast(visible, tf.int32), axis=1)
+            symbols = tf.where(
+                count > 1, tf.strings.join([separator, symbols]), symbols
+            )
+        return tf.strings.reduce_join(tf.where(visible, symbols, ""), axis=-1)
 
     def _gather(self, special: Sequence[str], ids: Any) -> Any:
         strings = tf.constant([*(s.encode() for s in special), *self._encoded])
