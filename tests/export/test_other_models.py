@@ -1,4 +1,4 @@
-"""Ensembles and shortlists in a pipeline: saved, exported, asked over gRPC."""
+"""Ensembles, shortlists and unknown words in a pipeline: saved, exported, served."""
 
 import keras
 import numpy as np
@@ -10,6 +10,7 @@ from keras_attention.text import CharacterTokenizer
 from serving.embedded import Server, ServerOptions
 from tests.export.conftest import TEXTS
 from tests.export.test_graph import assert_portable
+from tests.export.test_stepwise import check
 
 pytestmark = pytest.mark.tensorflow_only
 
@@ -57,11 +58,37 @@ def assert_same(one, other):
     np.testing.assert_allclose(one.alignment, other.alignment, atol=1e-5)
 
 
+# What is written for unknown words; "" leaves them out.
+LEXICON = {"s": "S!", "t": "", "ξ": "xi"}
+# Members and a list of candidates in one model: each alone is a part of this.
+ALL_IN_ONE = "restricted_ensemble"
+
+
 @pytest.fixture(scope="module")
 def pipelines():
     return {
-        name: ka.TextToText(make(), LETTERS, LETTERS) for name, make in MODELS.items()
+        name: ka.TextToText(
+            make(), LETTERS, LETTERS, LEXICON if name == ALL_IN_ONE else False
+        )
+        for name, make in MODELS.items()
     }
+
+
+@pytest.fixture(scope="module")
+def pipeline(pipelines):
+    return pipelines[ALL_IN_ONE]
+
+
+@pytest.fixture(scope="module")
+def client(pipeline, tmp_path_factory):
+    """The model, served."""
+    folder = tmp_path_factory.mktemp("others") / "model"
+    assert_portable(pipeline.export(folder))
+    options = ServerOptions(host="127.0.0.1", port=0, threads=4, poll_seconds=0)
+    with Server({"model": folder}, options) as server:
+        target = f"127.0.0.1:{server.port}"
+        with serving.Client(target, model="model", timeout=120) as connected:
+            yield connected
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -74,15 +101,41 @@ def test_saved_with_the_pipeline(pipelines, name, tmp_path):
         assert_same(one, other)
 
 
-def test_served(pipelines, tmp_path):
-    # Members and a list of candidates in one model: each alone is a part of this.
-    name = "restricted_ensemble"
-    assert_portable(pipelines[name].export(tmp_path / name))
-    options = ServerOptions(host="127.0.0.1", port=0, threads=4, poll_seconds=0)
-    with Server({name: tmp_path / name}, options) as server:
-        target = f"127.0.0.1:{server.port}"
-        with serving.Client(target, model=name, timeout=60) as client:
-            answers = client.align(TEXTS)
-            assert client.align([]) == []
-    for one, other in zip(answers, pipelines[name].predict(TEXTS), strict=True):
+def test_served(pipeline, client):
+    answers = client.align(TEXTS)
+    for one, other in zip(answers, pipeline.predict(TEXTS), strict=True):
         assert_same(one, other)
+    assert client.align([]) == []
+
+
+def test_searched(pipeline, client):
+    options = {"beam_size": [4, 1, 3, 2, 4, 5, 1], "length_penalty": 0.6}
+    wanted = pipeline.predict(TEXTS, ka.GenerationOptions(**options))
+    for one, other in zip(client.align(TEXTS, options), wanted, strict=True):
+        assert_same(one, other)
+
+
+def test_one_step_at_a_time(client):
+    # The memory holds the lists of candidates, and a step chooses among them.
+    check(client, TEXTS)
+
+
+def test_unknown_words_are_replaced(pipeline, client):
+    texts = ["ξένος", "star", "", "stressed ñ"]
+    prefix = ["<unk> d <unk>", "<unk>", "<unk> <unk>", "r <unk>"]
+    ids = [LETTERS.ids(one.split()).numpy().tolist() for one in prefix]
+    options = {"beam_size": 2, "max_length": 8}
+    answers = client.align(texts, options | {"prefix": prefix})
+    wanted = pipeline.predict(texts, ka.GenerationOptions(prefix=ids, **options))
+    plain = client.predict(texts, options | {"prefix": prefix})
+    assert [answer.text for answer in plain] == [answer.text for answer in answers]
+    for text, one, other in zip(texts, answers, wanted, strict=True):
+        assert_same(one, other)
+        written = ""
+        for token, weights in zip(one.tokens, one.alignment, strict=True):
+            if token == "<unk>":
+                token = text[weights[:-1].argmax()] if text else "\ufffd"
+                token = LEXICON.get(token, token)
+            written += "" if token in ("<s>", "</s>") else token
+        assert one.text == written
+    assert len({answer.text for answer in answers}) == len(texts)

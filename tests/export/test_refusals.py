@@ -16,9 +16,15 @@ TEXTS = tf.TensorSpec([None], tf.string)
 @tf.function(input_signature=[NUMBERS, NUMBERS])
 def small_and_even(a, b):
     problems = [
-        Problem(a >= 10, "`a` must be below 10", lambda: tf.strings.as_string(a)),
         Problem(
-            tf.not_equal(b % 2, 0), "`b` must be even", lambda: tf.strings.as_string(b)
+            tf.stack([a >= 10, a < 0]),
+            ["`a` must be below 10", "`a` must be at least 0"],
+            lambda row: tf.strings.as_string(tf.stack([a[row], a[row]])),
+        ),
+        Problem(
+            tf.not_equal(b % 2, 0),
+            "`b` must be even",
+            lambda row: tf.strings.as_string(b[row]),
         ),
     ]
     with tf.control_dependencies([refuse_rows(problems)]):
@@ -36,6 +42,7 @@ def test_what_is_right_passes():
         ([1, 12, 13], [2, 2, 2], "`a` must be below 10. Received: 12 in row 1"),
         ([1, 2, 3], [2, 2, 5], "`b` must be even. Received: 5 in row 2"),
         ([1, 2, 13], [1, 2, 2], "`a` must be below 10. Received: 13 in row 2"),
+        ([1, -2, 3], [1, 2, 2], "`a` must be at least 0. Received: -2 in row 1"),
     ],
 )
 def test_the_first_problem_is_named(a, b, message):
@@ -75,11 +82,11 @@ def parsed(tokenizer, lists):
     def parse(lists):
         found = token_lists.parse(tokenizer, lists)
         problems = [
-            token_lists.unknown_tokens("prefix", found),
-            token_lists.tokens_after_end("prefix", found),
+            token_lists.unknown_tokens(found, ("prefix",)),
+            token_lists.tokens_after_end(found, "prefix", 0),
         ]
         with tf.control_dependencies([refuse_rows(problems)]):
-            return tf.identity(token_lists.dense(found))
+            return tf.identity(found.table)
 
     return parse(lists).numpy().tolist()
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from keras_attention.exporting.options import option_inputs
 from keras_attention.generation.option_checks import INT32, RANGES
 from serving.errors import InvalidRequest
 
@@ -10,6 +11,14 @@ pytestmark = pytest.mark.tensorflow_only
 
 ROWS = ["star", "drawer", "rats"]
 NAN, INF = float("nan"), float("inf")
+DEFAULTS = {
+    name: option.array()
+    for name, option in option_inputs(10, alternatives=True).items()
+}
+OPTIONS = dict.fromkeys(
+    ("predict_with_options", "align"), set(DEFAULTS) - {"alternatives"}
+)
+OPTIONS["n_best"] = set(DEFAULTS)
 HIGHEST = {"beam_size": 10, "alternatives": 10, "max_length": 4096}
 
 
@@ -105,16 +114,16 @@ def test_groups_do_not_matter_to_samples(client):
 
 
 def test_numbers_of_rows(client):
-    inputs = {"text": ROWS, "beam_size": [1, 2]}
     for signature in ("predict_with_options", "align", "n_best"):
-        with pytest.raises(
-            InvalidRequest,
-            match="`beam_size` must have one value per row or one for all. "
-            "Expected: 3 rows. Received: 2",
-        ):
-            client.call(inputs, signature)
-    with pytest.raises(InvalidRequest, match="`prefix` must have .* Received: 0"):
-        client.call({"text": ROWS, "prefix": np.array([], object)}, "align")
+        for option in OPTIONS[signature]:
+            for rows in (0, 2, 4):
+                value = np.repeat(DEFAULTS[option], rows)
+                with pytest.raises(
+                    InvalidRequest,
+                    match=f"`{option}` must have one value per row or one for all. "
+                    f"Expected: 3 rows. Received: {rows}",
+                ):
+                    client.call({"text": ROWS, option: value}, signature)
 
 
 @pytest.mark.parametrize(
