@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -147,6 +148,15 @@ def test_what_would_wait_for_ever_is_refused_before(toys, tmp_path):
     with launched(stand_ins.shell(tmp_path, "exit 7"), *flags) as process:
         status, _, errors = ended(process)
     assert status == 1 and "holds no versions" in errors
+
+
+def test_port_that_is_taken_is_refused_before(toys, tmp_path):
+    with socket.create_server(("0.0.0.0", 0)) as taken:
+        port = taken.getsockname()[1]
+        flags = (f"--model_base_path={toys / 'upper'}", f"--port={port}")
+        with launched(stand_ins.shell(tmp_path, "exit 7"), *flags) as process:
+            status, _, errors = ended(process)
+    assert status == 1 and f"cannot listen on 0.0.0.0:{port}" in errors
 
 
 def test_engine_that_is_not_there(cli, monkeypatch):
