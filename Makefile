@@ -48,10 +48,10 @@ check: $(VENV)/.dev
 test-torch: $(VENV)/.torch
 	KERAS_BACKEND=torch $(LAYERS)
 
-# In one process: some of it watches memory and times.
 test-mechanisms: $(VENV)/.dev
 	$(TESTS) tests/layers tests/generation -m mechanisms
 
+# In one process: some of it watches memory and times.
 test-reliability: $(VENV)/.dev
 	RELIABILITY_RESULTS=benchmarks/results/reliability \
 	$(BIN)/python -m pytest tests/reliability -m ""
