@@ -7,7 +7,14 @@ they are first asked for.
 
 from typing import Any
 
-from keras_attention import alignments, losses, metrics, readouts, scores
+from keras_attention import (
+    alignments,
+    losses,
+    metrics,
+    readouts,
+    schedules,
+    scores,
+)
 from keras_attention.attention import Attention
 from keras_attention.bahdanau import BahdanauAttention
 from keras_attention.decoder import AttentionDecoder
@@ -51,6 +58,7 @@ __all__ = [
     "losses",
     "metrics",
     "readouts",
+    "schedules",
     "scores",
 ]
 

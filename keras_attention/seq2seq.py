@@ -6,11 +6,13 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_attention import schedules
 from keras_attention.candidates import Candidates, columns
 from keras_attention.decoder import AttentionDecoder
 from keras_attention.generation import Generation, GenerationOptions
 from keras_attention.generation.models import Functions, generate_from
 from keras_attention.ownership import claim
+from keras_attention.scheduled_sampling import SampledDecoding
 from keras_attention.scoring import Scores, score_with
 
 
@@ -32,6 +34,11 @@ class Seq2Seq(keras.Model):
         start_id: Id that every target input starts with.
         end_id: Id that ends targets and sources.
         return_attention_scores: Also output the weights, for losses on them.
+        scheduled_sampling: How often a token is the true one in training, a number or
+            a `ka.schedules.Schedule` over the updates; the others are drawn from the
+            model's own distribution, for every token of every sequence by itself
+            (Bengio et al. 2015). None, teacher forcing, trains faster.
+        seed: Seed of scheduled sampling.
         **model: `name`, `trainable`, `dtype`.
 
     Inputs: `{"source_ids": [B, S], "target_ids": [B, T]}`, integers; the targets
@@ -70,6 +77,8 @@ class Seq2Seq(keras.Model):
         start_id: int = 1,
         end_id: int = 2,
         return_attention_scores: bool = False,
+        scheduled_sampling: Any = None,
+        seed: int | None = None,
         **model: Any,
     ) -> None:
         for argument, value in (
@@ -110,16 +119,29 @@ class Seq2Seq(keras.Model):
         )
         source_mask = ops.not_equal(source_ids, pad_id)  # [B, S]
         value, state = encoder(source_embedding(source_ids), mask=source_mask)
-        decoded = decoder(
-            target_embedding(target_ids),
-            value,
-            inputs_mask=ops.not_equal(target_ids, pad_id),
-            value_mask=source_mask,
-            initial_state=state,
-            return_attention_scores=return_attention_scores,
-        )
-        outputs, weights = decoded if return_attention_scores else (decoded, None)
-        logits = output_layer(outputs)  # [B, T, V]
+        if scheduled_sampling is None:
+            decoded = decoder(
+                target_embedding(target_ids),
+                value,
+                inputs_mask=ops.not_equal(target_ids, pad_id),
+                value_mask=source_mask,
+                initial_state=state,
+                return_attention_scores=return_attention_scores,
+            )
+            outputs, weights = decoded if return_attention_scores else (decoded, None)
+            logits = output_layer(outputs)  # [B, T, V]
+        else:
+            scheduled_sampling = schedules.get(scheduled_sampling)
+            logits, weights = SampledDecoding(
+                target_embedding,
+                decoder,
+                output_layer,
+                scheduled_sampling,
+                pad_id,
+                seed,
+                name="sampled_decoding",
+                dtype=decoder.dtype_policy,
+            )(target_ids, value, value_mask=source_mask, initial_state=state)
         super().__init__(
             inputs={"source_ids": source_ids, "target_ids": target_ids},
             outputs={"logits": logits, "weights": weights}
@@ -141,6 +163,8 @@ class Seq2Seq(keras.Model):
         self.start_id = start_id
         self.end_id = end_id
         self.return_attention_scores = return_attention_scores
+        self.scheduled_sampling = scheduled_sampling
+        self.seed = seed
         self._functions = Functions()
 
     def compile(self, *args: Any, jit_compile: Any = "auto", **kwargs: Any) -> None:
@@ -249,6 +273,9 @@ class Seq2Seq(keras.Model):
             "start_id": self.start_id,
             "end_id": self.end_id,
             "return_attention_scores": self.return_attention_scores,
+            "scheduled_sampling": self.scheduled_sampling
+            and serialize(self.scheduled_sampling),
+            "seed": self.seed,
         }
 
     @classmethod

@@ -30,7 +30,7 @@ def public_names():
         *("Ensemble", "Shortlist", "Restricted"),
         *("generate", "Generation", "GenerationOptions", "Scores"),
         *("TextToText", "Prediction", "ScoredText"),
-        *("alignments", "losses", "metrics", "readouts", "scores"),
+        *("alignments", "losses", "metrics", "readouts", "schedules", "scores"),
     }
     return names
 
