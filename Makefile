@@ -22,7 +22,7 @@ help:
 	@echo "make demo        train on a pronunciation dictionary, serve it, ask it over gRPC"
 	@echo "make test        lint, types, import contracts, all tests; layer tests on JAX"
 	@echo "make test-torch  layer tests on torch (installs $(TORCH))"
-	@echo "make test-mechanisms  every score with every alignment"
+	@echo "make test-mechanisms  every score with every alignment; each learns (15 minutes)"
 	@echo "make test-reliability  the server under load, damage and attack (half an hour)"
 	@echo "make test-deploy  the manifests of deploy/ against published schemas"
 	@echo "make bench-train, make bench-generate   ratios to plain Keras and torch"
@@ -49,7 +49,7 @@ test-torch: $(VENV)/.torch
 	KERAS_BACKEND=torch $(LAYERS)
 
 test-mechanisms: $(VENV)/.dev
-	$(TESTS) tests/layers tests/generation -m mechanisms
+	$(TESTS) tests/mechanisms tests/layers tests/generation -m mechanisms
 
 # In one process: some of it watches memory and times.
 test-reliability: $(VENV)/.dev

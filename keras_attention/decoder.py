@@ -78,8 +78,8 @@ class AttentionDecoder(keras.layers.Layer):
     References:
         Bahdanau, Cho & Bengio 2014, arXiv 1409.0473, appendix A.2.2.
         Luong, Pham & Manning 2015, arXiv 1508.04025, sections 3 and 3.3.
-        Sennrich et al. 2017, arXiv 1703.04357, section 2.1 (conditional).
-        Wu et al. 2016, arXiv 1609.08144, section 3.1 (gnmt).
+        Sennrich et al. 2017, arXiv 1703.04357, section 2 (conditional).
+        Wu et al. 2016, arXiv 1609.08144, section 3 (gnmt).
 
     Relative to the papers: the default readout of bahdanau is the concatenation
     $[s_t; c_t]$, to be followed by any layer; the paper's is `"maxout"`.

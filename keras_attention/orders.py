@@ -4,8 +4,8 @@ r"""Decoder orders: what the query is, and what the cell eats.
 |---|---|---|---|---|
 | `bahdanau` | $s_{t-1}$ | $[y_t; c_t]$ | `concat` | Bahdanau et al. 2014, A.2.2 |
 | `luong` | $h_t$ | $[y_t; f_{t-1}]$ or $y_t$ | `attentional` | Luong et al. 2015, 3.3 |
-| `conditional` | $s'_t$ of the first of two cells, which eats $y_t$ | the second $c_t$, from the state $s'_t$ | `concat` | Sennrich et al. 2017, 2.1 |
-| `gnmt` | $s^1_{t-1}$ of the bottom cell | $[y_t; c_t]$, the cells above $[h_t; c_t]$ | `none` | Wu et al. 2016, 3.1 |
+| `conditional` | $s'_t$ of the first of two cells, which eats $y_t$ | the second $c_t$, from the state $s'_t$ | `concat` | Sennrich et al. 2017, section 2 |
+| `gnmt` | $s^1_{t-1}$ of the bottom cell | $[y_t; c_t]$, the cells above $[h_t; c_t]$ | `none` | Wu et al. 2016, section 3 |
 
 What `luong` feeds back, $f_{t-1}$, is the attentional vector
 $\tilde h_{t-1}$; with a readout that is not attentional it is $c_{t-1}$, so

@@ -39,6 +39,7 @@ from keras_attention.alignments.local import (
 )
 from keras_attention.alignments.mocha import MochaAlignment
 from keras_attention.alignments.monotonic import MonotonicAlignment
+from keras_attention.alignments.selecting import SelectingAlignment
 from keras_attention.alignments.sigmoid import SigmoidAlignment
 from keras_attention.alignments.softmax import SoftmaxAlignment
 from keras_attention.alignments.sparsemax import SparsemaxAlignment
@@ -89,6 +90,7 @@ __all__ = [
     "LocalPredictiveAlignment",
     "MochaAlignment",
     "MonotonicAlignment",
+    "SelectingAlignment",
     "SigmoidAlignment",
     "SoftmaxAlignment",
     "SparsemaxAlignment",

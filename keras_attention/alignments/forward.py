@@ -56,7 +56,7 @@ class ForwardAlignment(CarriedAlignment):
     valid one before it, `[B, S]`.
 
     References:
-        Zhang, Ling & Dai 2018, arXiv 1807.06736, equation 6 and algorithm 1.
+        Zhang, Ling & Dai 2018, arXiv 1807.06736, algorithm 1.
 
     Example:
 

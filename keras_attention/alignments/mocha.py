@@ -43,7 +43,7 @@ class MochaAlignment(SelectingAlignment):
         ValueError: `chunk_size` is not a positive integer.
 
     References:
-        Chiu & Raffel 2018, arXiv 1712.05382, equations 9 to 15 and algorithm 2.
+        Chiu & Raffel 2018, arXiv 1712.05382, section 2.
 
     Example:
 

@@ -66,7 +66,7 @@ class MonotonicAlignment(SelectingAlignment):
     which is called monotonic too and moves by one position a step.
 
     References:
-        Raffel, Luong, Liu, Weiss & Eck 2017, arXiv 1704.00784, equations 8 to 15 and
+        Raffel, Luong, Liu, Weiss & Eck 2017, arXiv 1704.00784, section 2 and
         algorithm 1.
 
     Example:

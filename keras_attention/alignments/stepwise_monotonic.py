@@ -32,7 +32,7 @@ class StepwiseMonotonicAlignment(SelectingAlignment):
     Weights: `score_bias [H]`, r.
 
     References:
-        He, Deng & He 2019, arXiv 1906.00672, equations 10 and 11.
+        He, Deng & He 2019, arXiv 1906.00672.
 
     Example:
 

@@ -62,7 +62,7 @@ class DynamicConvolutionScore(Score):
         ValueError: An argument that is not positive, or an even width.
 
     References:
-        Battenberg et al. 2020, arXiv 1910.10288, section 2.3, equations 8 to 11.
+        Battenberg et al. 2020, arXiv 1910.10288 (DCA).
 
     Example:
 

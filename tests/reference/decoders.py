@@ -41,7 +41,7 @@ def maxout_readout(kernel, bias):
 
 
 def conditional(inputs, state, cells, attend, readout, inputs_mask=None):
-    """The conditional GRU of Sennrich et al. 2017, section 2.1, for any two cells.
+    """The conditional GRU of Sennrich et al. 2017, section 2, for any two cells.
 
     ``s'_t = f_1(y_t, s_{t-1})``; ``c_t = attend(s'_t)``; ``s_t = f_2(c_t, s'_t)``.
     """
@@ -57,7 +57,7 @@ def conditional(inputs, state, cells, attend, readout, inputs_mask=None):
 
 
 def gnmt(inputs, state, cells, attend, readout, inputs_mask=None):
-    """Wu et al. 2016, equation 4: ``c_t = attend(s^1_{t-1})``, fed to every layer."""
+    """Wu et al. 2016, section 3: ``c_t = attend(s^1_{t-1})``, fed to every layer."""
 
     def step(y, carry):
         context, weights = attend(carry[0][0])

@@ -8,7 +8,7 @@ from tests.reference.attention import masked_softmax
 
 
 def gaussian_mixture(version, raw, means, count):
-    """Battenberg et al. 2020, equations 2 to 4 and table 1, Gaussian by Gaussian.
+    """Battenberg et al. 2020, table 1, Gaussian by Gaussian.
 
     ``raw`` are the three raw parameters, each ``[K]``; positions count from 1.
     Returns the weights ``[S]`` and the new means.
@@ -70,7 +70,7 @@ def beta_binomial(n, alpha, beta):
 
 
 def dynamic_convolution(previous, dynamic, static, location, b, v, prior):
-    """Battenberg et al. 2020, equations 8 to 11: energies ``[S]`` of one row.
+    """Battenberg et al. 2020, DCA: energies ``[S]`` of one row.
 
     ``dynamic [width, F]`` and ``static [width, F]`` are filters, ``location [2F, U]``
     takes the features of the static ones first.

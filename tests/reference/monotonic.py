@@ -15,7 +15,7 @@ def sigmoid(x):
 
 
 def monotonic(p, previous):
-    """Raffel et al. 2017, equations 9 and 10: position after position."""
+    """Raffel et al. 2017, section 2.3: position after position."""
     weights, looked_at = np.zeros(len(p)), 0.0
     for j in range(len(p)):
         left = (1 - p[j - 1]) * looked_at if j else 0.0
@@ -36,7 +36,7 @@ def hard_monotonic(p, previous):
 
 
 def chunkwise(stops, chunk, width):
-    """Chiu & Raffel 2018, equation 13, term by term."""
+    """Chiu & Raffel 2018, the expected output, term by term."""
     weights = np.zeros(len(stops))
     for k, stop in enumerate(stops):
         first = max(0, k - width + 1)
@@ -46,7 +46,7 @@ def chunkwise(stops, chunk, width):
 
 
 def stepwise(p, previous):
-    """He et al. 2019, equation 10: stay with p, else one position on."""
+    """He et al. 2019: stay with p, else one position on."""
     moved = np.concatenate([[0], previous * (1 - p)])[: len(p)]
     return previous * p + moved
 
@@ -102,7 +102,7 @@ def stepwise_paths(p):
 
 
 def forward_paths(energies):
-    """Zhang et al. 2018, equation 6: all paths by steps of 0 or 1, normalised last."""
+    """Zhang et al. 2018: all paths by steps of 0 or 1, normalised last."""
     steps, positions = energies.shape
     soft = np.exp(energies) / np.exp(energies).sum(axis=-1, keepdims=True)
     weights = np.zeros(energies.shape)

@@ -1,0 +1,36 @@
+"""The page on mechanisms runs as it stands, and names every part there is."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import keras_attention as ka
+from keras_attention import orders
+
+PAGE = Path(__file__).parents[2] / "docs" / "mechanisms.md"
+TEXT = PAGE.read_text(encoding="utf-8")
+
+
+def test_blocks_run_in_order():
+    blocks = re.findall(r"^```python\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
+    page = {"__name__": "page"}
+    exec("".join(blocks), page)
+    assert tuple(page["weights"].shape) == (2, 2, 6, 9)
+
+
+@pytest.mark.parametrize(
+    "heading, names",
+    [
+        ("Scores", ka.scores.names()),
+        ("Alignments", ka.alignments.names()),
+        (
+            "Orders and readouts",
+            [*orders.registry.names(), *ka.readouts.registry.names()],
+        ),
+    ],
+)
+def test_every_part_has_a_row(heading, names):
+    section = TEXT.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (`[^|]*`) \|", section, re.MULTILINE)
+    assert sorted(re.findall(r"`(\w+)`", " ".join(rows))) == sorted(names)
