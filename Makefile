@@ -13,15 +13,17 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 # Two processes, since most of a test is Python or a compiler that uses one core. Files
 # in their order: by the number of tests, a long file with few of them would be the last.
 TESTS = $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
-LAYERS = $(TESTS) tests/layers -m "not tensorflow_only and not mechanisms"
+# What runs on every backend: the layers, and the search without a model.
+SEARCH = $(patsubst %,tests/generation/test_%.py,exhaustive greedy groups random rows sampling)
+LAYERS = $(TESTS) tests/layers $(SEARCH) -m "not tensorflow_only and not mechanisms"
 
 .PHONY: help demo test check test-torch test-mechanisms test-reliability test-deploy bench-train bench-generate bench-shortlist bench-pronounce bench-clients docs clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo        train on a pronunciation dictionary, serve it, ask it over gRPC"
-	@echo "make test        lint, types, import contracts, all tests; layer tests on JAX"
-	@echo "make test-torch  layer tests on torch (installs $(TORCH))"
+	@echo "make test        lint, types, import contracts, all tests; layers and search on JAX"
+	@echo "make test-torch  layers and search on torch (installs $(TORCH))"
 	@echo "make test-mechanisms  every score with every alignment; each learns (15 minutes)"
 	@echo "make test-reliability  the server under load, damage and attack (half an hour)"
 	@echo "make test-deploy  the manifests of deploy/ against published schemas"
