@@ -62,36 +62,45 @@ def code_points(
     codes, offsets = tf.strings.unicode_decode_with_offsets(
         text, "UTF-8", errors="replace"
     )
+    # By their places: an operation of ragged tensors is a hundred nodes of a graph.
+    splits, count = offsets.row_splits, tf.size(offsets.flat_values)  # [B + 2], C
+    row = tf.searchsorted(splits, tf.range(count, dtype=tf.int64), side="right") - 1
+    rows = tf.range(tf.size(text))  # [B + 1]
+    # The bounds of a row are its offsets and its length.
+    here = tf.range(count) + row  # [C]
+    last = tf.cast(splits[1:], tf.int32) + rows  # [B + 1]
     lengths = tf.cast(tf.strings.length(text), tf.int64)
-    bounds = tf.concat([offsets, lengths[:, tf.newaxis]], axis=1)  # [B+1, (C+1)]
+    flat = tf.dynamic_stitch([here, last], [offsets.flat_values, lengths])
     if normalization is not None:
-        bounds = tf_text.find_source_offsets(offsets_map, bounds)
-    start, end = bounds[:, :-1], bounds[:, 1:]
+        bounds = tf.RaggedTensor.from_row_lengths(
+            flat, splits[1:] - splits[:-1] + 1, validate=False
+        )
+        flat = tf_text.find_source_offsets(offsets_map, bounds).flat_values
+    start, end = tf.gather(flat, here), tf.gather(flat, here + 1)  # [C]
     if normalization is not None:
-        start = start.with_flat_values(_group_starts(start, end))
+        start = _group_starts(start, end, row)
+    found = codes.flat_values
     if lowercase:
-        codes = codes.with_flat_values(_lower(codes.flat_values))
-    return CodePoints(*(_without_last(part) for part in (codes, start, end)))
-
-
-def _without_last(rows: Any) -> Any:
-    """All rows but the last, which is empty: `rows[:-1]` in fewer nodes of a graph."""
-    return tf.RaggedTensor.from_row_splits(
-        rows.flat_values, rows.row_splits[:-1], validate=False
+        found = _lower(found)
+    # The last row has no code points.
+    return CodePoints(
+        *(
+            tf.RaggedTensor.from_row_splits(part, splits[:-1], validate=False)
+            for part in (found, start, end)
+        )
     )
 
 
-def _group_starts(start: Any, end: Any) -> Any:
+def _group_starts(start: Any, end: Any, row: Any) -> Any:
     """Give code points inside a replaced group the group's start.
 
     ICU maps every offset inside a group to the group's end, so only its first
     code point has a span that is not empty.
     """
-    rows = start.value_rowids()
-    new_row = tf.concat([[True], tf.not_equal(rows[1:], rows[:-1])], axis=0)
-    leads = new_row[: tf.shape(rows)[0]] | (end.flat_values > start.flat_values)
-    group = tf.cumsum(tf.cast(leads, tf.int64)) - 1
-    return tf.gather(tf.boolean_mask(start.flat_values, leads), group)
+    new_row = tf.concat([[True], tf.not_equal(row[1:], row[:-1])], axis=0)
+    leads = new_row[: tf.size(row)] | (end > start)
+    group = tf.cumsum(tf.cast(leads, tf.int32)) - 1
+    return tf.gather(tf.gather(start, tf.where(leads)[:, 0]), group)
 
 
 def _lower(codes: Any) -> Any:
