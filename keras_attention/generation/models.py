@@ -171,6 +171,11 @@ def _ids(source_ids: Any) -> Any:
             "`source_ids` must have rank 2. "
             f"Received: source_ids of shape {tuple(source_ids.shape)}"
         )
+    if source_ids.shape[1] == 0:
+        raise ValueError(
+            "`source_ids` must have a column at least, since every source ends in "
+            f"`end_id`. Received: source_ids of shape {tuple(source_ids.shape)}"
+        )
     if ops.is_tensor(source_ids):
         return ops.cast(source_ids, "int32")
     return ops.convert_to_tensor(source_ids.astype("int32"))

@@ -126,6 +126,14 @@ def test_numbers_of_rows(client):
                     client.call({"text": ROWS, option: value}, signature)
 
 
+def test_everything_banned_is_the_end(client):
+    every = " ".join(sorted("desrtaw")) + " \u2581 <s> <unk> </s>"
+    options = {"beam_size": [1, 3, 1], "sample": [False, False, True]}
+    options |= {"banned_tokens": every, "min_length": 2}
+    for row in client.align(ROWS, options):
+        assert (row.text, row.tokens) == ("", ["</s>"]) and np.isfinite(row.log_prob)
+
+
 @pytest.mark.parametrize(
     "options",
     [

@@ -5,7 +5,7 @@ import pytest
 
 import keras_attention as ka
 from tests.generation import models
-from tests.generation.tables import Tables
+from tests.generation.tables import Tables, as_numpy
 
 pytestmark = pytest.mark.tensorflow_only
 
@@ -239,6 +239,26 @@ def test_what_the_search_needs_to_know():
 def test_sources_of_another_rank():
     with pytest.raises(ValueError, match="`source_ids`.*rank 2"):
         models.model("bahdanau").generate(np.array([3, 4, 2]))
+
+
+def test_sources_without_a_column():
+    with pytest.raises(ValueError, match=r"`source_ids`.*`end_id`.*\(2, 0\)"):
+        models.model("bahdanau").generate(np.zeros((2, 0), "int32"))
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"beam_size": 3, "coverage_penalty": 0.3}], ids=["greedy", "beam"]
+)
+def test_an_empty_source_has_an_answer(options):
+    # A source that is all padding: nothing to look at, and nobody else notices.
+    model, source = models.model("bahdanau"), models.sources(3)
+    source[1] = 0
+    got = as_numpy(model.generate(source, ka.GenerationOptions(**options)))
+    assert np.isfinite(got.log_probs).all() and np.isfinite(got.weights).all()
+    assert (got.weights[1] == 0).all() and 1 <= got.lengths[1] <= 10
+    rest = as_numpy(model.generate(source[[0, 2]], ka.GenerationOptions(**options)))
+    assert (got.lengths[[0, 2]] == rest.lengths).all()
+    np.testing.assert_allclose(got.log_probs[[0, 2]], rest.log_probs, rtol=1e-5)
 
 
 @pytest.mark.parametrize(
