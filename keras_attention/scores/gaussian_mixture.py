@@ -143,19 +143,19 @@ class GaussianMixtureScore(Score):
 
     def next_state(self, state: Any, weights: Any, context: Any, query: Any) -> Any:
         means, positions = state
-        _, step, _ = self._parameters(query)
+        _, step, _ = self._gaussians(query)
         return means + ops.cast(step, means.dtype), positions
 
     def energies(self, query: Any, keys: Any, state: Any) -> Any:
         means, positions = state
-        weight, step, width = self._parameters(ops.squeeze(query, 1))
+        weight, step, width = self._gaussians(ops.squeeze(query, 1))
         mean = ops.expand_dims(means + ops.cast(step, means.dtype), -1)  # [B, H, K, 1]
         where = ops.expand_dims(ops.expand_dims(positions, 1), 1)  # [B, 1, 1, S]
         away = (where - mean) / ops.expand_dims(width, -1)  # [B, H, K, S]
         parts = ops.expand_dims(weight, -1) - 0.5 * ops.square(away)
         return ops.expand_dims(ops.logsumexp(parts, axis=2), 2)  # [B, H, 1, S]
 
-    def _parameters(self, query: Any) -> Any:
+    def _gaussians(self, query: Any) -> Any:
         """log(w / Z), Delta and sigma of queries `[B, Dq]`, each `[B, H, K]`."""
         raw = ops.matmul(self.hidden(query), ops.cast(self.mixture, self.compute_dtype))
         raw = ops.cast(raw, at_least_float32(raw.dtype))  # [B, 3*H*K]

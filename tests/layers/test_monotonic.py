@@ -77,7 +77,8 @@ def test_long_sources_keep_their_mass(count, p):
     stop = np.full_like(previous, p)
     go = np.full_like(previous, 1 - p)
     for _ in range(3):
-        got = to_numpy(monotonic_weights(stop, go, previous, hard=False))[0, 0]
+        tensors = map(ops.convert_to_tensor, (stop, go, previous))
+        got = to_numpy(monotonic_weights(*tensors, hard=False))[0, 0]
         exact = oracle.monotonic(np.full(count, p), np.float64(previous[0, 0]))
         assert_allclose(got, exact, rtol=0, atol=1e-5)
         assert abs(got.sum() - exact.sum()) < 1e-5

@@ -86,7 +86,7 @@ def compare(run, arrays, memory_at, value_mask, variables, tolerance):
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-@pytest.mark.parametrize("name, heads", cases.HEADS)
+@pytest.mark.parametrize("name, heads", cases.DISTINCT)
 def test_attention(name, heads, policy):
     layer = cases.ATTENTIONS[name].make(num_heads=heads, dtype=policy)
     query, value, key = (0.5 * x.astype("float32") for x in cases.inputs(name))

@@ -24,7 +24,7 @@ def _dtypes(structure):
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-@pytest.mark.parametrize("name, heads", cases.HEADS)
+@pytest.mark.parametrize("name, heads", cases.DISTINCT)
 def test_attention_outputs_are_in_the_compute_dtype(name, heads, policy):
     layer = cases.ATTENTIONS[name].make(num_heads=heads, dtype=policy)
     query, value, key = cases.inputs(name)
