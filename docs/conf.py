@@ -22,6 +22,8 @@ suppress_warnings = ["myst.xref_missing"]  # links to files of the repository
 html_theme = "furo"
 html_title = project
 autodoc_member_order = "bysource"
+# Of what Keras documents, Keras has the documentation.
+autodoc_inherit_docstrings = False
 autodoc_typehints = "none"
 napoleon_use_ivar = True
 napoleon_custom_sections = [("Call arguments", "params_style"), "Inputs", "Outputs"]

@@ -10,7 +10,7 @@ r"""Losses on the logits and on the attention weights.
 | `DoublyStochastic` | $\sum_s (1 - \sum_t a_{ts})^2$, over sequences | `valid_pairs` | Xu et al. 2015, eq. 14 |
 
 All but the first are for the output `"weights"` of a model with
-`return_attention_scores=True`, whose labels say what is padding:
+`return_attention_scores=True`, whose labels say what is padding::
 
     model.compile("adam", {"logits": MaskedCrossentropy(), "weights": CoverageLoss()},
                   loss_weights={"logits": 1.0, "weights": 0.5})
