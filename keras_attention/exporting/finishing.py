@@ -8,6 +8,8 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.saved_model import fingerprinting_utils
 
+from keras_attention.exporting.unused import drop_unused
+
 Defaults = Mapping[str, Mapping[str, Any]]
 
 
@@ -26,6 +28,7 @@ def finish(directory: Path, defaults: Defaults | None = None) -> None:
     model = saved_model_pb2.SavedModel.FromString(path.read_bytes())
     for meta_graph in model.meta_graphs:
         _forget_devices(meta_graph.graph_def)
+        _drop_unused(meta_graph)
         for name, values in (defaults or {}).items():
             written = meta_graph.signature_def[name].defaults
             for alias, value in values.items():
@@ -33,6 +36,17 @@ def finish(directory: Path, defaults: Defaults | None = None) -> None:
     path.write_bytes(model.SerializeToString(deterministic=True))
     # The one that TensorFlow wrote is of the graph before.
     fingerprinting_utils.write_fingerprint(str(directory))
+
+
+def _drop_unused(meta_graph: Any) -> None:
+    nodes = {node.name: node for node in meta_graph.graph_def.node}
+    calls = {
+        info.name.split(":")[0]
+        for signature in meta_graph.signature_def.values()
+        for info in signature.outputs.values()
+    }
+    functions = sorted(nodes[call].attr["f"].func.name for call in calls)
+    drop_unused(meta_graph.graph_def, [name for name in functions if name])
 
 
 def _forget_devices(graph: Any) -> None:
