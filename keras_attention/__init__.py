@@ -24,6 +24,7 @@ from keras_attention.ensemble import Ensemble
 from keras_attention.fixed_context import FixedContext
 from keras_attention.generation import Generation, GenerationOptions, generate
 from keras_attention.luong import LuongAttention
+from keras_attention.marginal import MarginalAttention
 from keras_attention.memory import AttentionMemory, AttentionState
 from keras_attention.orders import DecoderState
 from keras_attention.pooling import AttentionPooling
@@ -47,6 +48,7 @@ __all__ = [
     "Generation",
     "GenerationOptions",
     "LuongAttention",
+    "MarginalAttention",
     "Prediction",
     "RecurrentEncoder",
     "Restricted",

@@ -26,7 +26,7 @@ def public_names():
     names = {
         *("Attention", "BahdanauAttention", "LuongAttention", "FixedContext"),
         *("AttentionMemory", "AttentionState", "DecoderState", "AttentionPooling"),
-        "CopyGenerator",
+        *("CopyGenerator", "MarginalAttention"),
         *("RecurrentEncoder", "AttentionDecoder", "Seq2Seq"),
         *("Ensemble", "Shortlist", "Restricted"),
         *("generate", "Generation", "GenerationOptions", "Scores"),

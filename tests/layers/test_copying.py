@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 
 import keras_attention as ka
 from keras_attention.copying import extend_source, extend_target
-from tests.layers.gradients import EXACT, directional_differences, to_numpy
+from tests.layers.gradients import BACKEND, EXACT, directional_differences, to_numpy
 from tests.reference.copying import final_distribution
 
 B, T, S, V, E = 3, 2, 5, 6, 3
@@ -115,7 +115,9 @@ def test_a_model_learns_to_copy_words_that_it_cannot_know(tmp_path):
     copy = ka.CopyGenerator(E)(logits, weights, extended, gate)
     model = keras.Model([value, extended, query], copy)
     model.compile(
-        keras.optimizers.Adam(0.05), ka.losses.MaskedCrossentropy(), jit_compile=False
+        keras.optimizers.Adam(0.05),
+        ka.losses.MaskedCrossentropy(),
+        jit_compile=BACKEND == "jax",
     )
     model.fit(data, labels, batch_size=32, epochs=25, verbose=0)
     model.save(tmp_path / "model.keras")

@@ -7,7 +7,7 @@ from keras import ops
 from numpy.testing import assert_allclose
 
 import keras_attention as ka
-from tests.layers.gradients import EXACT, directional_differences, to_numpy
+from tests.layers.gradients import BACKEND, EXACT, directional_differences, to_numpy
 from tests.layers.test_padding import POLICIES, compare
 from tests.layers.weights import randomize
 from tests.reference import pooling as oracle
@@ -139,7 +139,7 @@ def test_it_learns_where_to_look():
     layer = ka.AttentionPooling(8)
     pooled, weights = layer(inputs, return_attention_scores=True)
     model = keras.Model(inputs, keras.layers.Dense(2)(pooled))
-    model.compile(keras.optimizers.Adam(0.05), "mse", jit_compile=False)
+    model.compile(keras.optimizers.Adam(0.05), "mse", jit_compile=BACKEND == "jax")
     model.fit(value, value[np.arange(256), places, 1:], epochs=15, verbose=0)
     looked = to_numpy(keras.Model(inputs, weights)(value)).argmax(-1)
     assert np.mean(looked == places) > 0.95

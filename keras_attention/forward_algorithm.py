@@ -1,0 +1,70 @@
+"""Sums over every alignment, a step at a time: the forward algorithm, in logarithms.
+
+In logarithms, since their gradients are bounded: those of probabilities overflow where
+a token makes a place certain that was all but impossible before.
+"""
+
+from typing import Any
+
+from keras import ops
+
+# The logarithm of what is impossible; the sum of two is finite, and impossible too.
+IMPOSSIBLE = -1e30
+_POSSIBLE = -1e29
+
+
+def log_sum(x: Any, axis: int) -> Any:
+    """Log of the sum of exponentials; impossible, with gradient 0, where all are."""
+    peak = ops.max(x, axis=axis, keepdims=True, initial=IMPOSSIBLE)
+    peak = ops.stop_gradient(peak)
+    exponentials = ops.where(x > _POSSIBLE, ops.exp(x - peak), ops.zeros_like(x))
+    total = ops.sum(exponentials, axis=axis)
+    some = total > 0
+    logs = ops.log(ops.where(some, total, ops.ones_like(total)))
+    lowest = ops.full_like(logs, IMPOSSIBLE)
+    return ops.where(some, logs + ops.squeeze(peak, axis), lowest)
+
+
+def normalized(x: Any) -> Any:
+    """`x [..., S]` less the logarithm of its sum; impossible stays so."""
+    whole = ops.expand_dims(log_sum(x, -1), -1)
+    return ops.where(x > _POSSIBLE, x - whole, ops.full_like(x, IMPOSSIBLE))
+
+
+def log_softmax_where(energies: Any, possible: Any) -> Any:
+    """Log-probabilities `[..., S]`, of what is possible alone."""
+    lowest = ops.cast(IMPOSSIBLE, energies.dtype)
+    return normalized(ops.where(possible, energies, lowest))
+
+
+def moved(places: Any, moves: Any) -> Any:
+    """Places `[B, S]` through transitions `[B, S, S]`, from row to column."""
+    return log_sum(ops.expand_dims(places, -1) + moves, 1)  # [B, S]
+
+
+def filtered(places: Any, said: Any) -> Any:
+    r"""$p(a_t \mid y_{\le t})$ of $p(a_t \mid y_{<t})$ and $p(y_t \mid a_t)$.
+
+    All of them logarithms, `[B, S]`.
+    """
+    return normalized(places + said)
+
+
+def mixture(places: Any, emissions: Any) -> Any:
+    """Places `[..., S]` and what each of them says `[..., S, V]`, `[..., V]`."""
+    return log_sum(ops.expand_dims(places, -1) + emissions, -2)
+
+
+def of_ids(emissions: Any, ids: Any) -> Any:
+    """`[..., S, V]` of the ids `[...]`, `[..., S]`."""
+    wanted = ops.one_hot(ids, emissions.shape[-1], dtype=emissions.dtype)  # [..., V]
+    wanted = ops.expand_dims(wanted, -1)
+    return ops.squeeze(ops.matmul(emissions, wanted), -1)  # [..., S]
+
+
+def following(emissions: Any, previous_ids: Any) -> Any:
+    """Of each step the emission of what the next one has as previous, `[B, T, S]`."""
+    ids = ops.convert_to_tensor(previous_ids)
+    # After the last step nothing follows, and nothing depends on it.
+    ids = ops.concatenate([ids[:, 1:], ids[:, :1]], axis=1)  # [B, T]
+    return of_ids(emissions, ids)
