@@ -71,6 +71,7 @@ class Score(keras.layers.Layer, abc.ABC):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
+        """The part that `get_config` described, with its number of heads."""
         # Keras builds the parts of a saved layer before the layer itself, which is
         # who knows the number of heads.
         config = dict(config)

@@ -112,6 +112,13 @@ DECODERS = {
     "stateful": lambda: ka.AttentionDecoder(
         keras.layers.GRUCell(6), ka.Attention(CoveredScore()), order="luong"
     ),
+    # State that is no number but an index, one cell's state for two cells.
+    "indices": lambda: ka.AttentionDecoder(
+        keras.layers.StackedRNNCells([keras.layers.GRUCell(6) for _ in range(2)]),
+        ka.Attention("additive", ka.alignments.MochaAlignment(2, mode="soft")),
+        order="conditional",
+        readout="maxout",
+    ),
 }
 
 
