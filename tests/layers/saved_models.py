@@ -101,12 +101,32 @@ def build():
     }.items():
         add(f"encoder_decoder_{name}", whole(*arguments))
 
+    def pooling(q, v, m):
+        layer = ka.AttentionPooling(4, 2, penalty=0.1, use_bias=True, dropout=0.1)
+        return layer(v, value_mask=m, return_attention_scores=True)
+
+    add("pooling", lambda q, v, m: [q, *pooling(q, v, m)])
     ids = np.array([[3, 4, 2], [5, 2, 0]], "int32")
+
+    given = [*inputs(), keras.Input((None,), dtype="int32")]
+    layer = ka.MarginalAttention(5, 6, order=1, window=1, monotonic=True)
+    log_probs, weights = layer(
+        given[0], given[1], given[3], value_mask=given[2], return_attention_scores=True
+    )
+    data = [query, value, mask, ids]
+    models["marginal"] = keras.Model(given, [log_probs, weights]), data
+    source_ids = keras.Input((None,), dtype="int32")
+    gate = keras.layers.Dense(1)(given[0])
+    copied = ka.CopyGenerator(2)(log_probs, weights, source_ids, gate)
+    numbers = np.array([[3, 6, 5, 6, 2], [4, 2, 0, 0, 0]], "int32")
+    models["copying"] = keras.Model([*given, source_ids], copied), [*data, numbers]
+
     for name, options in {
         "plain": {},
         "weights": {"return_attention_scores": True},
         "other_ids": {"pad_id": 3, "start_id": 0, "end_id": 4},
         "bfloat16": {"dtype": "mixed_bfloat16"},
+        "sampled": {"scheduled_sampling": ka.schedules.InverseSigmoid(3.0)},
     }.items():
         model = ka.Seq2Seq(
             ka.RecurrentEncoder(3),
