@@ -47,8 +47,9 @@ check: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
+# torch's own threads, times two processes, would stand in each other's way.
 test-torch: $(VENV)/.torch
-	KERAS_BACKEND=torch $(LAYERS)
+	OMP_NUM_THREADS=1 KERAS_BACKEND=torch $(LAYERS)
 
 test-mechanisms: $(VENV)/.dev
 	$(TESTS) tests/mechanisms tests/layers tests/generation -m mechanisms
