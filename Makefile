@@ -17,7 +17,7 @@ TESTS = $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-
 SEARCH = $(patsubst %,tests/generation/test_%.py,exhaustive greedy groups random rows sampling)
 LAYERS = $(TESTS) tests/layers $(SEARCH) -m "not tensorflow_only and not mechanisms"
 
-.PHONY: help demo test check test-torch test-mechanisms test-reliability test-deploy bench-train bench-generate bench-shortlist bench-pronounce bench-clients docs clean
+.PHONY: help demo test check test-torch test-mechanisms test-reliability test-deploy bench-train bench-generate bench-shortlist bench-pronounce bench-clients bench-serving docs clean
 .DELETE_ON_ERROR:
 
 help:
@@ -25,11 +25,12 @@ help:
 	@echo "make test        lint, types, import contracts, all tests; layers and search on JAX"
 	@echo "make test-torch  layers and search on torch (installs $(TORCH))"
 	@echo "make test-mechanisms  every score with every alignment; each learns (15 minutes)"
-	@echo "make test-reliability  the server under load, damage and attack (half an hour)"
+	@echo "make test-reliability  the server under load, damage and attack (15 minutes)"
 	@echo "make test-deploy  the manifests of deploy/ against published schemas"
 	@echo "make bench-train, make bench-generate   ratios to plain Keras and torch"
 	@echo "make bench-shortlist  generation with a lexical shortlist and without"
 	@echo "make bench-pronounce   searches and n-best lists on the model of make demo"
+	@echo "make bench-serving   what a call adds to the graph, and what batching reaches"
 	@echo "make bench-clients   grpcurl and perf_analyzer against the server (installs them)"
 	@echo "make docs        HTML documentation in docs/_build"
 	@echo "make clean       remove $(VENV) and everything built"
@@ -79,6 +80,11 @@ bench-pronounce: $(VENV)/.demo
 
 bench-clients: $(VENV)/.demo
 	$(BIN)/python -m benchmarks.foreign_clients
+
+# Each ends with 1 where it misses its bar; the other one runs all the same.
+bench-serving: $(VENV)/.demo
+	status=0; for what in overhead batching; do \
+	$(BIN)/python -m benchmarks.serving_$$what || status=1; done; exit $$status
 
 docs: $(VENV)/.docs
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html

@@ -47,6 +47,12 @@ def tables(results: Path) -> str:
         lines.append(f"| {one['item']} | {one['name']} | {seen} | `{one['test']}` |")
     lines.append("")
     lines += sorted({_circumstances(one) for one in stored})
+    loads = [one["machine"]["load_average"][0] for one in stored]
+    if loads:
+        lines.append(
+            f"Load averages before the tests: {min(loads):.1f} to {max(loads):.1f}; "
+            "times are longer where other programs run."
+        )
     return "\n".join(lines) + "\n"
 
 

@@ -54,7 +54,9 @@ def quantile(values: Sequence[float], share: float) -> float:
 
 
 def milliseconds(seconds: float) -> str:
-    """Such as ``1.3 ms``."""
+    """Such as ``1.3 ms``, or ``1.20 s`` where it is long."""
+    if seconds >= 1.0:
+        return f"{seconds:.2f} s"
     return f"{1000 * seconds:.3g} ms"
 
 

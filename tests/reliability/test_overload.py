@@ -90,7 +90,7 @@ def test_a_flood(server, kind):
     # Everybody who found a place was served.
     assert len(served) >= QUEUED + THREADS
     assert max(probes) < 5.0
-    assert quantile(refused, 0.5) < 0.5 * max(served)
+    assert quantile(refused, 0.5) < 0.8 * max(served)
     assert recovery < 1.0
     server.upper()
     keep(
