@@ -40,7 +40,8 @@ def linear_recurrence(decay: Any, new: Any) -> Any:
     [[1.0, 0.5, 0.25, 1.125]]
     """
     decay, new = ops.convert_to_tensor(decay), ops.convert_to_tensor(new)
-    if new.shape[-1] is None:
+    # JAX has an expression in the place of a length that it does not know.
+    if not isinstance(new.shape[-1], int):
         return _of_unknown_length(decay, new)
     distance = 1
     while distance < new.shape[-1]:
