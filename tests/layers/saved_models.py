@@ -109,7 +109,7 @@ def build():
     ids = np.array([[3, 4, 2], [5, 2, 0]], "int32")
 
     given = [*inputs(), keras.Input((None,), dtype="int32")]
-    layer = ka.MarginalAttention(5, 6, order=1, window=1, monotonic=True)
+    layer = ka.MarginalAttention(6, 6, order=1, window=1, monotonic=True)
     log_probs, weights = layer(
         given[0], given[1], given[3], value_mask=given[2], return_attention_scores=True
     )
