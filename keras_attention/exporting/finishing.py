@@ -45,8 +45,10 @@ def _drop_unused(meta_graph: Any) -> None:
         for signature in meta_graph.signature_def.values()
         for info in signature.outputs.values()
     }
-    functions = sorted(nodes[call].attr["f"].func.name for call in calls)
-    drop_unused(meta_graph.graph_def, [name for name in functions if name])
+    # To ask a node for an attribute that it lacks gives it an empty one.
+    attributes = [nodes[call].attr for call in calls]
+    functions = {each["f"].func.name for each in attributes if "f" in each}
+    drop_unused(meta_graph.graph_def, sorted(functions))
 
 
 def _forget_devices(graph: Any) -> None:

@@ -34,6 +34,7 @@ def assert_portable(version):
     ops = {node.op for node in nodes}
     assert not {op for op in ops if op.startswith("Cudnn")}
     assert ops - functions <= serving_ops()
+    assert not [node.name for node in nodes if node.op == "NoOp" and "f" in node.attr]
     assert {node.device for node in nodes} == {""}
     assert not [node.name for node in nodes if node.attr["_XlaMustCompile"].b]
     assert b"/device:" not in (version / "saved_model.pb").read_bytes()
