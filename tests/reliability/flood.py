@@ -10,6 +10,7 @@ import asyncio
 import collections
 import json
 import sys
+import threading
 import time
 
 import aiohttp
@@ -31,7 +32,12 @@ def spin(rounds=ROUNDS):
 
 
 def over_grpc(port, count):
-    request, ended = spin(), {}
+    request, ended, noted = spin(), {}, threading.Semaphore(0)
+
+    def end(index):
+        ended[index] = time.monotonic()
+        noted.release()
+
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
         alone = [seconds_of(lambda: stub.Predict(request)) for _ in range(3)]
@@ -40,14 +46,12 @@ def over_grpc(port, count):
         for index in range(count):
             starts.append(time.monotonic())
             call = stub.Predict.future(request, timeout=120)
-            call.add_done_callback(
-                lambda _, index=index: ended.setdefault(index, time.monotonic())
-            )
+            call.add_done_callback(lambda _, index=index: end(index))
             calls.append(call)
         sent = time.monotonic() - began
         codes = [call.code().name for call in calls]
-        while len(ended) < count:
-            time.sleep(0.001)
+        for _ in range(count):
+            noted.acquire()
     seconds = collections.defaultdict(list)
     for index, code in enumerate(codes):
         seconds[code].append(ended[index] - starts[index])

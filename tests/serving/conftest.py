@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -38,6 +39,14 @@ def toys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("toys")
     save_all(folder)
     return folder
+
+
+@pytest.fixture
+def base(toys: Path, tmp_path: Path) -> Path:
+    """Folder with the models ``a`` (versions 1 and 2) and ``b`` (version 1)."""
+    for place in ("a/1", "a/2", "b/1"):
+        shutil.copytree(toys / "upper" / "1", tmp_path / place)
+    return tmp_path
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 
@@ -12,27 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import serving
-from serving.embedded import BatchingOptions, Server, ServerOptions
-from serving.embedded.batching import BatchingRunner, Scheduler, read_options
-from serving.embedded.batching.queue import Queue, Task
+from serving.embedded import BatchingOptions
+from serving.embedded.batching import BatchingRunner, Scheduler
 from serving.embedded.refusal import Refusal
 from serving.embedded.session import SavedModelSession
-from serving.embedded.text_config import ConfigError
+from tests.serving.batching_calls import Call, Room, names, strings, wait_for
 
-DIFFERENT = (
-    "Tensors with name 'serving_default_a:0' from different tasks have different "
-    "shapes and padding is turned off. Set pad_variable_length_inputs to true, or "
-    "ensure that all tensors with the same name have equal dimensions starting with "
-    "the first dim."
-)
 FULL = "The batch scheduling queue to which this task was submitted is full; "
-
-
-def strings(*items):
-    array = np.empty(len(items), object)
-    array[:] = [item.encode() for item in items]
-    return array
 
 
 @pytest.fixture(scope="module")
@@ -43,31 +28,6 @@ def upper(toys):
 @pytest.fixture(scope="module")
 def numbers(toys):
     return SavedModelSession(toys / "numbers" / "1")
-
-
-def names(session, signature, inputs, outputs):
-    found = session.signatures[signature]
-    return (
-        [found.inputs[name].name for name in inputs],
-        [found.outputs[name].name for name in outputs],
-    )
-
-
-class Gated:
-    """A session that waits to be let on, and notes how many rows it is fed."""
-
-    def __init__(self, session):
-        self.session = session
-        self.rows = []
-        self.timeouts = []
-        self.entered, self.go = threading.Semaphore(0), threading.Event()
-
-    def run(self, feeds, fetches, timeout_ms=0):
-        self.rows.append(len(next(iter(feeds.values()))))
-        self.timeouts.append(timeout_ms)
-        self.entered.release()
-        assert self.go.wait(60)
-        return self.session.run(feeds, fetches, timeout_ms)
 
 
 @pytest.fixture
@@ -82,63 +42,6 @@ def scheduler():
     yield make
     for each in made:
         each.close()
-
-
-class Call:
-    """A run in a thread of its own."""
-
-    def __init__(self, runner, feeds, fetches, timeout_ms=0):
-        self.values = self.error = None
-        self._given = (runner, feeds, fetches, timeout_ms)
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-
-    def _run(self):
-        runner, *given = self._given
-        try:
-            self.values = runner.run(*given)
-        except Refusal as refusal:
-            self.error = refusal
-
-    def join(self):
-        self._thread.join(60)
-        assert not self._thread.is_alive()
-        return self
-
-
-def wait_for(scheduler, rows):
-    """Returns once so many rows wait."""
-    while True:
-        with scheduler._changed:
-            queues = scheduler._queues.values()
-            if sum(b.rows for queue in queues for b in queue.batches) == rows:
-                return
-        threading.Event().wait(0.001)
-
-
-class Room:
-    """A batching runner over ``upper`` whose only thread is held in its first run."""
-
-    def __init__(self, scheduler, session):
-        self.scheduler, self.gate = scheduler, Gated(session)
-        self.runner = BatchingRunner(self.gate, scheduler)
-        self.inputs, self.outputs = names(
-            session, "serving_default", ["text"], ["text", "log_prob"]
-        )
-        self.waiting = 0
-        self.first = self.call("first", waits=False)
-        assert self.gate.entered.acquire(timeout=60)
-
-    def call(self, *texts, timeout_ms=0, waits=True, fetches=None):
-        feeds = {self.inputs[0]: strings(*texts)}
-        call = Call(self.runner, feeds, fetches or self.outputs, timeout_ms)
-        if waits:
-            self.waiting += len(texts)
-            wait_for(self.scheduler, self.waiting)
-        return call
-
-    def open(self):
-        self.gate.go.set()
 
 
 def test_what_waits_is_computed_together(scheduler, upper):
@@ -370,60 +273,6 @@ def test_no_rows_are_not_merged(scheduler, upper):
     assert [array.shape for array in found] == [(0,), (0,)]
 
 
-# Which request joins which batch.
-
-
-def queue(**options):
-    return Queue(None, ("serving_default_a:0",), ("y",), BatchingOptions(**options))
-
-
-def task(rows, width=2, dtype=np.float32):
-    return Task({"serving_default_a:0": np.ones((rows, width), dtype)}, rows)
-
-
-def test_another_shape_is_refused_and_its_mates_are_not():
-    waiting = queue()
-    waiting.put(task(1), 0.0)
-    with pytest.raises(Refusal) as caught:
-        waiting.put(task(1, width=3), 0.0)
-    assert caught.value.code is grpc.StatusCode.FAILED_PRECONDITION
-    assert caught.value.message == DIFFERENT
-    waiting.put(task(2), 0.0)
-    assert [batch.rows for batch in waiting.batches] == [3]
-
-
-def test_another_shape_is_refused_for_pieces_too():
-    waiting = queue(max_batch_size=9, max_execution_batch_size=3)
-    waiting.put(task(1), 0.0)
-    with pytest.raises(Refusal, match="different shapes"):
-        waiting.put(task(4, width=3), 0.0)
-    assert [batch.rows for batch in waiting.batches] == [1]
-
-
-def test_mixed_lengths_wait_in_batches_of_their_own():
-    waiting = queue(mix_lengths=True, max_batch_size=4)
-    for width in (2, 3, 2, 3, 2, 5):
-        waiting.put(task(1, width), 0.0)
-    assert [(b.rows, b.shapes) for b in waiting.batches] == [
-        (3, ((2,),)),
-        (2, ((3,),)),
-        (1, ((5,),)),
-    ]
-    waiting.put(task(3, 2), 1.0)
-    due = [waiting.due(batch) for batch in waiting.batches]
-    assert due == [-math.inf, 0.0, 0.0, 1.0]  # the first can take nobody any more
-
-
-def test_dtypes_never_meet():
-    waiting = queue()
-    for dtype in (np.float32, np.int32, np.float32):
-        waiting.put(task(1, dtype=dtype), 0.0)
-    assert [batch.rows for batch in waiting.batches] == [2, 1]
-
-
-# Nobody sees the others.
-
-
 @settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_batched_answers_equal_unbatched_ones(upper, numbers, data):
@@ -436,9 +285,7 @@ def test_batched_answers_equal_unbatched_ones(upper, numbers, data):
         max_enqueued_batches=1000,
     )
     texts, outputs = names(upper, "serving_default", ["text"], ["text", "log_prob"])
-    floats, doubled = names(
-        numbers, "serving_default", ["a", "n"], ["two_a", "two_n"]
-    )
+    floats, doubled = names(numbers, "serving_default", ["a", "n"], ["two_a", "two_n"])
     rows = st.integers(0, 8)
     requests = []
     for count in data.draw(st.lists(rows, min_size=1, max_size=12)):
@@ -489,107 +336,3 @@ def test_a_replaced_model_is_freed(scheduler, toys):
     del session, runner
     while gone() is not None:  # until the thread that computed waits again
         gc.collect()
-
-
-# Files and flags.
-
-
-def written(path, text):
-    path.write_text(text)
-    return path
-
-
-def test_a_file_of_parameters(tmp_path):
-    text = """
-    max_batch_size { value: 16 }
-    batch_timeout_micros { value: 2500 }
-    max_enqueued_batches { value: 7 }
-    num_batch_threads { value: 3 }
-    thread_pool_name { value: "x" }
-    allowed_batch_sizes: [4, 16]
-    pad_variable_length_inputs: true
-    """
-    assert read_options(written(tmp_path / "b.txt", text)) == BatchingOptions(
-        max_batch_size=16,
-        timeout_seconds=0.0025,
-        max_enqueued_batches=7,
-        threads=3,
-        allowed_batch_sizes=(4, 16),
-        mix_lengths=True,
-    )
-    assert read_options(written(tmp_path / "b.txt", "")) == BatchingOptions()
-    split = "enable_large_batch_splitting { value: true } max_batch_size { value: 9 }"
-    assert read_options(written(tmp_path / "b.txt", split)).rows == 9
-    split += " max_execution_batch_size { value: 3 }"
-    assert read_options(written(tmp_path / "b.txt", split)).rows == 3
-
-
-@pytest.mark.parametrize(
-    "text, message",
-    [
-        ("max_batch_size: 3", "b.txt:1:17: "),
-        ("max_batch_size { value: 0 }", "max_batch_size must be positive; was 0"),
-        ("max_enqueued_batches { value: 0 }", "max_enqueued_batches must be positive"),
-        ("num_batch_threads { value: -1 }", "num_batch_threads must be positive"),
-        ("batch_timeout_micros { value: -5 }", "must be non-negative; was -5"),
-        ("allowed_batch_sizes: [4, 2, 1000]", "monotonically increasing; were 4, 2"),
-        ("allowed_batch_sizes: [0, 1000]", "must be positive"),
-        (
-            "allowed_batch_sizes: [4, 8]",
-            "Last entry in allowed_batch_sizes must match max_batch_size; last entry "
-            "was 8; expected 1000",
-        ),
-        (
-            "enable_large_batch_splitting { value: true } "
-            "max_execution_batch_size { value: 2000 }",
-            "at most max_batch_size=1000; was 2000",
-        ),
-    ],
-)
-def test_parameters_that_make_no_sense(tmp_path, text, message):
-    with pytest.raises(ConfigError) as caught:
-        read_options(written(tmp_path / "b.txt", text))
-    assert message in str(caught.value)
-    assert str(caught.value).startswith(str(tmp_path / "b.txt"))
-    assert "\n" not in str(caught.value)
-
-
-def test_a_server_that_merges(toys):
-    options = ServerOptions(
-        host="127.0.0.1",
-        port=0,
-        threads=16,
-        poll_seconds=0,
-        batching=BatchingOptions(timeout_seconds=0.005),
-    )
-    with Server({"upper": toys / "upper"}, options) as server:
-        target = f"127.0.0.1:{server.port}"
-        answers = {}
-
-        def ask(name):
-            with serving.Client(target, model="upper", timeout=20) as client:
-                texts = [f"{name}-{turn}" for turn in range(10)]
-                answers[name] = [client.predict([text])[0].text for text in texts]
-                aligned = client.align([name, f"{name} b"])
-                answers[name] += [aligned[0].tokens, aligned[1].tokens]
-
-        threads = [threading.Thread(target=ask, args=(f"t{n}",)) for n in range(12)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    for name, found in answers.items():
-        upper = name.upper()
-        assert found[:10] == [f"{upper}-{turn}" for turn in range(10)]
-        assert [list(tokens) for tokens in found[10:]] == [[upper], [upper, "B"]]
-    assert len(answers) == 12
-
-
-def test_batching_by_flags(toys, tmp_path, start):
-    file = written(tmp_path / "b.txt", "max_batch_size { value: 2 }")
-    flags = ("--enable_batching", f"--batching_parameters_file={file}")
-    with start(f"--model_base_path={toys / 'upper'}", *flags) as process:
-        with serving.Client(process.target, model="default") as client:
-            assert client.predict(["a", "b"])[1].text == "B"
-            with pytest.raises(serving.errors.InvalidRequest, match="Task size 3 is"):
-                client.predict(["a", "b", "c"])

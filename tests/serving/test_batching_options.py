@@ -1,0 +1,113 @@
+"""Batching by files and flags."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+import serving
+from serving.embedded import BatchingOptions, Server, ServerOptions
+from serving.embedded.batching import read_options
+from serving.embedded.text_config import ConfigError
+
+
+def written(path, text):
+    path.write_text(text)
+    return path
+
+
+def test_a_file_of_parameters(tmp_path):
+    text = """
+    max_batch_size { value: 16 }
+    batch_timeout_micros { value: 2500 }
+    max_enqueued_batches { value: 7 }
+    num_batch_threads { value: 3 }
+    thread_pool_name { value: "x" }
+    allowed_batch_sizes: [4, 16]
+    pad_variable_length_inputs: true
+    """
+    assert read_options(written(tmp_path / "b.txt", text)) == BatchingOptions(
+        max_batch_size=16,
+        timeout_seconds=0.0025,
+        max_enqueued_batches=7,
+        threads=3,
+        allowed_batch_sizes=(4, 16),
+        mix_lengths=True,
+    )
+    assert read_options(written(tmp_path / "b.txt", "")) == BatchingOptions()
+    split = "enable_large_batch_splitting { value: true } max_batch_size { value: 9 }"
+    assert read_options(written(tmp_path / "b.txt", split)).rows == 9
+    split += " max_execution_batch_size { value: 3 }"
+    assert read_options(written(tmp_path / "b.txt", split)).rows == 3
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("max_batch_size: 3", "b.txt:1:17: "),
+        ("max_batch_size { value: 0 }", "max_batch_size must be positive; was 0"),
+        ("max_enqueued_batches { value: 0 }", "max_enqueued_batches must be positive"),
+        ("num_batch_threads { value: -1 }", "num_batch_threads must be positive"),
+        ("batch_timeout_micros { value: -5 }", "must be non-negative; was -5"),
+        ("allowed_batch_sizes: [4, 2, 1000]", "monotonically increasing; were 4, 2"),
+        ("allowed_batch_sizes: [0, 1000]", "must be positive"),
+        (
+            "allowed_batch_sizes: [4, 8]",
+            "Last entry in allowed_batch_sizes must match max_batch_size; last entry "
+            "was 8; expected 1000",
+        ),
+        (
+            "enable_large_batch_splitting { value: true } "
+            "max_execution_batch_size { value: 2000 }",
+            "at most max_batch_size=1000; was 2000",
+        ),
+    ],
+)
+def test_parameters_that_make_no_sense(tmp_path, text, message):
+    with pytest.raises(ConfigError) as caught:
+        read_options(written(tmp_path / "b.txt", text))
+    assert message in str(caught.value)
+    assert str(caught.value).startswith(str(tmp_path / "b.txt"))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_server_that_merges(toys):
+    options = ServerOptions(
+        host="127.0.0.1",
+        port=0,
+        threads=16,
+        poll_seconds=0,
+        batching=BatchingOptions(timeout_seconds=0.005),
+    )
+    with Server({"upper": toys / "upper"}, options) as server:
+        target = f"127.0.0.1:{server.port}"
+        answers = {}
+
+        def ask(name):
+            with serving.Client(target, model="upper", timeout=20) as client:
+                texts = [f"{name}-{turn}" for turn in range(10)]
+                answers[name] = [client.predict([text])[0].text for text in texts]
+                aligned = client.align([name, f"{name} b"])
+                answers[name] += [aligned[0].tokens, aligned[1].tokens]
+
+        threads = [threading.Thread(target=ask, args=(f"t{n}",)) for n in range(12)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    for name, found in answers.items():
+        upper = name.upper()
+        assert found[:10] == [f"{upper}-{turn}" for turn in range(10)]
+        assert [list(tokens) for tokens in found[10:]] == [[upper], [upper, "B"]]
+    assert len(answers) == 12
+
+
+def test_batching_by_flags(toys, tmp_path, start):
+    file = written(tmp_path / "b.txt", "max_batch_size { value: 2 }")
+    flags = ("--enable_batching", f"--batching_parameters_file={file}")
+    with start(f"--model_base_path={toys / 'upper'}", *flags) as process:
+        with serving.Client(process.target, model="default") as client:
+            assert client.predict(["a", "b"])[1].text == "B"
+            with pytest.raises(serving.errors.InvalidRequest, match="Task size 3 is"):
+                client.predict(["a", "b", "c"])
