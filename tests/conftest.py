@@ -1,6 +1,7 @@
 """Quiet TensorFlow, fixed seeds, and tests that need TensorFlow left out elsewhere."""
 
 import os
+import pathlib
 import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -11,6 +12,10 @@ if os.environ.get("KERAS_BACKEND") == "jax":
         "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
         " --xla_cpu_use_fusion_emitters=false",
     )
+    # What one process has compiled, no other compiles again.
+    compiled = pathlib.Path(__file__).parents[1] / "build/jax"
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(compiled))
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
 import pytest
 
