@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_attention.arguments import positive_integer
 from keras_attention.cells import CellStack
 from keras_attention.masks import as_mask, keep_where_masked, zero_where_masked
 from keras_attention.scan import scan
@@ -68,19 +69,13 @@ class RecurrentEncoder(keras.layers.Layer):
         **layer: Any,
     ) -> None:
         super().__init__(**layer)
-        for argument, value in (("units", units), ("num_layers", num_layers)):
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(
-                    f"`{argument}` must be a positive integer. "
-                    f"Received: {argument}={value!r}"
-                )
         if cell not in _CELLS:
             raise ValueError(
                 f"`cell` must be one of {sorted(_CELLS)}. Received: cell={cell!r}"
             )
-        self.units = units
+        self.units = positive_integer("units", units)
         self.cell = cell
-        self.num_layers = num_layers
+        self.num_layers = positive_integer("num_layers", num_layers)
         self.bidirectional = bidirectional
         self.dropout = dropout
         self.seed = seed

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_attention.alignments.positions import first_position, places
+from keras_attention.arguments import positive_integer
 from keras_attention.building import build_part
 from keras_attention.forward_algorithm import (
     IMPOSSIBLE,
@@ -139,23 +140,13 @@ class MarginalAttention(keras.layers.Layer):
         **layer: Any,
     ) -> None:
         super().__init__(**layer)
-        for argument, number in (
-            ("vocabulary_size", vocabulary_size),
-            ("units", units),
-            ("window", window),
-        ):
-            if not isinstance(number, int) or isinstance(number, bool) or number < 1:
-                raise ValueError(
-                    f"`{argument}` must be a positive integer. "
-                    f"Received: {argument}={number!r}"
-                )
         if isinstance(order, bool) or order not in (0, 1):
             raise ValueError(f"`order` must be 0 or 1. Received: order={order!r}")
-        self.vocabulary_size = vocabulary_size
-        self.units = units
+        self.vocabulary_size = positive_integer("vocabulary_size", vocabulary_size)
+        self.units = positive_integer("units", units)
         self.order = order
         self.monotonic = monotonic
-        self.window = window
+        self.window = positive_integer("window", window)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.supports_masking = True
 

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_attention.arguments import positive_integer
 from keras_attention.attention import Attention
 from keras_attention.building import build_part
 from keras_attention.functional_output import widest_output
@@ -80,20 +81,12 @@ class AttentionPooling(keras.layers.Layer):
         **layer: Any,
     ) -> None:
         super().__init__(**layer)
-        for argument, number in (("units", units), ("num_hops", num_hops)):
-            if number is None and argument == "num_hops":
-                continue
-            if not isinstance(number, int) or isinstance(number, bool) or number < 1:
-                raise ValueError(
-                    f"`{argument}` must be a positive integer. "
-                    f"Received: {argument}={number!r}"
-                )
         if isinstance(penalty, bool) or not 0 <= penalty < float("inf"):
             raise ValueError(
                 f"`penalty` must be a number >= 0. Received: penalty={penalty!r}"
             )
-        self.units = units
-        self.num_hops = num_hops
+        self.units = positive_integer("units", units)
+        self.num_hops = positive_integer("num_hops", num_hops, optional=True)
         self.penalty = penalty
         self.use_bias = use_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)

@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from keras_attention import schedules
+from keras_attention.arguments import positive_integer
 from keras_attention.candidates import Candidates, columns
 from keras_attention.decoder import AttentionDecoder
 from keras_attention.generation import Generation, GenerationOptions
@@ -86,11 +87,7 @@ class Seq2Seq(keras.Model):
             ("target_vocabulary_size", target_vocabulary_size),
             ("embedding_dim", embedding_dim),
         ):
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(
-                    f"`{argument}` must be a positive integer. "
-                    f"Received: {argument}={value!r}"
-                )
+            positive_integer(argument, value)
         if len({pad_id, start_id, end_id}) != 3:
             raise ValueError(
                 "`pad_id`, `start_id` and `end_id` must differ. "

@@ -3,10 +3,10 @@
 import abc
 from typing import Any
 
-import keras
+from keras_attention.parts import AttentionPart
 
 
-class Alignment(keras.layers.Layer, abc.ABC):
+class Alignment(AttentionPart, abc.ABC):
     """weights = alignment(energies, mask, query, state).
 
     To add one, extend this class, implement `align` (and the state methods
@@ -27,7 +27,6 @@ class Alignment(keras.layers.Layer, abc.ABC):
             the context that `next_state` is given.
     """
 
-    num_heads: int = 1
     energies_per_head: int = 1
     needs_log_weights: bool = False
     sees_context: bool = False
@@ -87,22 +86,6 @@ class Alignment(keras.layers.Layer, abc.ABC):
 
     def call(self, energies: Any, mask: Any, query: Any, state: Any = ()) -> Any:
         return self.align(energies, mask, query, state)
-
-    def get_config(self) -> dict[str, Any]:
-        # Keras' automatic configuration cannot hold the dtype policy that the
-        # layer around this part hands down. A class with arguments adds its own.
-        return super().get_config() | {"num_heads": self.num_heads}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
-        """The part that `get_config` described, with its number of heads."""
-        # Keras builds the parts of a saved layer before the layer itself, which is
-        # who knows the number of heads.
-        config = dict(config)
-        num_heads = config.pop("num_heads", 1)
-        part = cls(**config)
-        part.num_heads = num_heads
-        return part
 
 
 class CarriedAlignment(Alignment, abc.ABC):

@@ -8,6 +8,7 @@ from keras import ops
 from keras_attention.alignments.base import Alignment
 from keras_attention.alignments.hard import best_position, straight_through
 from keras_attention.alignments.softmax import masked_softmax
+from keras_attention.arguments import positive_number
 
 _SMALLEST = 1e-20
 
@@ -52,12 +53,7 @@ class GumbelAlignment(Alignment):
         self, temperature: float = 1.0, seed: int | None = None, **layer: Any
     ) -> None:
         super().__init__(**layer)
-        if isinstance(temperature, bool) or not 0 < temperature < float("inf"):
-            raise ValueError(
-                "`temperature` must be a positive number. "
-                f"Received: temperature={temperature!r}"
-            )
-        self.temperature = temperature
+        self.temperature = positive_number("temperature", temperature)
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 

@@ -16,6 +16,7 @@ from keras import ops
 from keras_attention.alignments.base import Alignment
 from keras_attention.alignments.positions import places, row_lengths
 from keras_attention.alignments.softmax import masked_softmax, softmax_where
+from keras_attention.arguments import positive_integer
 from keras_attention.precision import at_least_float32
 
 
@@ -108,11 +109,7 @@ class LocalPredictiveAlignment(Alignment):
     def __init__(self, window: int = 10, units: int | None = None, **layer: Any):
         super().__init__(**layer)
         self.window = check_window(window, least=1)
-        if units is not None and (not isinstance(units, int) or units < 1):
-            raise ValueError(
-                f"`units` must be a positive integer. Received: units={units!r}"
-            )
-        self.units = units
+        self.units = positive_integer("units", units, optional=True)
 
     def build(self, query_shape: Any) -> None:
         units = self.units or query_shape[-1]

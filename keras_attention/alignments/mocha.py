@@ -9,6 +9,7 @@ from keras_attention.alignments.monotonic import monotonic_weights
 from keras_attention.alignments.positions import first_position, neighbours, taken
 from keras_attention.alignments.selecting import SelectingAlignment
 from keras_attention.alignments.softmax import softmax_where
+from keras_attention.arguments import positive_integer
 
 _LOWEST = -1e30
 
@@ -69,13 +70,7 @@ class MochaAlignment(SelectingAlignment):
         **layer: Any,
     ) -> None:
         super().__init__(mode, noise, score_bias, seed, **layer)
-        valid = isinstance(chunk_size, int) and not isinstance(chunk_size, bool)
-        if not valid or chunk_size < 1:
-            raise ValueError(
-                "`chunk_size` must be a positive integer. "
-                f"Received: chunk_size={chunk_size!r}"
-            )
-        self.chunk_size = chunk_size
+        self.chunk_size = positive_integer("chunk_size", chunk_size)
 
     def initial_state(self, mask: Any, num_heads: int) -> Any:
         start = first_position(mask, num_heads, self.state_dtype)  # [B, H, S]

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_attention.alignments.base import Alignment
+from keras_attention.arguments import positive_number
 from keras_attention.precision import at_least_float32
 
 
@@ -73,12 +74,7 @@ class SoftmaxAlignment(Alignment):
 
     def __init__(self, temperature: float = 1.0, **layer: Any) -> None:
         super().__init__(**layer)
-        if isinstance(temperature, bool) or not 0 < temperature < float("inf"):
-            raise ValueError(
-                "`temperature` must be a positive number. "
-                f"Received: temperature={temperature!r}"
-            )
-        self.temperature = temperature
+        self.temperature = positive_number("temperature", temperature)
 
     def align(self, energies: Any, mask: Any, query: Any, state: Any) -> Any:
         if self.temperature != 1.0:

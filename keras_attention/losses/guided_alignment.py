@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_attention.arguments import positive_number
 from keras_attention.losses.weights import WeightsLoss, counted_targets
 
 
@@ -51,11 +52,7 @@ class GuidedAlignment(WeightsLoss):
         self, epsilon: float = 1e-6, name: str = "guided_alignment", **loss: Any
     ) -> None:
         super().__init__(name=name, **loss)
-        if isinstance(epsilon, bool) or not 0 < epsilon < float("inf"):
-            raise ValueError(
-                f"`epsilon` must be a positive number. Received: epsilon={epsilon!r}"
-            )
-        self.epsilon = epsilon
+        self.epsilon = positive_number("epsilon", epsilon)
 
     def prepare(self, labels: Any, dtype: Any) -> tuple[Any, Any]:
         labels = ops.cast(labels, dtype)

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_attention.arguments import positive_number
 from keras_attention.losses.weights import WeightsLoss
 
 
@@ -44,11 +45,7 @@ class GuidedAttention(WeightsLoss):
         self, sigma: float = 0.2, name: str = "guided_attention", **loss: Any
     ) -> None:
         super().__init__(name=name, **loss)
-        if isinstance(sigma, bool) or not 0 < sigma < float("inf"):
-            raise ValueError(
-                f"`sigma` must be a positive number. Received: sigma={sigma!r}"
-            )
-        self.sigma = sigma
+        self.sigma = positive_number("sigma", sigma)
 
     def measure(self, weights: Any, labels: Any) -> tuple[Any, Any]:
         valid = ops.cast(labels, weights.dtype)  # [B, 1, T, S]

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_attention.arguments import positive_integer
 from keras_attention.heads import check_heads
 from keras_attention.scores.base import Score
 
@@ -72,11 +73,7 @@ class AdditiveScore(Score):
         **layer: Any,
     ) -> None:
         super().__init__(**layer)
-        if units is not None and (not isinstance(units, int) or units < 1):
-            raise ValueError(
-                f"`units` must be a positive integer. Received: units={units!r}"
-            )
-        self.units = units
+        self.units = positive_integer("units", units, optional=True)
         self.normalize = normalize
         self.use_bias = use_bias
         self.layer_normalize = layer_normalize

@@ -3,10 +3,10 @@
 import abc
 from typing import Any
 
-import keras
+from keras_attention.parts import AttentionPart
 
 
-class Score(keras.layers.Layer, abc.ABC):
+class Score(AttentionPart, abc.ABC):
     """energies `e_ts = score(query_t, key_s)`.
 
     A score never sees a mask: masked keys reach it as zeros and their energies
@@ -21,7 +21,6 @@ class Score(keras.layers.Layer, abc.ABC):
             something without being normalised.
     """
 
-    num_heads: int = 1
     log_weights: bool = False
 
     def build(self, query_shape: Any, key_shape: Any) -> None:
@@ -63,19 +62,3 @@ class Score(keras.layers.Layer, abc.ABC):
 
     def call(self, query: Any, keys: Any, state: Any = ()) -> Any:
         return self.energies(query, keys, state)
-
-    def get_config(self) -> dict[str, Any]:
-        # Keras' automatic configuration cannot hold the dtype policy that the
-        # layer around this part hands down. A class with arguments adds its own.
-        return super().get_config() | {"num_heads": self.num_heads}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
-        """The part that `get_config` described, with its number of heads."""
-        # Keras builds the parts of a saved layer before the layer itself, which is
-        # who knows the number of heads.
-        config = dict(config)
-        num_heads = config.pop("num_heads", 1)
-        part = cls(**config)
-        part.num_heads = num_heads
-        return part

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_attention.arguments import positive_integer
 from keras_attention.heads import check_heads
 from keras_attention.scores.additive import tanh_energies
 from keras_attention.scores.base import Score
@@ -52,11 +53,7 @@ class ConcatScore(Score):
         **layer: Any,
     ) -> None:
         super().__init__(**layer)
-        if units is not None and (not isinstance(units, int) or units < 1):
-            raise ValueError(
-                f"`units` must be a positive integer. Received: units={units!r}"
-            )
-        self.units = units
+        self.units = positive_integer("units", units, optional=True)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
         self.kernel_constraint = keras.constraints.get(kernel_constraint)

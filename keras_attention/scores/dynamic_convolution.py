@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from keras_attention.alignments.positions import first_position
+from keras_attention.arguments import positive_integer, positive_number
 from keras_attention.heads import check_heads
 from keras_attention.precision import at_least_float32
 from keras_attention.scores.base import Score
@@ -84,27 +85,12 @@ class DynamicConvolutionScore(Score):
         **layer: Any,
     ) -> None:
         super().__init__(**layer)
-        numbers = {"filters": filters, "width": width, "prior_steps": prior_steps}
-        if units is not None:
-            numbers["units"] = units
-        for name, value in numbers.items():
-            odd = name == "width"
-            if not isinstance(value, int) or value < 1 or (odd and value % 2 == 0):
-                raise ValueError(
-                    f"`{name}` must be a positive{' odd' if odd else ''} integer. "
-                    f"Received: {name}={value!r}"
-                )
-        for name, number in (("prior_alpha", prior_alpha), ("prior_beta", prior_beta)):
-            if not 0 < number < float("inf"):
-                raise ValueError(
-                    f"`{name}` must be a positive number. Received: {name}={number!r}"
-                )
-        self.units = units
-        self.filters = filters
-        self.width = width
-        self.prior_steps = prior_steps
-        self.prior_alpha = prior_alpha
-        self.prior_beta = prior_beta
+        self.units = positive_integer("units", units, optional=True)
+        self.filters = positive_integer("filters", filters)
+        self.width = positive_integer("width", width, odd=True)
+        self.prior_steps = positive_integer("prior_steps", prior_steps)
+        self.prior_alpha = positive_number("prior_alpha", prior_alpha)
+        self.prior_beta = positive_number("prior_beta", prior_beta)
 
     def build(self, query_shape: Any, key_shape: Any) -> None:
         units = self.units or query_shape[-1]

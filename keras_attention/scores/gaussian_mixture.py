@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from keras_attention.alignments.positions import places
+from keras_attention.arguments import positive_integer, positive_number
 from keras_attention.precision import at_least_float32
 from keras_attention.scores.base import Score
 
@@ -87,27 +88,15 @@ class GaussianMixtureScore(Score):
             raise ValueError(
                 f"`version` must be one of {_VERSIONS}. Received: version={version!r}"
             )
-        for name, value in (("components", components), ("units", units)):
-            if value is None and name == "units":
-                continue
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise ValueError(
-                    f"`{name}` must be a positive integer. Received: {name}={value!r}"
-                )
-        for name, number in (
-            ("initial_step", initial_step),
-            ("initial_width", initial_width),
-        ):
-            if number is not None and not 0 < number < float("inf"):
-                raise ValueError(
-                    f"`{name}` must be a positive number or None. "
-                    f"Received: {name}={number!r}"
-                )
         self.version = version
-        self.components = components
-        self.units = units
-        self.initial_step = initial_step
-        self.initial_width = initial_width
+        self.components = positive_integer("components", components)
+        self.units = positive_integer("units", units, optional=True)
+        self.initial_step = positive_number(
+            "initial_step", initial_step, optional=True
+        )
+        self.initial_width = positive_number(
+            "initial_width", initial_width, optional=True
+        )
 
     def build(self, query_shape: Any, key_shape: Any) -> None:
         units = self.units or query_shape[-1]

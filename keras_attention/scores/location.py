@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_attention.arguments import positive_integer
 from keras_attention.precision import at_least_float32
 from keras_attention.scores.base import Score
 
@@ -44,13 +45,7 @@ class LocationScore(Score):
 
     def __init__(self, max_length: int = 128, **layer: Any) -> None:
         super().__init__(**layer)
-        valid = isinstance(max_length, int) and not isinstance(max_length, bool)
-        if not valid or max_length < 1:
-            raise ValueError(
-                "`max_length` must be a positive integer. "
-                f"Received: max_length={max_length!r}"
-            )
-        self.max_length = max_length
+        self.max_length = positive_integer("max_length", max_length)
 
     def build(self, query_shape: Any, key_shape: Any) -> None:
         self.kernel = self.add_weight(

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_attention.arguments import positive_integer
 from keras_attention.building import build_part
 from keras_attention.precision import at_least_float32
 from keras_attention.scores.additive import AdditiveScore
@@ -68,14 +69,8 @@ class LocationSensitiveScore(Score):
                 f"`sources` must be one of {list(_SOURCES)}. "
                 f"Received: sources={sources!r}"
             )
-        for name, value, odd in (("filters", filters, False), ("width", width, True)):
-            if not isinstance(value, int) or value < 1 or (odd and value % 2 == 0):
-                raise ValueError(
-                    f"`{name}` must be a positive{' odd' if odd else ''} integer. "
-                    f"Received: {name}={value!r}"
-                )
-        self.filters = filters
-        self.width = width
+        self.filters = positive_integer("filters", filters)
+        self.width = positive_integer("width", width, odd=True)
         self.sources = sources
         dtype = {key: value for key, value in layer.items() if key == "dtype"}
         self.additive = AdditiveScore(

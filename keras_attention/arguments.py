@@ -1,0 +1,39 @@
+"""Checks of the numbers that layers and losses are made with."""
+
+from typing import Any
+
+
+def positive_integer(
+    argument: str, value: Any, odd: bool = False, optional: bool = False
+) -> Any:
+    """`value`, or a ValueError naming the argument where it is not 1, 2, 3, ...
+
+    Args:
+        argument: Its name, for the message.
+        value: What was given.
+        odd: Whether even numbers are refused too.
+        optional: Whether it may be None.
+    """
+    if optional and value is None:
+        return None
+    # To Python, True is the integer 1.
+    valid = isinstance(value, int) and not isinstance(value, bool) and value > 0
+    if not valid or (odd and value % 2 == 0):
+        raise ValueError(
+            f"`{argument}` must be a positive{' odd' if odd else ''} integer"
+            f"{' or None' if optional else ''}. Received: {argument}={value!r}"
+        )
+    return value
+
+
+def positive_number(argument: str, value: Any, optional: bool = False) -> Any:
+    """`value`, or a ValueError naming the argument where it is not finite and > 0."""
+    if optional and value is None:
+        return None
+    valid = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not valid or not 0 < value < float("inf"):
+        raise ValueError(
+            f"`{argument}` must be a positive number{' or None' if optional else ''}. "
+            f"Received: {argument}={value!r}"
+        )
+    return value
