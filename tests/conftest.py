@@ -10,7 +10,7 @@ if os.environ.get("KERAS_BACKEND") == "jax":
     os.environ.setdefault(
         "XLA_FLAGS",
         "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
-        " --xla_cpu_use_fusion_emitters=false",
+        " --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1",
     )
     # What one process has compiled, no other compiles again.
     compiled = pathlib.Path(__file__).parents[1] / "build/jax"

@@ -21,6 +21,7 @@ def _run(benchmark, variants, folder, *more):
     return json.loads(path.read_text()), (folder / "page.md").read_text()
 
 
+@pytest.mark.slow
 def test_training_steps_agree_and_are_timed(tmp_path):
     variants = "ours,keras-careful,keras-naive,gemm"
     stored, page = _run(train_step, variants, tmp_path, "--optimizer")
@@ -44,6 +45,7 @@ def test_generations_agree_and_are_timed(tmp_path):
     assert "## generate-tiny" in page
 
 
+@pytest.mark.slow
 def test_generations_with_and_without_a_shortlist(tmp_path):
     arguments = ["--preset=tiny", "--rounds=1", "--calls=1", "--threads=1"]
     arguments += ["--candidates=2", "--frequent=1", "--batches=1,3", "--beams=1,2"]

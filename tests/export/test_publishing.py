@@ -58,6 +58,7 @@ def test_warm_up_requests_are_answered(version):
     assert len(loaded.signatures) == 7
 
 
+@pytest.mark.slow
 def test_killed_export_leaves_no_version(pipeline, tmp_path):
     """Killed when everything is written and only the rename is missing."""
     pipeline.save(tmp_path / "letters.keras_attention")
