@@ -11,6 +11,7 @@ import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
 import keras_attention as ka
+from tests.export.session import Version
 
 pytestmark = pytest.mark.tensorflow_only
 
@@ -38,17 +39,17 @@ def test_wrong_versions(pipeline, tmp_path, wrong):
 
 def test_warm_up_requests_are_answered(version):
     path = version / "assets.extra" / "tf_serving_warmup_requests"
-    loaded = tf.saved_model.load(str(version))
+    loaded = Version(version)
     seen = []
     for record in tf.data.TFRecordDataset(str(path)):
         log = prediction_log_pb2.PredictionLog.FromString(record.numpy())
         request = log.predict_log.request
         inputs = {
-            name: tf.constant(tf.make_ndarray(tensor))
+            name: tf.make_ndarray(tensor)
             for name, tensor in request.inputs.items()
         }
         name = request.model_spec.signature_name
-        outputs = loaded.signatures[name](**inputs)
+        outputs = loaded.ask(name, **inputs)
         rows = {value.shape[0] for value in [*inputs.values(), *outputs.values()]}
         assert len(rows) == 1
         seen.append((name, *rows))

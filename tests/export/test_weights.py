@@ -6,14 +6,14 @@ import pytest
 import tensorflow as tf
 
 import keras_attention as ka
+from tests.export.session import Version
 
 pytestmark = pytest.mark.tensorflow_only
 
 
 def answer_of(version):
-    signature = tf.saved_model.load(str(version)).signatures["serving_default"]
-    outputs = signature(text=tf.constant(["star"]))
-    return outputs["text"].numpy()[0].decode(), float(outputs["log_prob"][0])
+    outputs = Version(version).ask("serving_default", text=np.array([b"star"], object))
+    return outputs["text"][0].decode(), float(outputs["log_prob"][0])
 
 
 def answer_here(pipeline):
