@@ -56,9 +56,15 @@ def mixture(places: Any, emissions: Any) -> Any:
 
 
 def of_ids(emissions: Any, ids: Any) -> Any:
-    """`[..., S, V]` of the ids `[...]`, `[..., S]`."""
-    wanted = ops.one_hot(ids, emissions.shape[-1], dtype=emissions.dtype)  # [..., V]
-    wanted = ops.expand_dims(wanted, -1)
+    """`[..., S, V]` of the ids `[...]`, `[..., S]`.
+
+    An id that is none of the V gives 0 everywhere, the logarithm of 1: whatever said
+    it, every position is as likely as before.
+    """
+    # Not `one_hot`, which on torch ends with an error where an id is too large.
+    tokens = ops.arange(emissions.shape[-1], dtype="int32")  # [V]
+    wanted = ops.equal(ops.expand_dims(ids, -1), tokens)
+    wanted = ops.expand_dims(ops.cast(wanted, emissions.dtype), -1)  # [..., V, 1]
     return ops.squeeze(ops.matmul(emissions, wanted), -1)  # [..., S]
 
 

@@ -18,6 +18,7 @@ from keras_attention.forward_algorithm import (
     of_ids,
 )
 from keras_attention.functional_output import widest_output
+from keras_attention.ids import check_ids
 from keras_attention.masks import as_mask, keep_where_masked, zero_where_masked
 from keras_attention.precision import at_least_float32, require_concrete
 from keras_attention.scan import scan
@@ -94,7 +95,9 @@ class MarginalAttention(keras.layers.Layer):
         value: `[B, S, Dv]`.
         previous_ids: `[B, T]` integers, the targets shifted by one, beginning with the
             start symbol. Needed unless `order=0` and not monotonic: what was said tells
-            where attention was. Row t depends on the first t of them.
+            where attention was. Row t depends on the first t of them. Ids outside the
+            vocabulary are refused; in a graph, where they cannot be, one says nothing
+            of where attention was.
         query_mask: `[B, T]`, padding before or after the target: gives zeros.
         value_mask: `[B, S]`; default the mask that `value` carries.
         return_attention_scores: Also return the weights.
@@ -106,7 +109,7 @@ class MarginalAttention(keras.layers.Layer):
         valid position gives zeros.
 
     Raises:
-        ValueError, TypeError: Arguments out of range, wrong ranks or masks.
+        ValueError, TypeError: Arguments or ids out of range, wrong ranks or masks.
 
     References:
         Wu, Shapiro & Cotterell 2018, arXiv 1808.10024 (order 0); Wu & Cotterell 2019,
@@ -196,7 +199,9 @@ class MarginalAttention(keras.layers.Layer):
                     "`previous_ids` must be given with order=1 or monotonic=True: "
                     "expected the shifted targets [B, T]. Received: None"
                 )
-            said = following(emissions, previous_ids)  # [B, T, S]
+            ids = ops.convert_to_tensor(previous_ids)  # [B, T]
+            check_ids("previous_ids", ids, self.vocabulary_size, query_mask)
+            said = following(emissions, ids)  # [B, T, S]
             looked = self._places(energies, said, memory, query_mask)
         else:
             looked = log_softmax_where(energies, ops.expand_dims(memory.mask, 1))
@@ -254,7 +259,9 @@ class MarginalAttention(keras.layers.Layer):
         emissions = self._emissions(query, memory)  # [B, 1, S, V]
         energies = self._energies(query, memory)
         if self._chained:
-            said = of_ids(state.emissions, previous_ids)  # [B, S]
+            ids = ops.convert_to_tensor(previous_ids)  # [B]
+            check_ids("previous_ids", ids, self.vocabulary_size)
+            said = of_ids(state.emissions, ids)  # [B, S]
             moves = self._moves(ops.squeeze(energies, 1), memory)  # [B, S, S]
             looked = moved(filtered(state.places, said), moves)  # [B, S]
         else:

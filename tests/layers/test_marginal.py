@@ -7,10 +7,13 @@ from keras import ops
 from numpy.testing import assert_allclose
 
 import keras_attention as ka
+from keras_attention.forward_algorithm import of_ids
 from tests.layers.gradients import (
     BACKEND,
+    COMPILERS,
     EXACT,
     FAST,
+    compiled,
     directional_differences,
     outputs_and_gradients,
     to_numpy,
@@ -131,6 +134,57 @@ def test_what_is_said_later_does_not_matter(name):
     before, after = to_numpy(_call(layer)), to_numpy(_call(layer, previous_ids=later))
     assert_allclose(after[0][:, :2], before[0][:, :2], rtol=1e-6)
     assert np.abs(after[0] - before[0])[0, 2].max() > 1e-4
+
+
+@pytest.mark.parametrize("outside", [-1, V, 10**6])
+def test_an_id_outside_the_vocabulary_is_refused(outside):
+    layer, ids = _layer("order_1"), PREVIOUS.copy()
+    ids[1, 2] = outside
+    message = "`previous_ids` must .* Expected: 0 to 4. Received: {} in row 1{}"
+    with pytest.raises(ValueError, match=message.format(outside, ", step 2")):
+        _call(layer, previous_ids=ids)
+    memory = layer.precompute(VALUE.astype("float32"))
+    state, query = layer.initial_state(memory), QUERY[:, 0].astype("float32")
+    with pytest.raises(ValueError, match=message.format(outside, "$")):
+        layer.step(query, ids[:, 2], memory, state)
+    # Padding may be anything.
+    wanted = _call(layer, query_mask=ids == PREVIOUS)
+    got = _call(layer, previous_ids=ids, query_mask=ids == PREVIOUS)
+    assert_allclose(to_numpy(got[0]), to_numpy(wanted[0]), rtol=1e-6)
+
+
+def test_ids_are_integers():
+    with pytest.raises(TypeError, match="`previous_ids` must hold integer ids.*float"):
+        _call(_layer("order_1"), previous_ids=PREVIOUS.astype("float32"))
+
+
+def test_what_is_no_token_is_as_likely_everywhere():
+    emissions = np.log(RANDOM.uniform(size=(4, S, V))).astype("float32")
+    found = to_numpy(of_ids(emissions, np.array([-1, V, 2, 2**31 - 1])))
+    assert_allclose(found[2], emissions[2, :, 2], rtol=1e-6)
+    assert np.all(found[[0, 1, 3]] == 0)
+
+
+@pytest.mark.skipif(not COMPILERS, reason="torch sees every id")
+@pytest.mark.parametrize("name", ["order_0_monotonic", "order_1"])
+def test_in_a_graph_an_id_outside_the_vocabulary_says_nothing(name):
+    layer, ids = _layer(name), PREVIOUS.copy()
+    ids[0, 1], ids[1, 2] = V + 3, -2
+    run = compiled(lambda ids: _call(layer, previous_ids=ids), COMPILERS[0])
+    log_probs, places = to_numpy(run(ops.convert_to_tensor(ids)))
+    rule = (layer.order, layer.monotonic, layer.window)
+    for row in (0, 1):
+        valid = np.flatnonzero(MASK[row])
+        said = np.append(ids[row, 1:], 1)
+        wanted, looked = enumerate_alignments(
+            _weights(layer), QUERY[row], VALUE[row, valid], said, *rule
+        )
+        assert_allclose(log_probs[row], wanted, atol=1e-5)
+        assert_allclose(places[row][:, valid], looked, atol=1e-6)
+    # The others are what they are without it.
+    ids[0] = PREVIOUS[0]
+    again = to_numpy(run(ops.convert_to_tensor(ids)))[0]
+    assert_allclose(again[1:], log_probs[1:], rtol=1e-6)
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -56,7 +56,8 @@ def enumerate_alignments(w, hidden, values, said, order, monotonic, window):
                 probability *= transition(
                     w, hidden[step], values, last, order, monotonic, window
                 )[place]
-                if step < t:
+                # What is no token says nothing.
+                if step < t and 0 <= said[step] < vocabulary:
                     probability *= emission(w, hidden[step], values[place])[said[step]]
             before += probability
             joint[path[-1]] += probability * emission(w, hidden[t], values[path[-1]])
