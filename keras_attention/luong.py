@@ -1,6 +1,6 @@
 r"""Luong attention: effective approaches to attention-based translation.
 
-e_ts = h_t^T h_s            dot                 equation 8
+e_ts = h_t^T h_s            dot                 section 3.1
        h_t^T W h_s          general
        v^T tanh(W[h_t;h_s]) concat
 a_t  = softmax(e_t)                             equation 7

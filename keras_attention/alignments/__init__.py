@@ -3,7 +3,7 @@ r"""Alignment functions: from energies to weights.
 | name | equation | parameters | state | paper |
 |---|---|---|---|---|
 | `softmax` | $\exp(e_s) / \sum_r \exp(e_r)$ over valid positions | none | none | Bahdanau et al. 2014, eq. 6 |
-| `sigmoid` | $\sigma(e_s) / \sum_r \sigma(e_r)$ | none | none | Chorowski et al. 2015, eq. 13 |
+| `sigmoid` | $\sigma(e_s) / \sum_r \sigma(e_r)$ | none | none | Chorowski et al. 2015, section 2.3 |
 | `sparsemax` | $[e_s - \tau]_+$ | none | none | Martins & Astudillo 2016 |
 | `entmax15` | $[e_s / 2 - \tau]_+^2$ | none | none | Peters et al. 2019 |
 | `entmax` | $[(\alpha - 1) e_s - \tau]_+^{1/(\alpha-1)}$ | $\alpha$ | none | Correia et al. 2019 |

@@ -35,7 +35,7 @@ class EntmaxAlignment(Alignment):
         ValueError: `alpha` is not above 1.
 
     References:
-        Peters, Niculae & Martins 2019, arXiv 1905.05702, definition 1; Correia,
+        Peters, Niculae & Martins 2019, arXiv 1905.05702, equation 10; Correia,
         Niculae & Martins 2019, arXiv 1909.00015, section 3.1 and proposition 1
         (the gradient in alpha).
 

@@ -19,7 +19,7 @@ class Entmax15Alignment(Alignment):
     smooth like softmax.
 
     References:
-        Peters, Niculae & Martins 2019, arXiv 1905.05702, section 3.2, algorithm 2.
+        Peters, Niculae & Martins 2019, arXiv 1905.05702, equation 13 and algorithm 2.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""Normalised sigmoid: Chorowski et al. 2015, equation 13 (smoothing)."""
+"""Normalised sigmoid: Chorowski et al. 2015, section 2.3 (smoothing)."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ class SigmoidAlignment(Alignment):
     as the softmax of $\log \sigma(e)$, so that very low energies do not end in 0/0.
 
     References:
-        Chorowski et al. 2015, arXiv 1506.07503, equation 13.
+        Chorowski et al. 2015, arXiv 1506.07503, section 2.3 (smoothing).
 
     Example:
 

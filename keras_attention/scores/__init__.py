@@ -3,11 +3,11 @@ r"""Score functions: what a query thinks of a key, before normalisation.
 | name | equation | parameters | state | paper |
 |---|---|---|---|---|
 | `additive` | $v^\top \tanh(W_q q + W_k k + b)$ | $W_q, W_k, v$ (and $g, b, \gamma$) | none | Bahdanau et al. 2014, A.1.2 |
-| `concat` | $v^\top \tanh(W [q; k])$ | $W, v$ | none | Luong et al. 2015, eq. 8 |
-| `dot` | $c \, q^\top k$ | none (or $g$) | none | Luong et al. 2015, eq. 8 |
-| `general` | $c \, q^\top W^\top k$ | $W$ (or $W, g$) | none | Luong et al. 2015, eq. 8 |
+| `concat` | $v^\top \tanh(W [q; k])$ | $W, v$ | none | Luong et al. 2015, section 3.1 |
+| `dot` | $c \, q^\top k$ | none (or $g$) | none | Luong et al. 2015, section 3.1 |
+| `general` | $c \, q^\top W^\top k$ | $W$ (or $W, g$) | none | Luong et al. 2015, section 3.1 |
 | `cosine` | $\beta \cos(q, k)$ | none, $g$ or $W_\beta$ | none | Graves et al. 2014, eq. 5, 6 |
-| `location` | $(W_a q)_s$ | $W_a$ | none | Luong et al. 2015, section 3.1 |
+| `location` | $(W_a q)_s$ | $W_a$ | none | Luong et al. 2015, eq. 8 |
 | `location_sensitive` | $v^\top \tanh(W_q q + W_k k + U (F * a_{t-1}) + b)$ | as `additive`, $F, U$ | weights before | Chorowski et al. 2015, eq. 8, 9 |
 | `coverage` | $v^\top \tanh(W_q q + W_k k + w_c \sum_{t'} a_{t'} + b)$ | as `additive`, $w_c$ | sum of weights | See et al. 2017, eq. 10, 11 |
 | `gmm_v0`, `gmm_v1`, `gmm_v2` | $\log \sum_k (w_k / Z_k) \exp(-(s - \mu_k)^2 / 2 \sigma_k^2)$ | $W, b, V$ | means | Battenberg et al. 2020, table 1 (v0: Graves 2013) |

@@ -1,4 +1,4 @@
-"""Concat score: Luong et al. 2015, equation 8."""
+"""Concat score: Luong et al. 2015, section 3.1 (concat)."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ class ConcatScore(Score):
         ValueError: `units` is not a positive integer.
 
     References:
-        Luong, Pham & Manning 2015, arXiv 1508.04025, equation 8 (concat).
+        Luong, Pham & Manning 2015, arXiv 1508.04025, section 3.1 (concat).
 
     Example:
 

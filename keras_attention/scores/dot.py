@@ -1,4 +1,4 @@
-"""Dot score: Luong et al. 2015, equation 8 (dot)."""
+"""Dot score: Luong et al. 2015, section 3.1 (dot)."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ class DotScore(Score):
         ValueError: Unknown scale, or query and key of different depth.
 
     References:
-        Luong, Pham & Manning 2015, arXiv 1508.04025, equation 8 (dot).
+        Luong, Pham & Manning 2015, arXiv 1508.04025, section 3.1 (dot).
 
     Example:
 

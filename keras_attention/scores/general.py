@@ -1,4 +1,4 @@
-"""General (bilinear) score: Luong et al. 2015, equation 8 (general)."""
+"""General (bilinear) score: Luong et al. 2015, section 3.1 (general)."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ class GeneralScore(Score):
     number and head h is the score over slice h.
 
     References:
-        Luong, Pham & Manning 2015, arXiv 1508.04025, equation 8 (general).
+        Luong, Pham & Manning 2015, arXiv 1508.04025, section 3.1 (general).
 
     Example:
 

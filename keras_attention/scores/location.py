@@ -1,4 +1,4 @@
-"""Location score: Luong et al. 2015, equation 9 of section 3.1 (location)."""
+"""Location score: Luong et al. 2015, equation 8 (location)."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ class LocationScore(Score):
         ValueError: `max_length` is not a positive integer.
 
     References:
-        Luong, Pham & Manning 2015, arXiv 1508.04025, section 3.1, "location".
+        Luong, Pham & Manning 2015, arXiv 1508.04025, equation 8 (location).
 
     Example:
 

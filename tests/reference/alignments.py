@@ -17,7 +17,7 @@ def softmax(energies, temperature=1.0):
 
 
 def sigmoid(energies):
-    """Chorowski et al. 2015, equation 13, in arbitrary precision where it matters."""
+    """Chorowski et al. 2015, section 2.3, in arbitrary precision where it matters."""
     logs = [-math.log1p(math.exp(-e)) if e > -700 else e for e in energies]
     peak = max(logs)
     parts = [math.exp(x - peak) for x in logs]

@@ -49,13 +49,13 @@ def normalized_additive(query, keys, query_kernel, key_kernel, v, g, b, heads=1)
 
 
 def dot(query, keys, heads=1):
-    """Luong et al. 2015, eq. 8, "dot": ``h_t^T h_s``."""
+    """Luong et al. 2015, section 3.1, "dot": ``h_t^T h_s``."""
     pairs = zip(_slices(query, heads), _slices(keys, heads), strict=True)
     return np.stack([np.einsum("btd,bsd->bts", q, k) for q, k in pairs], axis=1)
 
 
 def general(query, keys, kernel, heads=1):
-    """Luong et al. 2015, eq. 8, "general": ``h_t^T W_a h_s``.
+    """Luong et al. 2015, section 3.1, "general": ``h_t^T W_a h_s``.
 
     ``kernel [Dk, Dq]`` is W_a transposed: it multiplies the memory.
     """
@@ -78,7 +78,7 @@ def layer_normalized_additive(query, keys, query_parts, key_parts, v, bias, head
 
 
 def concat(query, keys, kernel, v, heads=1):
-    """Luong et al. 2015, eq. 8, "concat": ``v_a^T tanh(W_a [h_t; h_s])``."""
+    """Luong et al. 2015, section 3.1, "concat": ``v_a^T tanh(W_a [h_t; h_s])``."""
     query, keys = np.asarray(query, "float64"), np.asarray(keys, "float64")
     energies = np.zeros((len(query), heads, query.shape[1], keys.shape[1]))
     for row, step, position in np.ndindex(len(query), query.shape[1], keys.shape[1]):
@@ -115,7 +115,7 @@ def cosine(query, keys, heads=1):
 
 
 def location(query, kernel, positions, max_length, heads=1):
-    """Luong et al. 2015, section 3.1: ``W_a h_t``, row s for position s."""
+    """Luong et al. 2015, equation 8: ``W_a h_t``, row s for position s."""
     parts = np.split(np.asarray(query, "float64") @ kernel, heads, axis=-1)
     energies = np.full((len(query), heads, query.shape[1], positions), -np.inf)
     known = min(positions, max_length)
