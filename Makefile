@@ -17,7 +17,7 @@ TESTS = $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-
 SEARCH = $(patsubst %,tests/generation/test_%.py,exhaustive greedy groups random rows sampling)
 LAYERS = $(TESTS) tests/layers $(SEARCH) -m "not tensorflow_only and not mechanisms"
 
-.PHONY: help demo test check test-torch test-slow test-mechanisms test-reliability test-deploy bench-train bench-generate bench-shortlist bench-pronounce bench-clients bench-serving docs clean
+.PHONY: help demo test check test-torch test-slow test-mechanisms test-reliability test-deploy bench-train bench-generate bench-shortlist bench-lengths bench-pronounce bench-clients bench-serving docs clean
 .DELETE_ON_ERROR:
 
 help:
@@ -30,6 +30,7 @@ help:
 	@echo "make test-deploy  the manifests of deploy/ against published schemas"
 	@echo "make bench-train, make bench-generate   ratios to plain Keras and torch"
 	@echo "make bench-shortlist  generation with a lexical shortlist and without"
+	@echo "make bench-lengths  how far each mechanism copies beyond its training (40 minutes)"
 	@echo "make bench-pronounce   searches and n-best lists on the model of make demo"
 	@echo "make bench-serving   what a call adds to the graph, and what batching reaches"
 	@echo "make bench-clients   grpcurl and perf_analyzer against the server (installs them)"
@@ -78,6 +79,10 @@ bench-generate: $(VENV)/.torch
 
 bench-shortlist: $(VENV)/.demo
 	$(BIN)/python -m benchmarks.shortlist --rounds 3 --calls 2 --write-docs
+
+# Goes on where it was stopped.
+bench-lengths: $(VENV)/.demo
+	$(BIN)/python -m benchmarks.length_generalisation --write-docs
 
 bench-pronounce: $(VENV)/.demo
 	$(BIN)/python -m benchmarks.pronounce --write-docs
