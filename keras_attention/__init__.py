@@ -26,11 +26,13 @@ from keras_attention.generation import Generation, GenerationOptions, generate
 from keras_attention.luong import LuongAttention
 from keras_attention.marginal import MarginalAttention
 from keras_attention.memory import AttentionMemory, AttentionState
+from keras_attention.monotonic_generation import generate_monotonic
 from keras_attention.orders import DecoderState
 from keras_attention.pooling import AttentionPooling
 from keras_attention.scoring import Scores
 from keras_attention.seq2seq import Seq2Seq
 from keras_attention.shortlist import Restricted, Shortlist
+from keras_attention.walking import WalkingAttention
 
 __version__ = "0.1.0"
 
@@ -57,8 +59,10 @@ __all__ = [
     "Seq2Seq",
     "Shortlist",
     "TextToText",
+    "WalkingAttention",
     "alignments",
     "generate",
+    "generate_monotonic",
     "losses",
     "metrics",
     "readouts",

@@ -253,7 +253,7 @@ class AttentionDecoder(keras.layers.Layer):
         return self.stepper(memory)(inputs, state)
 
     def stepper(
-        self, memory: AttentionMemory, beam_size: Any = 1
+        self, memory: AttentionMemory, beam_size: Any = 1, attention: Any = None
     ) -> Callable[[Any, DecoderState], Any]:
         """`step` with the work that does not depend on the step already done.
 
@@ -264,10 +264,14 @@ class AttentionDecoder(keras.layers.Layer):
             memory: What `precompute` returned, for B rows.
             beam_size: K: inputs and state have `B * K` rows, the K hypotheses of
                 a row together. A number or, in a graph, a scalar.
+            attention: What attends in the place of the decoder's own attention, such
+                as `ka.WalkingAttention`.
         """
         self._check_built("stepper")
         parts = self._parts(memory, training=False)
-        if not isinstance(beam_size, int) or beam_size > 1:
+        if attention is not None:
+            parts = parts._replace(attention=attention)
+        elif not isinstance(beam_size, int) or beam_size > 1:
             parts = parts._replace(attention=BeamAttention(self.attention, beam_size))
 
         def step(inputs: Any, state: DecoderState) -> Any:

@@ -195,7 +195,11 @@ class Seq2Seq(keras.Model):
         return memory, self.decoder.initial_state(memory, state), mask
 
     def stepper(
-        self, memory: Any, beam_size: Any = 1, candidates: Candidates | None = None
+        self,
+        memory: Any,
+        beam_size: Any = 1,
+        candidates: Candidates | None = None,
+        attention: Any = None,
     ) -> Callable[[Any, Any], Any]:
         """A step function for `ka.generate`: ids to logits, weights, state.
 
@@ -204,8 +208,9 @@ class Seq2Seq(keras.Model):
             beam_size: K: the function is for `B * K` ids.
             candidates: Compute the logits of these alone, `[B * K, M]`, minus infinity
                 where one is none of the row's own.
+            attention: As for `AttentionDecoder.stepper`.
         """
-        step = self.decoder.stepper(memory, beam_size)
+        step = self.decoder.stepper(memory, beam_size, attention)
         output_layer = self.output_layer
         if candidates is not None:
             output_layer = columns(output_layer, candidates, beam_size)

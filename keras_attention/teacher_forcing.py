@@ -12,6 +12,7 @@ from keras_attention.masks import keep_where_masked
 from keras_attention.memory import AttentionMemory
 from keras_attention.orders import DecoderState, Order
 from keras_attention.scan import scan
+from keras_attention.walking import WalkingAttention
 
 _NO_AFFINES: dict[str, Any] = {}
 
@@ -20,7 +21,7 @@ class StepParts(NamedTuple):
     """What one target step works with, all of it per-sentence values."""
 
     cell: PreparedCell
-    attention: Attention | BeamAttention
+    attention: Attention | BeamAttention | WalkingAttention
     memory: AttentionMemory
     fed_readout: Callable[[Any, Any], Any] | None
     second: Callable[[Any, Any], Any] | None = None

@@ -42,6 +42,7 @@ class Functions:
 
     def __init__(self) -> None:
         self.compiled: dict[Any, Callable[..., Any]] = {}
+        self.others: dict[str, Functions] = {}
 
     def get(self, key: Any, function: Callable[..., Any], signature: Any) -> Any:
         """`function` compiled for `signature`, once for each key."""
@@ -49,6 +50,10 @@ class Functions:
         if key not in self.compiled:
             self.compiled[key] = compiled(function, signature)
         return self.compiled[key]
+
+    def of(self, kind: str) -> "Functions":
+        """The graphs of another kind of generation with the same model."""
+        return self.others.setdefault(kind, Functions())
 
 
 def generate_from(

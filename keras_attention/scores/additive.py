@@ -58,6 +58,8 @@ class AdditiveScore(Score):
     (3, 6)
     """
 
+    pairwise = True
+
     def __init__(
         self,
         units: int | None = None,

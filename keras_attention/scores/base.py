@@ -19,9 +19,13 @@ class Score(AttentionPart, abc.ABC):
         num_heads: H, set by the attention: how many energies it makes for a pair.
         log_weights: Whether its energies are logarithms of weights that mean
             something without being normalised.
+        pairwise: Whether an energy depends on the query and its key alone, and the
+            positions are the last axis but one of what `precompute` returns, so that
+            it can be asked about one key (`ka.generate_monotonic`).
     """
 
     log_weights: bool = False
+    pairwise: bool = False
 
     def build(self, query_shape: Any, key_shape: Any) -> None:
         """Make weights that depend on the depths; none by default."""

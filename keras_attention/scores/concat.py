@@ -44,6 +44,8 @@ class ConcatScore(Score):
     (3, 6)
     """
 
+    pairwise = True
+
     def __init__(
         self,
         units: int | None = None,

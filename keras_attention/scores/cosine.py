@@ -44,6 +44,8 @@ class CosineScore(Score):
     (3, 4)
     """
 
+    pairwise = True
+
     def __init__(self, sharpness: float | str = "learned", **layer: Any) -> None:
         super().__init__(**layer)
         named = sharpness in ("learned", "query")

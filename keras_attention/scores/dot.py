@@ -37,6 +37,8 @@ class DotScore(Score):
     (3, 4)
     """
 
+    pairwise = True
+
     def __init__(self, scale: str | None = None, **layer: Any) -> None:
         super().__init__(**layer)
         check_scale(scale)

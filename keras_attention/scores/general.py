@@ -37,6 +37,8 @@ class GeneralScore(Score):
     (3, 6)
     """
 
+    pairwise = True
+
     def __init__(
         self,
         scale: str | None = None,

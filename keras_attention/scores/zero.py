@@ -24,6 +24,8 @@ class ZeroScore(Score):
     [[[0.5, 0.5]]]
     """
 
+    pairwise = True
+
     def precompute(self, key: Any) -> Any:
         return key[:, :, :1]  # [B, S, 1]
 
