@@ -56,6 +56,7 @@ MECHANISMS: dict[str, Callable[[int], ka.Attention]] = {
     "stepwise_monotonic": lambda longest: ka.Attention(
         "additive", "stepwise_monotonic"
     ),
+    "window": lambda longest: ka.Attention("general", "window"),
     "forward": lambda longest: ka.Attention("additive", "forward"),
     "forward_transition": lambda longest: ka.Attention(
         "additive", "forward_transition"

@@ -42,6 +42,13 @@ def as_mask(mask: Any, argument: str, like: Any = None) -> Any:
     return ops.cast(mask, "bool")
 
 
+def for_energies(mask: Any) -> Any:
+    """`mask [B, S]` or `[B, H, S]` as what broadcasts to energies `[B, H, T, S]`."""
+    if len(mask.shape) == 2:
+        mask = ops.expand_dims(mask, 1)
+    return ops.expand_dims(mask, -2)  # [B, 1, 1, S] or [B, H, 1, S]
+
+
 def zero_where_masked(x: Any, mask: Any) -> Any:
     """Put exact zeros where `mask` is False, so that not even NaN gets through.
 

@@ -17,6 +17,7 @@ r"""Alignment functions: from energies to weights.
 | `forward` | $\propto (a_{t-1,s} + a_{t-1,s-1}) \exp(e_s)$ | none | weights before | Zhang et al. 2018, algorithm 1 |
 | `forward_transition` | $\propto ((1 - u) a_{t-1,s} + u\, a_{t-1,s-1}) \exp(e_s)$ | $W, b$ of $u$ | weights before, $u$ | Zhang et al. 2018, algorithm 2 |
 | `exp` | $\exp(e_s)$, for scores that make log-weights | none | none | Graves 2013, eq. 46 |
+| `window` | another alignment, over $\lvert s - c_{t-1} \rvert$ within a window | those of that | $c_{t-1}$ | Ping et al. 2018; Chorowski et al. 2015 |
 | `last` | 1 at the last valid position | none | none | Sutskever et al. 2014 (no attention) |
 
 In `monotonic`, `mocha` and `stepwise_monotonic`, $p_s = \sigma(e_s + r + \epsilon_s)$.
@@ -39,14 +40,14 @@ from keras_attention.alignments.local import (
 )
 from keras_attention.alignments.mocha import MochaAlignment
 from keras_attention.alignments.monotonic import MonotonicAlignment
+from keras_attention.alignments.registered import registry
 from keras_attention.alignments.selecting import SelectingAlignment
 from keras_attention.alignments.sigmoid import SigmoidAlignment
 from keras_attention.alignments.softmax import SoftmaxAlignment
 from keras_attention.alignments.sparsemax import SparsemaxAlignment
 from keras_attention.alignments.stepwise_monotonic import StepwiseMonotonicAlignment
-from keras_attention.registry import Registry
+from keras_attention.alignments.window import WindowAlignment
 
-registry: Registry[Alignment] = Registry("alignment", Alignment)
 registry.add("softmax", SoftmaxAlignment)
 registry.add("sigmoid", SigmoidAlignment)
 registry.add("sparsemax", SparsemaxAlignment)
@@ -63,6 +64,7 @@ registry.add("forward", ForwardAlignment)
 registry.add("forward_transition", ForwardTransitionAlignment)
 registry.add("exp", ExponentialAlignment)
 registry.add("last", LastAlignment)
+registry.add("window", WindowAlignment)
 
 
 def get(identifier: Any, **arguments: Any) -> Alignment:
@@ -95,6 +97,7 @@ __all__ = [
     "SoftmaxAlignment",
     "SparsemaxAlignment",
     "StepwiseMonotonicAlignment",
+    "WindowAlignment",
     "get",
     "names",
     "registry",

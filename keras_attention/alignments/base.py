@@ -23,6 +23,8 @@ class Alignment(AttentionPart, abc.ABC):
             `[B, energies_per_head * H, T, S]`: first energies of all heads first.
         needs_log_weights: Whether it takes the energies for logarithms of weights,
             so that only scores whose energies are can be combined with it.
+        masks_by_head: Whether `align` also takes a mask `[B, H, S]`, another one for
+            each head, and asks it for nothing but which energies count.
         sees_context: Whether `build` takes the shape of the values too, as deep as
             the context that `next_state` is given.
     """
@@ -30,6 +32,7 @@ class Alignment(AttentionPart, abc.ABC):
     energies_per_head: int = 1
     needs_log_weights: bool = False
     sees_context: bool = False
+    masks_by_head: bool = False
 
     def build(self, query_shape: Any) -> None:
         """Make weights that depend on the depth of the query; none by default."""

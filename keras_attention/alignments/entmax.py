@@ -50,6 +50,8 @@ class EntmaxAlignment(Alignment):
     [0.75, 0.25, 0.0]
     """
 
+    masks_by_head = True
+
     def __init__(self, alpha: float | None = None, **layer: Any) -> None:
         super().__init__(**layer)
         if alpha is not None and (isinstance(alpha, bool) or not alpha > 1):

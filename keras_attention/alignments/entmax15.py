@@ -32,6 +32,8 @@ class Entmax15Alignment(Alignment):
     [0.5, 0.5, 0.0]
     """
 
+    masks_by_head = True
+
     def align(self, energies: Any, mask: Any, query: Any, state: Any) -> Any:
         x = shifted(energies, mask, 1.5)  # [B, H, T, S]
         ordered = ops.flip(ops.sort(ops.stop_gradient(x), axis=-1), -1)

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_attention.alignments.base import Alignment
+from keras_attention.masks import for_energies
 from keras_attention.precision import at_least_float32
 
 
@@ -34,11 +35,12 @@ class ExponentialAlignment(Alignment):
     [0.5, 0.25, 0.0]
     """
 
+    masks_by_head = True
     needs_log_weights = True
 
     def align(self, energies: Any, mask: Any, query: Any, state: Any) -> Any:
         energies = ops.cast(energies, at_least_float32(energies.dtype))
-        valid = ops.expand_dims(ops.expand_dims(mask, 1), 1)  # [B, 1, 1, S]
+        valid = for_energies(mask)
         # Selected twice, as in `softmax_where`.
         energies = ops.where(valid, energies, ops.zeros_like(energies))
         weights = ops.exp(energies)

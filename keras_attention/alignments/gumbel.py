@@ -49,6 +49,8 @@ class GumbelAlignment(Alignment):
     [0.0, 1.0, 0.0]
     """
 
+    masks_by_head = True
+
     def __init__(
         self, temperature: float = 1.0, seed: int | None = None, **layer: Any
     ) -> None:

@@ -55,6 +55,8 @@ class HardAlignment(Alignment):
     [0.0, 1.0, 0.0]
     """
 
+    masks_by_head = True
+
     def align(self, energies: Any, mask: Any, query: Any, state: Any) -> Any:
         soft = masked_softmax(energies, mask)  # [B, H, T, S]
         return straight_through(best_position(soft), soft)

@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_attention.alignments.base import Alignment
 from keras_attention.alignments.softmax import masked_softmax
+from keras_attention.masks import for_energies
 from keras_attention.precision import at_least_float32
 
 
@@ -34,9 +35,11 @@ class SigmoidAlignment(Alignment):
     [0.4, 0.4, 0.2]
     """
 
+    masks_by_head = True
+
     def align(self, energies: Any, mask: Any, query: Any, state: Any) -> Any:
         energies = ops.cast(energies, at_least_float32(energies.dtype))
         # The sigmoid of padding may be anything, but not a reason for a NaN.
-        valid = ops.expand_dims(ops.expand_dims(mask, 1), 1)  # [B, 1, 1, S]
+        valid = for_energies(mask)
         energies = ops.where(valid, energies, ops.zeros_like(energies))
         return masked_softmax(ops.log_sigmoid(energies), mask)

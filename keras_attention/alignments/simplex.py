@@ -13,6 +13,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_attention.masks import for_energies
 from keras_attention.precision import at_least_float32
 
 # No position so far below the largest has a weight: tau is at least -1 when the
@@ -27,11 +28,11 @@ def shifted(energies: Any, mask: Any, alpha: Any) -> Any:
 
     Args:
         energies: `[B, H, T, S]`.
-        mask: `[B, S]` booleans.
+        mask: `[B, S]` or `[B, H, S]` booleans.
         alpha: Above 1: a number or a tensor that broadcasts.
     """
     energies = ops.cast(energies, at_least_float32(energies.dtype))
-    valid = ops.expand_dims(ops.expand_dims(mask, 1), 1)  # [B, 1, 1, S]
+    valid = for_energies(mask)
     lowest = ops.cast(-1e30, energies.dtype)
     energies = ops.where(valid, energies, lowest)
     # `initial`: without it Keras refuses a batch of zero rows.
@@ -48,7 +49,7 @@ def weights_above(x: Any, tau: Any, alpha: Any, mask: Any) -> Any:
         x: What `shifted` gave, `[B, H, T, S]`.
         tau: Thresholds `[B, H, T, 1]`; no gradient is taken through them.
         alpha: As for `shifted`.
-        mask: `[B, S]`.
+        mask: As for `shifted`.
 
     Returns:
         `[B, H, T, S]`, zeros where no position is valid.
@@ -68,7 +69,7 @@ def weights_above(x: Any, tau: Any, alpha: Any, mask: Any) -> Any:
     step = excess / ops.where(there, slope, ops.ones_like(slope))
     tau = tau + ops.where(there, step, ops.zeros_like(step))
     weights = powers(x, tau, alpha)
-    valid = ops.expand_dims(ops.expand_dims(mask, 1), 1)
+    valid = for_energies(mask)
     return ops.where(valid, weights, ops.zeros_like(weights))
 
 

@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_attention.alignments.base import Alignment
 from keras_attention.arguments import positive_number
+from keras_attention.masks import for_energies
 from keras_attention.precision import at_least_float32
 
 
@@ -17,12 +18,12 @@ def masked_softmax(energies: Any, mask: Any) -> Any:
 
     Args:
         energies: `[B, H, T, S]`.
-        mask: `[B, S]` booleans.
+        mask: `[B, S]` or `[B, H, S]` booleans.
 
     Returns:
         `[B, H, T, S]` in at least float32.
     """
-    return softmax_where(energies, ops.expand_dims(ops.expand_dims(mask, 1), 1))
+    return softmax_where(energies, for_energies(mask))
 
 
 def softmax_where(energies: Any, valid: Any) -> Any:
@@ -71,6 +72,8 @@ class SoftmaxAlignment(Alignment):
     >>> np.asarray(weights).ravel().tolist()
     [0.5, 0.5, 0.0]
     """
+
+    masks_by_head = True
 
     def __init__(self, temperature: float = 1.0, **layer: Any) -> None:
         super().__init__(**layer)

@@ -33,6 +33,8 @@ class SparsemaxAlignment(Alignment):
     [0.75, 0.25, 0.0]
     """
 
+    masks_by_head = True
+
     def align(self, energies: Any, mask: Any, query: Any, state: Any) -> Any:
         x = shifted(energies, mask, 2.0)  # [B, H, T, S]
         ordered = ops.flip(ops.sort(ops.stop_gradient(x), axis=-1), -1)

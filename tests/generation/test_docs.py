@@ -15,7 +15,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "generation.md"
 def test_blocks_run_in_order(capsys):
     text = PAGE.read_text(encoding="utf-8")
     blocks = re.findall(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
-    assert len(blocks) == 7
+    assert len(blocks) == 8
     exec("".join(blocks), {"__name__": "page"})
     assert "`min_length`" in capsys.readouterr().out
 

@@ -5,7 +5,7 @@ import numpy as np
 import keras_attention as ka
 from tests.layers.attention_case import AttentionCase, U, additive, general, with_score
 from tests.layers.weights import weight
-from tests.reference import locations, monotonic
+from tests.reference import alignments, locations, monotonic, windows
 
 
 def _carried(name, step, score="general", energies=None, num_energies=1, **options):
@@ -79,6 +79,26 @@ CARRIED = {
     "stepwise_monotonic": _carried("stepwise_monotonic", _stepwise, mode="soft"),
     "forward": _carried("forward", _forward),
     "forward_transition": _carried("forward_transition", _forward_transition),
+}
+
+
+def _windowed(centre, inner, row, **options):
+    """An alignment in a window around where its weights were."""
+
+    def step(layer, energies, previous, *_):
+        found = windows.window(energies[0], previous, 1, 2, centre, row)
+        return found, found
+
+    options |= {"before": 1, "after": 2, "centre": centre, "when": "always"}
+    return _carried("window", step, alignment=inner, **options)
+
+
+WINDOWED = {
+    "window": _windowed("argmax", "softmax", alignments.softmax),
+    "window_median": _windowed(
+        "median", "entmax15", lambda energies: alignments.entmax(energies, 1.5)
+    ),
+    "window_mean": _windowed("mean", "sigmoid", alignments.sigmoid),
 }
 
 

@@ -19,7 +19,7 @@ from tests.layers.attention_case import (
     general,
     with_score,
 )
-from tests.layers.carried_cases import CARRIED, POSITIONS
+from tests.layers.carried_cases import CARRIED, POSITIONS, WINDOWED
 from tests.layers.weights import weight
 from tests.reference import alignments as rows
 from tests.reference import scores
@@ -241,7 +241,7 @@ ALIGNED = {
     "local_p": _aligned("local_p", _local_p, window=WINDOW, units=U),
     "gumbel": _aligned("gumbel", lambda layer, e, *_: rows.hard(e)),
 }
-ATTENTIONS |= ALIGNED | CARRIED | POSITIONS
+ATTENTIONS |= ALIGNED | CARRIED | WINDOWED | POSITIONS
 
 # One of each arithmetic, for suites that multiply it with other choices.
 SCORES = ["bahdanau", "bahdanau_norm", "luong_dot", "luong_general", "luong_concat"]
@@ -249,7 +249,7 @@ HEADS = [(name, heads) for name in ATTENTIONS for heads in (1, 2)]
 HEADS.remove(("fixed", 2))
 # Variants, and what treats all heads alike, are held to the rules once.
 for _name in (
-    *(*ALIGNED, *CARRIED, *POSITIONS),
+    *(*ALIGNED, *CARRIED, *WINDOWED, *POSITIONS),
     *("cosine_query", "cosine_fixed", "bahdanau_layer_norm"),
     *("location_sensitive_sum", "location_sensitive_both"),
 ):
@@ -261,6 +261,7 @@ _VARIANTS = (
     *("luong_dot_sqrt", "luong_dot_learned", "softmax_sharp"),
     *("luong_general_sqrt", "luong_general_learned", "gmm_v0", "gmm_v1"),
     *("location_sensitive_sum", "location_sensitive_both"),
+    *("window_median", "window_mean"),
 )
 DISTINCT = [(name, heads) for name, heads in HEADS if name not in _VARIANTS]
 

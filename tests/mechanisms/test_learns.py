@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.mechanisms, pytest.mark.tensorflow_only]
 
 COPY = {
     *("location", "local_m", "local_p", "monotonic", "mocha", "stepwise_monotonic"),
-    *("forward", "forward_transition"),
+    *("forward", "forward_transition", "window"),
     *("gmm_v0", "gmm_v1", "gmm_v2", "dynamic_convolution"),
 }
 
