@@ -93,14 +93,32 @@ _PROTOTYPES: dict[str, tuple[object, list[object]]] = {
 }
 
 
-def declare(library: ctypes.CDLL) -> ctypes.CDLL:
-    """Gives the library's functions their types.
+# These take no longer than it takes to let another thread run Python meanwhile, which
+# may then keep this one waiting; some are called for every string of a batch.
+_BRIEF = frozenset(
+    "TF_NewStatus TF_DeleteStatus TF_GetCode TF_Message TF_NewBufferFromString "
+    "TF_DeleteBuffer TF_NewTensor TF_TensorType TF_NumDims TF_Dim TF_TensorData "
+    "TF_TensorByteSize TF_StringCopy TF_StringGetDataPointer TF_StringGetSize "
+    "TF_StringDealloc".split()
+)
+
+
+def load(path: str) -> ctypes.CDLL:
+    """The library, its functions with their types.
+
+    Other threads run Python during calls of those that may take long, and only then.
+
+    Args:
+        path: Its file.
 
     Raises:
-        AttributeError: The library lacks one of them.
+        OSError: It cannot be loaded.
+        AttributeError: It lacks one of the functions.
     """
+    library, brief = ctypes.CDLL(path), ctypes.PyDLL(path)
     for name, (result, arguments) in _PROTOTYPES.items():
-        function = getattr(library, name)
+        function = getattr(brief if name in _BRIEF else library, name)
         function.restype = result
         function.argtypes = arguments
+        setattr(library, name, function)
     return library

@@ -14,7 +14,7 @@ import logging
 import sys
 from pathlib import Path
 
-from serving.embedded.c_api import declare
+from serving.embedded.c_api import load
 from serving.errors import MissingExtra, StartupFailed
 
 _LOG = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ def tensorflow() -> ctypes.CDLL:
     try:
         # Loaded by path, so that tensorflow-text's libraries find it by name.
         ctypes.CDLL(str(folder / names[0]))
-        library = declare(ctypes.CDLL(str(folder / names[1])))
+        library = load(str(folder / names[1]))
     except (OSError, AttributeError) as error:
         raise StartupFailed(f"cannot load TensorFlow from {folder}: {error}") from error
     _register_text_ops(library)
