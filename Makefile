@@ -93,7 +93,7 @@ bench-clients: $(VENV)/.demo
 # Each ends with 1 where it misses its bar; the other one runs all the same.
 bench-serving: $(VENV)/.demo
 	status=0; for what in overhead batching; do \
-	$(BIN)/python -m benchmarks.serving_$$what || status=1; done; exit $$status
+	$(BIN)/python -m benchmarks.serving_$$what --write-docs || status=1; done; exit $$status
 
 docs: $(VENV)/.docs
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html

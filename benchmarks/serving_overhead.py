@@ -2,7 +2,9 @@
 
 On the model that `make demo` left, one word a call: the session in this process, our
 client, and a plain stub with a message that is ready. Turns interleave; what counts is
-the difference of the medians.
+the difference of the medians. Beside it stands what no server in Python avoids:
+grpcio's own share, and how much slower the session is when its threads may rest
+between calls.
 """
 
 import argparse
@@ -20,17 +22,21 @@ import grpc
 import numpy as np
 
 import serving
-from benchmarks import machine
+from benchmarks import grpcio_floor, machine, serving_page
 from benchmarks.foreign_clients import running
 from benchmarks.harness import ROOT
 from serving import methods
 from serving.embedded.session import SavedModelSession
-from serving.messages import predict_pb2
+from serving.messages import predict_pb2, session_pb2
 from serving.tensors import encode
 
-RESULTS = ROOT / "benchmarks" / "results" / "serving_overhead.json"
+RESULTS = serving_page.RESULTS / "overhead.json"
 BAR_MS = 0.4
 WORD = "hello"
+REST_SECONDS = 0.001  # about what a call adds
+
+#: One call; its milliseconds.
+Way = Callable[[], float]
 
 
 def main(given: Sequence[str] | None = None) -> int:
@@ -39,7 +45,14 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--model", type=Path, default=default, help="its base path")
     parser.add_argument("--calls", type=int, default=200, help="of a turn")
     parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument(
+        "--intra-op",
+        type=int,
+        default=0,
+        help="threads of one operation, in the server and in this process; 0: all",
+    )
     parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--write-docs", action="store_true")
     parser.add_argument(
         "serve", nargs="*", help="further flags of the server, after --"
     )
@@ -47,23 +60,39 @@ def main(given: Sequence[str] | None = None) -> int:
     versions = sorted(options.model.glob("[0-9]*"), key=lambda path: int(path.name))
     if not versions:
         parser.error(f"expected {options.model}, which `make demo` writes; found none")
-    with running("benchmark", options.model, options.serve) as target:
+    flags = [f"--tensorflow_intra_op_parallelism={options.intra_op}", *options.serve]
+    config = session_pb2.ConfigProto(intra_op_parallelism_threads=options.intra_op)
+    with running("benchmark", options.model, flags) as target:
         stored = {
             "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-            "command": "python -m benchmarks.serving_overhead",
+            "command": _command(options.intra_op),
             "machine": machine.describe(),
-            "server_flags": options.serve,
-            **measure(versions[-1], target, options.calls, options.rounds),
+            "server_flags": flags,
+            "bar_ms": BAR_MS,
+            **measure(versions[-1], config, target, options.calls, options.rounds),
         }
     options.results.parent.mkdir(parents=True, exist_ok=True)
     options.results.write_text(json.dumps(stored, indent=1) + "\n")
-    print(table(stored))
+    print(serving_page.overhead(stored))
+    if options.write_docs:
+        serving_page.write()
     return 0 if stored["added_ms"]["client"] <= BAR_MS else 1
 
 
-def measure(version: Path, target: str, calls: int, rounds: int) -> dict[str, Any]:
+def _command(intra_op: int) -> str:
+    chosen = f" --intra-op {intra_op}" if intra_op else ""
+    return f"python -m benchmarks.serving_overhead{chosen} --write-docs"
+
+
+def measure(
+    version: Path,
+    config: session_pb2.ConfigProto,
+    target: str,
+    calls: int,
+    rounds: int,
+) -> dict[str, Any]:
     """Milliseconds of a call, and what the ways over gRPC add."""
-    session = SavedModelSession(version)
+    session = SavedModelSession(version, config=config)
     signature = session.signatures["serving_default"]
     text = np.empty(1, object)
     text[0] = WORD.encode()
@@ -75,58 +104,64 @@ def measure(version: Path, target: str, calls: int, rounds: int) -> dict[str, An
     with (
         serving.Client(target, model="benchmark") as client,
         grpc.insecure_channel(target) as channel,
+        grpcio_floor.running(request.ByteSize()) as floor,
     ):
         stub = channel.unary_unary(
             methods.PREDICT.path,
             request_serializer=methods.PREDICT.request.SerializeToString,
             response_deserializer=methods.PREDICT.response.FromString,
         )
-        ways: dict[str, Callable[[], Any]] = {
-            "session": lambda: session.run(feeds, fetches),
-            "client": lambda: client.predict([WORD]),
-            "stub": lambda: stub(request),
+        alone = _timed(lambda: session.run(feeds, fetches))
+
+        def rested() -> float:
+            time.sleep(REST_SECONDS)
+            return alone()
+
+        seconds = min(alone() for _ in range(20)) / 1000
+        ways: dict[str, Way] = {
+            "session": alone,
+            "client": _timed(lambda: client.predict([WORD])),
+            "stub": _timed(lambda: stub(request)),
+            "session, rested": rested,
+            "grpcio": lambda: floor(0.0),
+            "grpcio, rested": lambda: floor(seconds),
         }
-        return _turns(ways, calls, rounds)
+        return _figures(_medians(ways, calls, rounds))
 
 
-def _turns(
-    ways: dict[str, Callable[[], Any]], calls: int, rounds: int
-) -> dict[str, Any]:
+def _medians(ways: dict[str, Way], calls: int, rounds: int) -> dict[str, float]:
     taken: dict[str, list[float]] = {way: [] for way in ways}
     for turn in range(rounds + 1):
         order = list(ways)
         random.Random(turn).shuffle(order)
         for way in order:
-            found = [_milliseconds(ways[way]) for _ in range(calls)]
+            found = [ways[way]() for _ in range(calls)]
             if turn:  # the first one is for caches
                 taken[way] += found
-    medians = {way: statistics.median(found) for way, found in taken.items()}
+    return {way: statistics.median(found) for way, found in taken.items()}
+
+
+def _figures(medians: dict[str, float]) -> dict[str, Any]:
     alone = medians["session"]
+    calls = ("session", "client", "stub")
     return {
-        "milliseconds": {way: round(value, 3) for way, value in medians.items()},
-        "added_ms": {
-            way: round(value - alone, 3)
-            for way, value in medians.items()
-            if way != "session"
+        "milliseconds": {way: round(medians[way], 3) for way in calls},
+        "added_ms": {way: round(medians[way] - alone, 3) for way in calls[1:]},
+        "floor_ms": {
+            "the session, after a rest": round(medians["session, rested"] - alone, 3),
+            "grpcio": round(medians["grpcio"], 3),
+            "grpcio, after a rest": round(medians["grpcio, rested"], 3),
         },
     }
 
 
-def _milliseconds(call: Callable[[], Any]) -> float:
-    start = time.perf_counter()
-    call()
-    return 1000 * (time.perf_counter() - start)
+def _timed(call: Callable[[], Any]) -> Way:
+    def timed() -> float:
+        start = time.perf_counter()
+        call()
+        return 1000 * (time.perf_counter() - start)
 
-
-def table(stored: dict[str, Any]) -> str:
-    """A Markdown table, and the verdict."""
-    lines = ["| way | ms, median | added |", "|---|---|---|"]
-    for way, value in stored["milliseconds"].items():
-        added = stored["added_ms"].get(way)
-        lines.append(f"| {way} | {value:.3f} | {'' if added is None else added} |")
-    load = stored["machine"]["load_average"][0]
-    lines += ["", f"The bar is {BAR_MS} ms. Load average before: {load}."]
-    return "\n".join(lines)
+    return timed
 
 
 if __name__ == "__main__":

@@ -17,10 +17,22 @@ def test_every_way_is_measured(tmp_path, capsys):
     stored = json.loads((tmp_path / "x.json").read_text())
     taken, added = stored["milliseconds"], stored["added_ms"]
     assert set(taken) == {"session", "client", "stub"} == {"session", *added}
+    assert len(stored["floor_ms"]) == 3
+    assert stored["floor_ms"]["grpcio"] > 0
     for way, value in added.items():
         assert value == pytest.approx(taken[way] - taken["session"], abs=0.002)
     assert status == (0 if added["client"] <= serving_overhead.BAR_MS else 1)
     assert "The bar is 0.4 ms" in capsys.readouterr().out
+
+
+def test_threads_are_those_of_both_sides(tmp_path):
+    options = "--calls=1 --rounds=1 --intra-op=1".split()
+    save_upper(tmp_path / "upper" / "1")
+    options += [f"--model={tmp_path / 'upper'}", f"--results={tmp_path / 'x.json'}"]
+    serving_overhead.main(options)
+    stored = json.loads((tmp_path / "x.json").read_text())
+    assert stored["server_flags"] == ["--tensorflow_intra_op_parallelism=1"]
+    assert " --intra-op 1 " in stored["command"]
 
 
 def test_a_missing_model_is_said(tmp_path, capsys):
