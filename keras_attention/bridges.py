@@ -4,8 +4,9 @@ r"""Bridges: from the encoder's last states to the decoder's first ones.
 |---|---|---|
 | `dense` | $s_0 = \tanh(W [h; c; ...] + b)$ | Bahdanau et al. 2014, A.2.2 |
 | `copy` | $s_0 = h$; the depths must agree | Sutskever et al. 2014 |
+| `mean_context` | $s_0 = \tanh(W \, \frac{1}{S} \sum_s v_s + b)$ | Sennrich et al. 2017, section 2 |
 | `zero` | $s_0 = 0$: nothing passes but through attention | |
-"""
+"""  # noqa: E501
 
 import abc
 from typing import Any
@@ -13,6 +14,9 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_attention.heads import merge_heads
+from keras_attention.memory import AttentionMemory
+from keras_attention.precision import at_least_float32
 from keras_attention.registry import Registry
 
 States = Any
@@ -50,7 +54,13 @@ class Bridge(keras.layers.Layer, abc.ABC):
     """Maps the states of E encoder layers to those of the decoder's cells.
 
     Decoder layer i takes encoder layer i, or the last one when there are fewer.
+
+    Attributes:
+        of_values: Whether it takes the mean of the values for the only state of the
+            encoder, `[[mean]]`, whatever states there are.
     """
+
+    of_values = False
 
     def call(self, initial_state: Any, zeros: Any) -> Any:
         """`initial_state` as `per_layer` gives it, `zeros` the cells' own states."""
@@ -120,27 +130,62 @@ class DenseBridge(Bridge):
     """
 
     def build_layer(self, index: int, sources: list[int], targets: list[int]) -> None:
-        for number, size in enumerate(targets):
-            dense = keras.layers.Dense(
-                size,
-                activation="tanh",
-                name=f"layer_{index}_state_{number}",
-                dtype=self.dtype_policy,
-            )
-            dense.build((None, sum(sources)))
-            setattr(self, f"layer_{index}_state_{number}", dense)
+        _add_maps(self, index, sum(sources), targets)
 
     def map_layer(self, index: int, sources: list[Any], zeros: tuple[Any, ...]) -> Any:
-        joined = ops.concatenate(sources, axis=-1)  # [B, sum of depths]
-        return tuple(
-            ops.cast(getattr(self, f"layer_{index}_state_{number}")(joined), z.dtype)
-            for number, z in enumerate(zeros)
+        return _mapped(self, index, ops.concatenate(sources, axis=-1), zeros)
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class MeanContextBridge(Bridge):
+    r"""$s_0 = \tanh(W \bar v + b)$, $\bar v$ the mean of the values of valid positions.
+
+    A layer for every state tensor. The encoder's last states are not used.
+    """
+
+    of_values = True
+
+    def build_layer(self, index: int, sources: list[int], targets: list[int]) -> None:
+        _add_maps(self, index, sum(sources), targets)
+
+    def map_layer(self, index: int, sources: list[Any], zeros: tuple[Any, ...]) -> Any:
+        return _mapped(self, index, sources[0], zeros)
+
+
+def mean_value(memory: AttentionMemory) -> Any:
+    """Mean of the values of valid positions, `[B, Dv]`; zeros where there is none."""
+    values = merge_heads(memory.values)  # [B, S, Dv], zero at padding
+    exact = ops.cast(values, at_least_float32(values.dtype))
+    count = ops.sum(ops.cast(memory.mask, exact.dtype), axis=1)  # [B]
+    count = ops.expand_dims(ops.maximum(count, 1.0), -1)  # [B, 1]
+    return ops.cast(ops.sum(exact, axis=1) / count, values.dtype)
+
+
+def _add_maps(bridge: Bridge, index: int, depth: int, targets: list[int]) -> None:
+    """A layer with tanh for each state of decoder layer `index`."""
+    for number, size in enumerate(targets):
+        dense = keras.layers.Dense(
+            size,
+            activation="tanh",
+            name=f"layer_{index}_state_{number}",
+            dtype=bridge.dtype_policy,
         )
+        dense.build((None, depth))
+        setattr(bridge, f"layer_{index}_state_{number}", dense)
+
+
+def _mapped(bridge: Bridge, index: int, x: Any, zeros: tuple[Any, ...]) -> Any:
+    """What these layers make of `x [B, depth]`."""
+    return tuple(
+        ops.cast(getattr(bridge, f"layer_{index}_state_{number}")(x), z.dtype)
+        for number, z in enumerate(zeros)
+    )
 
 
 registry: Registry[Bridge] = Registry("bridge", Bridge)
 registry.add("copy", CopyBridge)
 registry.add("dense", DenseBridge)
+registry.add("mean_context", MeanContextBridge)
 registry.add("zero", ZeroBridge)
 
 

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
+from keras_attention.tied import TiedOutput
+
 
 class Candidates(NamedTuple):
     """The tokens that may come next.
@@ -59,7 +61,7 @@ def columns(layer: Any, candidates: Candidates, beam_size: Any) -> Callable[[Any
     """An output layer for candidates only.
 
     Args:
-        layer: `keras.layers.Dense` of V units without activation.
+        layer: `keras.layers.Dense` of V units without activation, or `TiedOutput`.
         candidates: For B rows.
         beam_size: K: hypotheses of each row, together.
 
@@ -75,7 +77,10 @@ def columns(layer: Any, candidates: Candidates, beam_size: Any) -> Callable[[Any
         return lambda x: ops.where(
             mask, ops.take(layer(x), candidates.ids, axis=-1), nothing
         )
-    kernel = ops.take(layer.kernel, candidates.ids, axis=1)  # [D, M]
+    if isinstance(layer, TiedOutput):
+        kernel = layer.columns(candidates.ids)  # [D, M]
+    else:
+        kernel = ops.take(layer.kernel, candidates.ids, axis=1)  # [D, M]
     kernel = ops.cast(kernel, dtype)
     bias = None
     if layer.bias is not None:

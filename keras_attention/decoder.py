@@ -53,8 +53,8 @@ class AttentionDecoder(keras.layers.Layer):
             the readout is not attentional) to the cell. Without it, attention
             is computed for all steps at once after the loop.
         output_units: Depth of the attentional or maxout readout, default the cell's.
-        bridge: `"dense"`, `"copy"` or `"zero"`: from the encoder's states to the
-            first decoder state.
+        bridge: `"dense"`, `"copy"`, `"mean_context"` or `"zero"`: from the encoder's
+            states, or the mean of its outputs, to the first decoder state.
         dropout: Fraction of the inputs and of the outputs dropped in training.
         seed: Seed of the dropout.
         **layer: `name`, `dtype`, `trainable`.
@@ -155,12 +155,14 @@ class AttentionDecoder(keras.layers.Layer):
             self.stack, inputs_shape[-1], self._fed_depth(context)
         )
         self.stack.build(depths)
-        if initial_state_shape is not None:
+        sizes = self.order.carried(self.stack.state_sizes)
+        if self.bridge.of_values:
+            self.bridge.build_for([[context]], sizes)
+        elif initial_state_shape is not None:
             sources = [
                 [int(shape[-1] or 0) for shape in shapes]
                 for shapes in bridges.shapes_per_layer(initial_state_shape)
             ]
-            sizes = self.order.carried(self.stack.state_sizes)
             self.bridge.build_for(sources, sizes)
 
     def call(
@@ -366,7 +368,9 @@ class AttentionDecoder(keras.layers.Layer):
     def _initial_state(self, memory: AttentionMemory, initial_state: Any) -> Any:
         batch = ops.shape(memory.mask)[0]
         cell = self.order.carried(self.stack.zero_states(batch))
-        if initial_state is not None:
+        if self.bridge.of_values:
+            cell = self.bridge.call([[bridges.mean_value(memory)]], cell)
+        elif initial_state is not None:
             if not self.bridge.built:
                 raise ValueError(
                     "This decoder was built without encoder states. Expected: "

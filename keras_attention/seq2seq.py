@@ -15,6 +15,7 @@ from keras_attention.generation.models import Functions, generate_from
 from keras_attention.ownership import claim
 from keras_attention.scheduled_sampling import SampledDecoding
 from keras_attention.scoring import Scores, score_with
+from keras_attention.tied import TiedOutput
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -40,6 +41,9 @@ class Seq2Seq(keras.Model):
             model's own distribution, for every token of every sequence by itself
             (Bengio et al. 2015). None, teacher forcing, trains faster.
         seed: Seed of scheduled sampling.
+        tie_embeddings: Take the target embedding for the kernel of the output layer,
+            $W_o = E$ (Press & Wolf 2017). The decoder's outputs must be
+            `embedding_dim` deep.
         **model: `name`, `trainable`, `dtype`.
 
     Inputs: `{"source_ids": [B, S], "target_ids": [B, T]}`, integers; the targets
@@ -80,6 +84,7 @@ class Seq2Seq(keras.Model):
         return_attention_scores: bool = False,
         scheduled_sampling: Any = None,
         seed: int | None = None,
+        tie_embeddings: bool = False,
         **model: Any,
     ) -> None:
         for argument, value in (
@@ -111,9 +116,14 @@ class Seq2Seq(keras.Model):
         target_embedding = keras.layers.Embedding(
             target_vocabulary_size, embedding_dim, name="target_embedding", dtype=dtype
         )
-        output_layer = keras.layers.Dense(
-            target_vocabulary_size, name="output_layer", dtype=dtype
-        )
+        if tie_embeddings:
+            output_layer = TiedOutput(
+                target_embedding, name="output_layer", dtype=dtype
+            )
+        else:
+            output_layer = keras.layers.Dense(
+                target_vocabulary_size, name="output_layer", dtype=dtype
+            )
         source_mask = ops.not_equal(source_ids, pad_id)  # [B, S]
         value, state = encoder(source_embedding(source_ids), mask=source_mask)
         if scheduled_sampling is None:
@@ -162,6 +172,7 @@ class Seq2Seq(keras.Model):
         self.return_attention_scores = return_attention_scores
         self.scheduled_sampling = scheduled_sampling
         self.seed = seed
+        self.tie_embeddings = tie_embeddings
         self._functions = Functions()
 
     def compile(self, *args: Any, jit_compile: Any = "auto", **kwargs: Any) -> None:
@@ -211,13 +222,13 @@ class Seq2Seq(keras.Model):
             attention: As for `AttentionDecoder.stepper`.
         """
         step = self.decoder.stepper(memory, beam_size, attention)
-        output_layer = self.output_layer
+        logits: Callable[[Any], Any] = self.output_layer
         if candidates is not None:
-            output_layer = columns(output_layer, candidates, beam_size)
+            logits = columns(self.output_layer, candidates, beam_size)
 
         def step_fn(ids: Any, state: Any) -> Any:
             outputs, weights, state = step(self.target_embedding(ids), state)
-            return output_layer(outputs), weights, state
+            return logits(outputs), weights, state
 
         return step_fn
 
@@ -278,6 +289,7 @@ class Seq2Seq(keras.Model):
             "scheduled_sampling": self.scheduled_sampling
             and serialize(self.scheduled_sampling),
             "seed": self.seed,
+            "tie_embeddings": self.tie_embeddings,
         }
 
     @classmethod

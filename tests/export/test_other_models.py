@@ -18,14 +18,15 @@ LETTERS = CharacterTokenizer.from_texts(["desserts stressed drawer"])
 SIZE = LETTERS.vocabulary_size
 
 
-def member(attention, seed):
+def member(attention, seed, tie_embeddings=False, **decoder):
     model = ka.Seq2Seq(
         ka.RecurrentEncoder(6, cell="gru"),
-        ka.AttentionDecoder(keras.layers.LSTMCell(12), attention),
+        ka.AttentionDecoder(keras.layers.LSTMCell(12), attention, **decoder),
         source_vocabulary_size=SIZE,
         target_vocabulary_size=SIZE,
         embedding_dim=5,
         name="model",
+        tie_embeddings=tie_embeddings,
     )
     random = np.random.default_rng(seed)
     for weight in model.trainable_variables:
@@ -34,7 +35,8 @@ def member(attention, seed):
 
 
 def ensemble():
-    second = member(ka.LuongAttention("general", num_heads=2), 5)
+    options = {"tie_embeddings": True, "output_units": 5, "bridge": "mean_context"}
+    second = member(ka.LuongAttention("general", num_heads=2), 5, **options)
     return ka.Ensemble([member(ka.BahdanauAttention(8), 1), second], [2, 1])
 
 

@@ -98,6 +98,7 @@ def build():
         "lstm_dense": ("lstm", 1, ka.LuongAttention("general"), "dense"),
         "gru_copy": ("gru", 2, ka.BahdanauAttention(4), "copy"),
         "lstm_zero": ("lstm", 2, None, "zero"),
+        "lstm_mean": ("lstm", 2, ka.BahdanauAttention(4), "mean_context"),
     }.items():
         add(f"encoder_decoder_{name}", whole(*arguments))
 

@@ -128,6 +128,37 @@ def test_dense_bridge(cell):
     assert next(maps, None) is None
 
 
+@pytest.mark.parametrize("cell", ["lstm", "gru", "stacked"])
+def test_mean_context_bridge(cell):
+    # s_0 = tanh(W mean of the values + b), whatever the encoder ended in.
+    data = cases.inputs(cell=cell)
+    mask = cases.masks()["value_mask"]
+    data["value"][~mask] = np.nan
+    decoder = ka.AttentionDecoder(
+        cases.CELLS[cell][0](), ka.BahdanauAttention(4), bridge="mean_context"
+    )
+    arguments = {"value_mask": mask, "initial_state": data.pop("initial_state")}
+    decoder(**data, **arguments)
+    randomize(decoder, scale=0.4)
+    memory = decoder.precompute(data["value"], value_mask=mask)
+    first = decoder.initial_state(memory)
+    mean = np.array(
+        [x[m].mean(0) for x, m in zip(data["value"][:2], mask, strict=False)]
+    )
+    mean = np.concatenate([mean, np.zeros((1, mean.shape[1]))])  # None is valid.
+    kernels = [to_numpy(w) for w in decoder.bridge.weights if "kernel" in w.path]
+    biases = [to_numpy(w) for w in decoder.bridge.weights if "bias" in w.path]
+    got = keras.tree.flatten(to_numpy(first.cell))
+    for tensor, kernel, bias in zip(got, kernels, biases, strict=True):
+        assert_allclose(tensor, np.tanh(mean @ kernel + bias), rtol=1e-5, atol=1e-6)
+    wanted = to_numpy(decoder(**data, value_mask=mask))
+    assert_allclose(to_numpy(decoder(**data, **arguments)), wanted, rtol=1e-6)
+    state = first
+    for t in range(cases.T):
+        output, _, state = decoder.step(data["inputs"][:, t], memory, state)
+        assert_allclose(to_numpy(output), wanted[:, t], rtol=1e-5, atol=2e-6)
+
+
 def test_zero_bridge_passes_nothing():
     decoder = ka.AttentionDecoder(
         keras.layers.GRUCell(6), ka.BahdanauAttention(4), bridge="zero"

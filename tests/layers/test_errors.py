@@ -145,7 +145,7 @@ BAD = {
     "unknown bridge": (
         lambda: _decoder(bridge="golden gate"),
         ValueError,
-        ["dense", "copy", "zero", "golden gate"],
+        ["dense", "copy", "mean_context", "zero", "golden gate"],
     ),
     "output units without a kernel": (
         lambda: _decoder(readout="concat", output_units=4),
