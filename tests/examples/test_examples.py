@@ -53,6 +53,12 @@ def test_dates(tmp_path):
     assert re.search(r"character error rate +\d+\.\d%", printed)
 
 
+def test_own_score(tmp_path):
+    printed = run("04_own_score.py", "--tiny", folder=tmp_path)
+    assert re.search(r"\d+\.\d% of 20 new sequences are reversed", printed)
+    assert "Loaded with its BiasedDotScore: the same answers: True." in printed
+
+
 def test_pronounce(tmp_path):
     printed = run("03_pronounce.py", "--tiny", "--output", "out", folder=tmp_path)
     assert "200 words to learn from, 20 to be asked about." in printed

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import keras_attention as ka
-from keras_attention import orders
+from keras_attention import bridges, orders
 
 PAGE = Path(__file__).parents[2] / "docs" / "mechanisms.md"
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -28,6 +28,7 @@ def test_blocks_run_in_order():
             "Orders and readouts",
             [*orders.registry.names(), *ka.readouts.registry.names()],
         ),
+        ("Bridges", bridges.registry.names()),
     ],
 )
 def test_every_part_has_a_row(heading, names):
