@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from benchmarks import generate, harness, problem, shortlist, train_step
+from benchmarks import generate, harness, monotonic, problem, shortlist, train_step
 from benchmarks.variants import Setting
 
 pytestmark = pytest.mark.tensorflow_only
@@ -63,6 +63,13 @@ def test_generations_with_and_without_a_shortlist(tmp_path):
     # Their answers are the same, and so are the sums.
     assert stored["largest_relative_difference"]["whole"] <= harness.TOLERANCE
     assert "## shortlist-tiny" in (tmp_path / "page.md").read_text()
+
+
+@pytest.mark.slow
+def test_energies_of_a_walk_are_fewer():
+    walked, whole = monotonic.measure(length=9, units=8, rounds=1)
+    assert (walked[0], whole[0]) == ("`generate_monotonic`", "`generate`")
+    assert int(walked[1]) <= 9 + 9 and int(whole[1]) == 9 * 9
 
 
 @pytest.mark.slow

@@ -68,13 +68,10 @@ def test_rows_and_heads_move_on_their_own():
     random = np.random.default_rng(0)
     energies = random.normal(size=(3, 6, 16)) * 3
     together = _weights(Window(before=1, after=2), energies, heads=2)
-    for row in range(3):
-        alone = _weights(Window(before=1, after=2), energies[row : row + 1], heads=2)
-        assert_allclose(together[row], alone[0], atol=1e-6)
-        for head in range(2):
-            one = energies[row : row + 1, :, 8 * head : 8 * head + 8]
-            wanted = _weights(Window(before=1, after=2), one)
-            assert_allclose(together[row, head], wanted[0], atol=1e-6)
+    alone = _weights(Window(before=1, after=2), energies[1:2], heads=2)
+    assert_allclose(together[1], alone[0], atol=1e-6)
+    one = _weights(Window(before=1, after=2), energies[..., 8:])
+    assert_allclose(together[:, 1], one, atol=1e-6)
     places = together.argmax(-1)
     assert (places[:, 0] != places[:, 1]).any()
 
