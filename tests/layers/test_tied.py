@@ -81,9 +81,8 @@ def test_gradients_of_both_uses_add_up(tied, untied):
     assert_allclose(together, embedding + kernel.T, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("beam_size", [1, 3])
-def test_generation(tied, untied, beam_size):
-    options = ka.GenerationOptions(max_length=6, beam_size=beam_size)
+def test_generation(tied, untied):
+    options = ka.GenerationOptions(max_length=6)
     got, wanted = (to_numpy(m.generate(SOURCE, options)) for m in (tied, untied))
     assert np.array_equal(got.ids, wanted.ids)
     assert_allclose(got.log_probs, wanted.log_probs, rtol=1e-5)
@@ -103,9 +102,9 @@ def test_generation_from_a_shortlist(tied, untied):
     assert_allclose(got.log_probs, wanted.log_probs, rtol=1e-5)
 
 
-@pytest.mark.parametrize("sampling", [None, 0.5])
-def test_fit_then_save_and_load(tmp_path, sampling):
-    model = _model(True, scheduled_sampling=sampling)
+def test_fit_then_save_and_load(tmp_path):
+    # Its output layer stands in the loop too.
+    model = _model(True, scheduled_sampling=0.5)
     model.compile("adam", ka.losses.MaskedCrossentropy())
     before = to_numpy(model.target_embedding.embeddings)
     model.fit(INPUTS, LABELS, epochs=1, verbose=0)
@@ -117,7 +116,7 @@ def test_fit_then_save_and_load(tmp_path, sampling):
     assert again.output_layer.embedding is again.target_embedding
     assert_allclose(to_numpy(again(INPUTS)), to_numpy(model(INPUTS)), rtol=1e-5)
     model.save_weights(tmp_path / "model.weights.h5")
-    other = _model(True, scheduled_sampling=sampling)
+    other = _model(True, scheduled_sampling=0.5)
     other.set_weights([np.zeros(w.shape) for w in other.get_weights()])
     other.load_weights(tmp_path / "model.weights.h5")
     assert_allclose(to_numpy(other(INPUTS)), to_numpy(model(INPUTS)), rtol=1e-5)
