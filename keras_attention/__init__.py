@@ -22,7 +22,9 @@ from keras_attention.decoder import AttentionDecoder
 from keras_attention.encoder import RecurrentEncoder
 from keras_attention.ensemble import Ensemble
 from keras_attention.fixed_context import FixedContext
+from keras_attention.flat_attention import FlatAttention
 from keras_attention.generation import Generation, GenerationOptions, generate
+from keras_attention.hierarchical_attention import HierarchicalAttention
 from keras_attention.luong import LuongAttention
 from keras_attention.marginal import MarginalAttention
 from keras_attention.memory import AttentionMemory, AttentionState
@@ -47,8 +49,10 @@ __all__ = [
     "DecoderState",
     "Ensemble",
     "FixedContext",
+    "FlatAttention",
     "Generation",
     "GenerationOptions",
+    "HierarchicalAttention",
     "LuongAttention",
     "MarginalAttention",
     "Prediction",

@@ -6,18 +6,16 @@ import keras
 from keras import ops
 
 from keras_attention import alignments, scores
+from keras_attention.attention_layer import AttentionLayer, one_query
 from keras_attention.building import build_part
-from keras_attention.functional_output import widest_output
 from keras_attention.heads import check_heads, merge_heads, split_heads
-from keras_attention.masks import as_mask, keep_where_masked, zero_where_masked
+from keras_attention.masks import as_mask, zero_where_masked
 from keras_attention.memory import AttentionMemory, AttentionState
 from keras_attention.ownership import claim
-from keras_attention.precision import require_concrete
-from keras_attention.scan import scan
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class Attention(keras.layers.Layer):
+class Attention(AttentionLayer):
     r"""Attention of any score and any alignment.
 
     $$ e_{ts} = \mathrm{score}(q_t, k_s) \qquad
@@ -105,109 +103,22 @@ class Attention(keras.layers.Layer):
         self.supports_masking = True
 
     def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:
-        self._check_ranks(query_shape, value_shape, key_shape)
+        self._check_ranks(query=query_shape, value=value_shape, key=key_shape)
         check_heads(value_shape[-1], self.num_heads, "the depth of the values")
         query_shape = (query_shape[0], None, query_shape[-1])
         build_part(self.score, query_shape, key_shape or value_shape)
         shapes = (query_shape, value_shape)
         build_part(self.alignment, *shapes[: 1 + self.alignment.sees_context])
 
-    def call(
-        self,
-        query: Any,
-        value: Any,
-        key: Any = None,
-        query_mask: Any = None,
-        value_mask: Any = None,
-        return_attention_scores: bool = False,
-        training: bool = False,
-    ) -> Any:
-        self._check_ranks(query.shape, value.shape, None if key is None else key.shape)
-        query_mask = as_mask(query_mask, "query_mask", like=query)
-        single = len(query.shape) == 2
-        if single:
-            query = ops.expand_dims(query, 1)  # [B, 1, Dq]
-            if query_mask is not None:
-                query_mask = ops.expand_dims(query_mask, 1)  # [B, 1]
-        memory = self._precompute(value, key, value_mask)
-        context, weights = self.attend(query, memory, query_mask, training)
-        if single:
-            context = ops.squeeze(context, 1)  # [B, Dv]
-        if not return_attention_scores:
-            return context
-        weights = self._public_weights(weights)  # [B, T, S] or [B, H, T, S]
-        return context, ops.squeeze(weights, -2) if single else weights
-
-    def precompute(self, value: Any, key: Any = None, value_mask: Any = None) -> Any:
-        """Everything that depends on the source alone, once per sentence.
-
-        Args:
-            value: `[B, S, Dv]`.
-            key: `[B, S, Dk]`, default `value`.
-            value_mask: `[B, S]`, default: the mask that `value` carries, if any.
-
-        Returns:
-            `AttentionMemory`, a value to pass to `initial_state` and `step`.
-
-        Raises:
-            ValueError: The layer is not built, or an argument is symbolic.
-        """
-        self._check_built("precompute")
-        require_concrete("precompute", value, key, value_mask)
-        if value_mask is None:
-            value_mask = getattr(value, "_keras_mask", None)
-        return self._precompute(value, key, value_mask)
+    def context_depth(self, value_shape: Any) -> int:
+        self._check_ranks(value=value_shape)
+        return value_shape[-1]
 
     def initial_state(self, memory: AttentionMemory) -> AttentionState:
-        """The attention state before the first target step."""
         return AttentionState(
             score=self.score.initial_state(memory.keys, memory.mask),
             alignment=self.alignment.initial_state(memory.mask, self.num_heads),
         )
-
-    def step(self, query: Any, memory: AttentionMemory, state: AttentionState) -> Any:
-        """Attend with one query; deterministic, whatever the dropout.
-
-        Args:
-            query: `[B, Dq]`.
-            memory: What `precompute` returned.
-            state: What `initial_state` or the previous step returned.
-
-        Returns:
-            context `[B, Dv]`, weights `[B, S]` or `[B, H, S]`, the next state.
-
-        Raises:
-            ValueError: The layer is not built, or an argument is symbolic.
-        """
-        self._check_built("step")
-        require_concrete("step", query, memory, state)
-        query = ops.cast(ops.convert_to_tensor(query), self.compute_dtype)
-        if len(query.shape) != 2:
-            raise ValueError(
-                "`query` must have rank 2: one query per row. "
-                f"Received: query of shape {tuple(query.shape)}"
-            )
-        context, weights, state = self.advance(query, memory, state)
-        return context, self._public_weights(weights), state
-
-    def attend(
-        self, query: Any, memory: AttentionMemory, query_mask: Any, training: bool
-    ) -> Any:
-        """All queries at once: context `[B, T, Dv]`, weights `[B, H, T, S]`."""
-        query = zero_where_masked(query, query_mask)
-        state = self.initial_state(memory)
-        drawn = self.draw(query, memory, training)
-        if not keras.tree.flatten(state):
-            context, weights, _ = self.weigh(query, memory, state, drawn)
-        else:
-            context, weights = self._attend_in_order(
-                query, memory, state, query_mask, drawn
-            )
-        if query_mask is not None:
-            context = zero_where_masked(context, query_mask)
-            rows = ops.expand_dims(ops.expand_dims(query_mask, 1), -1)  # [B,1,T,1]
-            weights = ops.where(rows, weights, ops.zeros_like(weights))
-        return context, weights
 
     def advance(
         self,
@@ -216,14 +127,8 @@ class Attention(keras.layers.Layer):
         state: AttentionState,
         drawn: Any = None,
     ) -> Any:
-        """One query `[B, Dq]`: context, weights `[B, H, S]` and the next state.
-
-        Args:
-            drawn: This query's part of what `draw` gave.
-        """
-        rows = drawn and {name: ops.expand_dims(x, 2) for name, x in drawn.items()}
         context, weights, aligned = self.weigh(
-            ops.expand_dims(query, 1), memory, state, rows
+            ops.expand_dims(query, 1), memory, state, one_query(drawn)
         )
         context = ops.squeeze(context, 1)  # [B, Dv]
         weights = ops.squeeze(weights, 2)  # [B, H, S]
@@ -264,10 +169,6 @@ class Attention(keras.layers.Layer):
             drawn["noise"] = noise
         return drawn
 
-    @property
-    def output(self) -> Any:
-        return widest_output(self, super())
-
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
             "score": keras.saving.serialize_keras_object(self.score),
@@ -278,13 +179,17 @@ class Attention(keras.layers.Layer):
         }
 
     def _precompute(self, value: Any, key: Any, value_mask: Any) -> AttentionMemory:
+        if value_mask is None:
+            value_mask = getattr(value, "_keras_mask", None)
         value = ops.cast(ops.convert_to_tensor(value), self.compute_dtype)
+        self._check_ranks(value=value.shape)
         mask = as_mask(value_mask, "value_mask", like=value)
         value = zero_where_masked(value, mask)
         if key is None:
             key = value
         else:
             key = ops.cast(ops.convert_to_tensor(key), self.compute_dtype)
+            self._check_ranks(key=key.shape)
             lengths = (key.shape[1], value.shape[1])
             if None not in lengths and lengths[0] != lengths[1]:
                 raise ValueError(
@@ -325,50 +230,15 @@ class Attention(keras.layers.Layer):
         context = merge_heads(ops.matmul(kept, memory.values))  # [B, T, Dv]
         return context, weights, aligned
 
-    def _attend_in_order(
-        self, query: Any, memory: Any, state: Any, query_mask: Any, drawn: Any
-    ) -> Any:
-        """Step through the queries: for parts that carry a state."""
-
-        def step(carried: Any, inputs: dict[str, Any]) -> Any:
-            context, weights, new = self.advance(
-                inputs["query"], memory, AttentionState(*carried), inputs.get("drawn")
-            )
-            new = keep_where_masked(inputs.get("mask"), tuple(new), carried)
-            return new, (context, weights)
-
-        rows: dict[str, Any] = {"query": ops.swapaxes(query, 0, 1)}  # [T, B, Dq]
-        if query_mask is not None:
-            rows["mask"] = ops.swapaxes(query_mask, 0, 1)  # [T, B]
-        if drawn is not None:
-            rows["drawn"] = queries_first(drawn)
-        _, (context, weights) = scan(step, tuple(state), rows)
-        context = ops.swapaxes(context, 0, 1)  # [B, T, Dv]
-        return context, ops.transpose(weights, (1, 2, 0, 3))  # [B, H, T, S]
-
-    def _public_weights(self, weights: Any) -> Any:
-        return ops.squeeze(weights, 1) if self.num_heads == 1 else weights
-
-    def _check_built(self, method: str) -> None:
-        if not self.built:
-            raise ValueError(
-                f"`{method}` needs a built layer: call {type(self).__name__} "
-                f"{self.name!r} once, or `build(query_shape, value_shape)`."
-            )
-
-    def _check_ranks(self, query: Any, value: Any, key: Any) -> None:
-        for argument, shape, ranks in (
-            ("query", query, (2, 3)),
-            ("value", value, (3,)),
-            ("key", key, (3,)),
-        ):
-            if shape is not None and len(shape) not in ranks:
+    def _check_ranks(self, **shapes: Any) -> None:
+        ranks = {"query": (2, 3), "value": (3,), "key": (3,)}
+        for argument, shape in shapes.items():
+            if shape is None:
+                continue
+            several = any(isinstance(part, (list, tuple)) for part in shape)
+            if several or len(shape) not in ranks[argument]:
+                expected = " or ".join(map(str, ranks[argument]))
                 raise ValueError(
-                    f"`{argument}` must have rank {' or '.join(map(str, ranks))}. "
+                    f"`{argument}` must have rank {expected}. "
                     f"Received: {argument} of shape {tuple(shape)}"
                 )
-
-
-def queries_first(drawn: dict[str, Any]) -> dict[str, Any]:
-    """What `Attention.draw` gave, `[B, H, T, S]`, as rows of a loop `[T, B, H, S]`."""
-    return {name: ops.transpose(x, (2, 0, 1, 3)) for name, x in drawn.items()}

@@ -54,6 +54,8 @@ class BahdanauAttention(Attention):
     (3, 6)
     """
 
+    default_order = "bahdanau"
+
     def __init__(
         self,
         units: int,

@@ -5,13 +5,12 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_attention.attention import Attention
-from keras_attention.memory import AttentionMemory, AttentionState
+from keras_attention.attention_layer import AttentionLayer
 from keras_attention.scan import scan
 
 
 class BeamAttention:
-    """`Attention.advance` for `B * K` queries over the memory of `B` rows.
+    """`AttentionLayer.advance` for `B * K` queries over the memory of `B` rows.
 
     The K hypotheses of a row are K queries of it: keys and values are never
     copied for them. A mechanism that carries a state is asked about one
@@ -22,7 +21,7 @@ class BeamAttention:
         beam_size: K, a number or a scalar of a graph.
     """
 
-    def __init__(self, attention: Attention, beam_size: Any) -> None:
+    def __init__(self, attention: AttentionLayer, beam_size: Any) -> None:
         self.attention = attention
         self.beam_size = beam_size
         self.num_heads = attention.num_heads
@@ -30,8 +29,8 @@ class BeamAttention:
     def advance(
         self,
         query: Any,
-        memory: AttentionMemory,
-        state: AttentionState,
+        memory: Any,
+        state: Any,
         drawn: Any = None,
     ) -> Any:
         """Context `[B * K, Dv]`, weights `[B * K, H, S]` and the next state."""

@@ -7,15 +7,13 @@ import keras
 from keras import ops, tree
 
 from keras_attention import bridges, orders, readouts
-from keras_attention.attention import Attention, queries_first
-from keras_attention.bahdanau import BahdanauAttention
+from keras_attention.attention_layer import AttentionLayer, queries_first
 from keras_attention.beams import BeamAttention
 from keras_attention.building import build_part
 from keras_attention.cells import CellStack
 from keras_attention.fixed_context import FixedContext
 from keras_attention.functional_output import widest_output
 from keras_attention.masks import as_mask, zero_where_masked
-from keras_attention.memory import AttentionMemory
 from keras_attention.orders import DecoderState
 from keras_attention.ownership import claim
 from keras_attention.precision import require_concrete
@@ -41,11 +39,13 @@ class AttentionDecoder(keras.layers.Layer):
     Args:
         cell: A Keras cell or `keras.layers.StackedRNNCells`. Its own dropout
             has one mask per sequence.
-        attention: A `ka.Attention` or preset. None is `ka.FixedContext()`, the
-            encoder-decoder without attention.
+        attention: A `ka.Attention` or preset, or for several encoders a
+            `ka.FlatAttention` or `ka.HierarchicalAttention`. None is
+            `ka.FixedContext()`, the encoder-decoder without attention.
         order: `"bahdanau"`, `"luong"`, `"conditional"` (for two stacked cells) or
             `"gnmt"`; None takes the attention's own: bahdanau for
-            `ka.BahdanauAttention`, otherwise luong.
+            `ka.BahdanauAttention`, otherwise luong; several memories take that of
+            their first attention.
         readout: `"concat"`, `"attentional"`, `"maxout"`, `"none"` or a readout; None
             takes the order's own (attentional for luong, none for gnmt, otherwise
             concat).
@@ -61,9 +61,9 @@ class AttentionDecoder(keras.layers.Layer):
 
     Call arguments:
         inputs: `[B, T, D]`, the embedded target shifted by one (teacher forced).
-        value: `[B, S, Dv]`, the encoder's outputs.
+        value: `[B, S, Dv]`, the encoder's outputs; for several encoders a list.
         inputs_mask: `[B, T]`; a masked step gives zeros and leaves the state.
-        value_mask: `[B, S]`; default the mask that `value` carries.
+        value_mask: `[B, S]`, or a list; default the mask that `value` carries.
         initial_state: The encoder's states, one list per layer.
         return_attention_scores: Also return the weights.
         training: Whether dropout is active.
@@ -117,8 +117,7 @@ class AttentionDecoder(keras.layers.Layer):
         self.attention = self._attention_from(attention)
         claim(self.attention, self, "attention")
         if order is None:
-            bahdanau = isinstance(self.attention, BahdanauAttention)
-            order = "bahdanau" if bahdanau else "luong"
+            order = self.attention.default_order
         self.order = orders.get(order)
         self.order.check(self.stack)
         self.readout = self._readout_from(readout, output_units)
@@ -139,20 +138,19 @@ class AttentionDecoder(keras.layers.Layer):
     def build(
         self, inputs_shape: Any, value_shape: Any, initial_state_shape: Any = None
     ) -> None:
-        for argument, shape in (("inputs", inputs_shape), ("value", value_shape)):
-            if len(shape) != 3:
-                raise ValueError(
-                    f"`{argument}` must have rank 3. "
-                    f"Received: {argument} of shape {tuple(shape)}"
-                )
-        context = value_shape[-1]
+        if len(inputs_shape) != 3:
+            raise ValueError(
+                "`inputs` must have rank 3. "
+                f"Received: inputs of shape {tuple(inputs_shape)}"
+            )
+        context = self._context_depth = self.attention.context_depth(value_shape)
         query = self.order.query_depth(self.stack)
         build_part(self.attention, (None, None, query), value_shape)
         hidden = (None, None, self.stack.output_depth)
         shapes = (hidden, (None, None, context), (None, None, inputs_shape[-1]))
         build_part(self.readout, *shapes[: 2 + self.readout.eats_inputs])
         depths = self.order.input_depths(
-            self.stack, inputs_shape[-1], self._fed_depth(context)
+            self.stack, inputs_shape[-1], self._fed_depth()
         )
         self.stack.build(depths)
         sizes = self.order.carried(self.stack.state_sizes)
@@ -212,7 +210,7 @@ class AttentionDecoder(keras.layers.Layer):
             weights = ops.where(valid, weights, ops.zeros_like(weights))
         return outputs, self.attention._public_weights(weights)
 
-    def precompute(self, value: Any, value_mask: Any = None) -> AttentionMemory:
+    def precompute(self, value: Any, value_mask: Any = None) -> Any:
         """Everything that depends on the source alone, once per sentence.
 
         Args:
@@ -225,9 +223,7 @@ class AttentionDecoder(keras.layers.Layer):
         self._check_built("precompute")
         return self.attention.precompute(value, value_mask=value_mask)
 
-    def initial_state(
-        self, memory: AttentionMemory, initial_state: Any = None
-    ) -> DecoderState:
+    def initial_state(self, memory: Any, initial_state: Any = None) -> DecoderState:
         """The decoder state before the first target step.
 
         Args:
@@ -239,7 +235,7 @@ class AttentionDecoder(keras.layers.Layer):
         require_concrete("initial_state", memory, initial_state)
         return self._initial_state(memory, initial_state)
 
-    def step(self, inputs: Any, memory: AttentionMemory, state: DecoderState) -> Any:
+    def step(self, inputs: Any, memory: Any, state: DecoderState) -> Any:
         """One target step; deterministic, whatever the dropout.
 
         Args:
@@ -255,7 +251,7 @@ class AttentionDecoder(keras.layers.Layer):
         return self.stepper(memory)(inputs, state)
 
     def stepper(
-        self, memory: AttentionMemory, beam_size: Any = 1, attention: Any = None
+        self, memory: Any, beam_size: Any = 1, attention: Any = None
     ) -> Callable[[Any, DecoderState], Any]:
         """`step` with the work that does not depend on the step already done.
 
@@ -314,8 +310,9 @@ class AttentionDecoder(keras.layers.Layer):
     def _attends_after_loop(self) -> bool:
         return not self._feeds_back and not self.order.eats_context()
 
-    def _fed_depth(self, context_depth: int) -> int:
+    def _fed_depth(self) -> int:
         """How much of the cell's input is only known inside the loop."""
+        context_depth = self._context_depth
         if self.order.eats_context():
             return context_depth
         if not self._feeds_back:
@@ -324,14 +321,15 @@ class AttentionDecoder(keras.layers.Layer):
             return context_depth
         return self.readout.depth(self.stack.output_depth, context_depth)
 
-    def _attention_from(self, attention: Any) -> Attention:
+    def _attention_from(self, attention: Any) -> AttentionLayer:
         if attention is None:
             return FixedContext(dtype=self.dtype_policy)
         if isinstance(attention, dict):
             attention = keras.saving.deserialize_keras_object(attention)
-        if not isinstance(attention, Attention):
+        if not isinstance(attention, AttentionLayer):
             raise TypeError(
-                "`attention` must be a ka.Attention, one of its presets or None. "
+                "`attention` must be a ka.Attention, one of its presets, a "
+                "ka.FlatAttention, a ka.HierarchicalAttention or None. "
                 f"Received: attention={attention!r}"
             )
         return attention
@@ -357,15 +355,15 @@ class AttentionDecoder(keras.layers.Layer):
             return self.readout(hidden, context, inputs)
         return self.readout(hidden, context)
 
-    def _parts(self, memory: AttentionMemory, training: bool) -> StepParts:
-        fed_depth = self._fed_depth(memory.values.shape[1] * memory.values.shape[-1])
+    def _parts(self, memory: Any, training: bool) -> StepParts:
+        fed_depth = self._fed_depth()
         fed_readout = (
             self.readout if self._feeds_back and self.readout.fed_back else None
         )
         cell, second = self.order.prepare(self.stack, fed_depth, training)
         return StepParts(cell, self.attention, memory, fed_readout, second)
 
-    def _initial_state(self, memory: AttentionMemory, initial_state: Any) -> Any:
+    def _initial_state(self, memory: Any, initial_state: Any) -> Any:
         batch = ops.shape(memory.mask)[0]
         cell = self.order.carried(self.stack.zero_states(batch))
         if self.bridge.of_values:
@@ -383,7 +381,7 @@ class AttentionDecoder(keras.layers.Layer):
             cell = self.bridge.call(initial_state, cell)
         fed: Any = ()
         if self._feeds_back:
-            depth = self._fed_depth(memory.values.shape[1] * memory.values.shape[-1])
+            depth = self._fed_depth()
             fed = ops.zeros((batch, depth), self.compute_dtype)
         return DecoderState(cell, self.attention.initial_state(memory), fed)
 

@@ -95,7 +95,7 @@ class Order(abc.ABC):
                 attention with its memory, and the readout when it is fed back.
             projected: This step's input, as the prepared cell wants it.
             state: The decoder state before the step.
-            drawn: This step's part of what `Attention.draw` gave, or None.
+            drawn: This step's part of what `AttentionLayer.draw` gave, or None.
         """
 
 

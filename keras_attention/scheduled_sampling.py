@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_attention.attention import queries_first
+from keras_attention.attention_layer import queries_first
 from keras_attention.decoder import AttentionDecoder
 from keras_attention.masks import keep_where_masked, zero_where_masked
 from keras_attention.precision import at_least_float32

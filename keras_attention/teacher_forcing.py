@@ -5,11 +5,10 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-from keras_attention.attention import Attention
+from keras_attention.attention_layer import AttentionLayer
 from keras_attention.beams import BeamAttention
 from keras_attention.cells.prepared import PreparedCell
 from keras_attention.masks import keep_where_masked
-from keras_attention.memory import AttentionMemory
 from keras_attention.orders import DecoderState, Order
 from keras_attention.scan import scan
 from keras_attention.walking import WalkingAttention
@@ -21,8 +20,8 @@ class StepParts(NamedTuple):
     """What one target step works with, all of it per-sentence values."""
 
     cell: PreparedCell
-    attention: Attention | BeamAttention | WalkingAttention
-    memory: AttentionMemory
+    attention: AttentionLayer | BeamAttention | WalkingAttention
+    memory: Any
     fed_readout: Callable[[Any, Any], Any] | None
     second: Callable[[Any, Any], Any] | None = None
 
@@ -84,7 +83,7 @@ def run_steps(
         order: How a step is put together.
         readout: Applied after the loop, unless it is fed back inside.
         parts: The decoder's parts, prepared.
-        rows: As for `run_cell`, and in training `drawn`, what `Attention.draw`
+        rows: As for `run_cell`, and in training `drawn`, what `AttentionLayer.draw`
             gave, time-major.
         state: The state before the first step.
         with_weights: Whether to collect the weights.

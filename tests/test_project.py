@@ -27,6 +27,7 @@ def public_names():
         *("Attention", "BahdanauAttention", "LuongAttention", "FixedContext"),
         *("AttentionMemory", "AttentionState", "DecoderState", "AttentionPooling"),
         *("CopyGenerator", "MarginalAttention"),
+        *("FlatAttention", "HierarchicalAttention"),
         *("RecurrentEncoder", "AttentionDecoder", "Seq2Seq"),
         *("Ensemble", "Shortlist", "Restricted"),
         *("generate", "Generation", "GenerationOptions", "Scores"),

@@ -70,6 +70,21 @@ def build():
     cells = keras.layers.StackedRNNCells([keras.layers.LSTMCell(n) for n in (5, 6)])
     layer = ka.AttentionDecoder(cells, ka.Attention("general"), order="gnmt")
     add("decoder_gnmt_two_cells", decoder(layer))
+
+    def two(attention, order):
+        layer = ka.AttentionDecoder(keras.layers.GRUCell(6), attention, order=order)
+        return lambda q, v, m: layer(
+            q, [v, q], value_mask=[m, None], return_attention_scores=True
+        )
+
+    flat = ka.FlatAttention(
+        ka.LuongAttention("general", num_heads=2), 6, kernel_regularizer="l2"
+    )
+    add("decoder_flat", two(flat, "bahdanau"))
+    pair = [ka.BahdanauAttention(4, dropout=0.1), ka.Attention("coverage")]
+    over = ka.LuongAttention("dot")
+    hierarchical = ka.HierarchicalAttention(pair, over, 6, share=True)
+    add("decoder_hierarchical", two(hierarchical, "luong"))
     readout = ka.readouts.AttentionalReadout(7, activation="linear")
     layer = ka.AttentionDecoder(
         keras.layers.GRUCell(6, dropout=0.2),

@@ -10,6 +10,13 @@ from keras_attention import bridges, orders
 
 PAGE = Path(__file__).parents[2] / "docs" / "mechanisms.md"
 TEXT = PAGE.read_text(encoding="utf-8")
+AROUND = [
+    "AttentionPooling",
+    "CopyGenerator",
+    "FlatAttention",
+    "HierarchicalAttention",
+    "MarginalAttention",
+]
 
 
 def test_blocks_run_in_order():
@@ -29,6 +36,7 @@ def test_blocks_run_in_order():
             [*orders.registry.names(), *ka.readouts.registry.names()],
         ),
         ("Bridges", bridges.registry.names()),
+        ("Around attention", AROUND),
     ],
 )
 def test_every_part_has_a_row(heading, names):
