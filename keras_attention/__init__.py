@@ -17,6 +17,7 @@ from keras_attention import (
 )
 from keras_attention.attention import Attention
 from keras_attention.bahdanau import BahdanauAttention
+from keras_attention.context_gates import ContextGate
 from keras_attention.copying import CopyGenerator
 from keras_attention.decoder import AttentionDecoder
 from keras_attention.encoder import RecurrentEncoder
@@ -45,6 +46,7 @@ __all__ = [
     "AttentionPooling",
     "AttentionState",
     "BahdanauAttention",
+    "ContextGate",
     "CopyGenerator",
     "DecoderState",
     "Ensemble",

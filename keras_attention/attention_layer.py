@@ -21,10 +21,12 @@ class AttentionLayer(keras.layers.Layer, abc.ABC):
     Attributes:
         num_heads: H of the weights.
         default_order: The decoder's order where none is named.
+        one_memory: Whether its memory is an `AttentionMemory`, with values.
     """
 
     num_heads: int
     default_order: str = "luong"
+    one_memory: bool = True
 
     @abc.abstractmethod
     def context_depth(self, value_shape: Any) -> int:

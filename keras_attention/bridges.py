@@ -192,3 +192,12 @@ registry.add("zero", ZeroBridge)
 def get(identifier: Any, **arguments: Any) -> Bridge:
     """A bridge from its name, configuration or itself."""
     return registry.get(identifier, **arguments)
+
+
+def check(bridge: Bridge, one_memory: bool) -> None:
+    """Raise ValueError where a bridge wants values that the memory does not have."""
+    if bridge.of_values and not one_memory:
+        raise ValueError(
+            f"{type(bridge).__name__} takes the mean of one memory's values. Expected: "
+            "another bridge with ka.HierarchicalAttention, whose memories stay apart"
+        )

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops, tree
 
-from keras_attention import bridges, orders, readouts
+from keras_attention import bridges, context_gates, orders, readouts
 from keras_attention.attention_layer import AttentionLayer, queries_first
 from keras_attention.beams import BeamAttention
 from keras_attention.building import build_part
@@ -57,6 +57,8 @@ class AttentionDecoder(keras.layers.Layer):
             states, or the mean of its outputs, to the first decoder state.
         dropout: Fraction of the inputs and of the outputs dropped in training.
         seed: Seed of the dropout.
+        context_gate: A `ka.ContextGate`, or the name of its variant, in front of the
+            cell that the context enters: for bahdanau and conditional.
         **layer: `name`, `dtype`, `trainable`.
 
     Call arguments:
@@ -106,6 +108,7 @@ class AttentionDecoder(keras.layers.Layer):
         bridge: Any = "dense",
         dropout: float = 0.0,
         seed: int | None = None,
+        context_gate: Any = None,
         **layer: Any,
     ) -> None:
         super().__init__(**layer)
@@ -120,11 +123,18 @@ class AttentionDecoder(keras.layers.Layer):
             order = self.attention.default_order
         self.order = orders.get(order)
         self.order.check(self.stack)
-        self.readout = self._readout_from(readout, output_units)
+        self.context_gate = context_gates.for_order(
+            context_gate, self.order, self.dtype_policy
+        )
+        if self.context_gate is not None:
+            claim(self.context_gate, self, "context_gate")
+        chosen = self.order.default_readout if readout is None else readout
+        self.readout = readouts.with_units(chosen, output_units, self.dtype_policy)
         self.output_units = output_units
         self.input_feeding = input_feeding
         arguments = {"dtype": self.dtype_policy} if isinstance(bridge, str) else {}
         self.bridge = bridges.get(bridge, **arguments)
+        bridges.check(self.bridge, self.attention.one_memory)
         self.dropout = dropout
         self.seed = seed
         self.input_dropout = keras.layers.Dropout(
@@ -152,6 +162,14 @@ class AttentionDecoder(keras.layers.Layer):
         depths = self.order.input_depths(
             self.stack, inputs_shape[-1], self._fed_depth()
         )
+        if self.context_gate is not None:
+            place = self.order.gated_cell or 0
+            units = self.stack.state_sizes[place][0]
+            # Only the first cell is given what was said.
+            said = inputs_shape[-1] if place == 0 else 0
+            sizes = (None, units), (None, context), (None, said)
+            build_part(self.context_gate, *sizes)
+            depths[place] = units
         self.stack.build(depths)
         sizes = self.order.carried(self.stack.state_sizes)
         if self.bridge.of_values:
@@ -300,6 +318,7 @@ class AttentionDecoder(keras.layers.Layer):
             "bridge": serialize(self.bridge),
             "dropout": self.dropout,
             "seed": self.seed,
+            "context_gate": self.context_gate and serialize(self.context_gate),
         }
 
     @property
@@ -334,33 +353,18 @@ class AttentionDecoder(keras.layers.Layer):
             )
         return attention
 
-    def _readout_from(self, readout: Any, output_units: int | None) -> Any:
-        if readout is None:
-            readout = self.order.default_readout
-        arguments: dict[str, Any] = {}
-        if isinstance(readout, str):
-            arguments["dtype"] = self.dtype_policy
-            if output_units is not None:
-                if readout not in ("attentional", "maxout"):
-                    raise ValueError(
-                        '`output_units` is for readout="attentional" and "maxout" '
-                        f"only: expected None. Received: output_units="
-                        f"{output_units!r}, readout={readout!r}"
-                    )
-                arguments["units"] = output_units
-        return readouts.get(readout, **arguments)
-
     def _read(self, hidden: Any, context: Any, inputs: Any) -> Any:
         if self.readout.eats_inputs:
             return self.readout(hidden, context, inputs)
         return self.readout(hidden, context)
 
     def _parts(self, memory: Any, training: bool) -> StepParts:
-        fed_depth = self._fed_depth()
         fed_readout = (
             self.readout if self._feeds_back and self.readout.fed_back else None
         )
-        cell, second = self.order.prepare(self.stack, fed_depth, training)
+        cell, second = self.order.prepare(
+            self.stack, self._fed_depth(), training, self.context_gate
+        )
         return StepParts(cell, self.attention, memory, fed_readout, second)
 
     def _initial_state(self, memory: Any, initial_state: Any) -> Any:
@@ -381,8 +385,7 @@ class AttentionDecoder(keras.layers.Layer):
             cell = self.bridge.call(initial_state, cell)
         fed: Any = ()
         if self._feeds_back:
-            depth = self._fed_depth()
-            fed = ops.zeros((batch, depth), self.compute_dtype)
+            fed = ops.zeros((batch, self._fed_depth()), self.compute_dtype)
         return DecoderState(cell, self.attention.initial_state(memory), fed)
 
     def _check_built(self, method: str) -> None:

@@ -106,6 +106,8 @@ class HierarchicalAttention(AttentionLayer):
     ((2, 6), (2, 8))
     """
 
+    one_memory = False
+
     def __init__(
         self,
         attentions: Any,

@@ -50,6 +50,8 @@ class Order(abc.ABC):
 
     name: str
     default_readout: str
+    # The one cell that the context enters, where a gate may stand in front of it.
+    gated_cell: int | None = None
 
     @abc.abstractmethod
     def feeds_back(self, input_feeding: bool) -> bool:
@@ -81,10 +83,10 @@ class Order(abc.ABC):
         return per_cell
 
     def prepare(
-        self, stack: CellStack, fed: int, training: bool
+        self, stack: CellStack, fed: int, training: bool, gate: Any = None
     ) -> tuple[PreparedCell, Any]:
         """The cell, and what is stepped after attention where there is such a thing."""
-        return stack.prepare(fed, training), None
+        return stack.prepare(fed, training, gate=gate), None
 
     @abc.abstractmethod
     def step(self, run: Any, projected: Any, state: DecoderState, drawn: Any) -> Any:
@@ -135,6 +137,7 @@ class BahdanauOrder(Order):
 
     name = "bahdanau"
     default_readout = "concat"
+    gated_cell = 0
 
     def feeds_back(self, input_feeding: bool) -> bool:
         return False
@@ -162,6 +165,7 @@ class ConditionalOrder(Order):
 
     name = "conditional"
     default_readout = "concat"
+    gated_cell = 1
 
     def feeds_back(self, input_feeding: bool) -> bool:
         return False
@@ -188,9 +192,9 @@ class ConditionalOrder(Order):
         return per_cell[-1:]
 
     def prepare(
-        self, stack: CellStack, fed: int, training: bool
+        self, stack: CellStack, fed: int, training: bool, gate: Any = None
     ) -> tuple[PreparedCell, Any]:
-        return stack.prepare_apart(fed, training)
+        return stack.prepare_apart(fed, training, gate)
 
     def step(self, run: Any, projected: Any, state: DecoderState, drawn: Any) -> Any:
         query, between = run.cell.step(projected, None, state.cell[0])
@@ -225,7 +229,7 @@ class GnmtOrder(Order):
         return [known + fed, *(depth + fed for depth in stack.output_depths[:-1])]
 
     def prepare(
-        self, stack: CellStack, fed: int, training: bool
+        self, stack: CellStack, fed: int, training: bool, gate: Any = None
     ) -> tuple[PreparedCell, Any]:
         return stack.prepare(fed, training, feed_all=True), None
 

@@ -202,3 +202,28 @@ registry.add("none", NoneReadout)
 def get(identifier: Any, **arguments: Any) -> Readout:
     """A readout from its name, configuration or itself."""
     return registry.get(identifier, **arguments)
+
+
+def with_units(readout: Any, output_units: int | None, dtype: Any) -> Readout:
+    """A readout as `get` finds it, where a name is given with its depth.
+
+    Args:
+        readout: As for `get`.
+        output_units: Depth of the output, or None for the default.
+        dtype: The dtype policy of a readout that is named.
+
+    Raises:
+        ValueError: A depth for a readout that takes none.
+    """
+    if not isinstance(readout, str):
+        return get(readout)
+    arguments: dict[str, Any] = {"dtype": dtype}
+    if output_units is not None:
+        if readout not in ("attentional", "maxout"):
+            raise ValueError(
+                '`output_units` is for readout="attentional" and "maxout" '
+                f"only: expected None. Received: output_units="
+                f"{output_units!r}, readout={readout!r}"
+            )
+        arguments["units"] = output_units
+    return get(readout, **arguments)

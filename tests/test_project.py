@@ -26,11 +26,12 @@ def public_names():
     names = {
         *("Attention", "BahdanauAttention", "LuongAttention", "FixedContext"),
         *("AttentionMemory", "AttentionState", "DecoderState", "AttentionPooling"),
-        *("CopyGenerator", "MarginalAttention"),
-        *("FlatAttention", "HierarchicalAttention"),
+        *("CopyGenerator", "MarginalAttention", "ContextGate"),
+        *("FlatAttention", "HierarchicalAttention", "WalkingAttention"),
         *("RecurrentEncoder", "AttentionDecoder", "Seq2Seq"),
         *("Ensemble", "Shortlist", "Restricted"),
-        *("generate", "Generation", "GenerationOptions", "Scores"),
+        *("generate", "generate_monotonic"),
+        *("Generation", "GenerationOptions", "Scores"),
         *("TextToText", "Prediction", "ScoredText"),
         *("alignments", "losses", "metrics", "readouts", "schedules", "scores"),
     }

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 from keras import ops, tree
@@ -19,6 +19,15 @@ from keras_attention.cells.whole import (
 )
 
 States = tuple[tuple[Any, ...], ...]
+
+
+class Gate(Protocol):
+    """What may stand in front of a cell: `ka.ContextGate`."""
+
+    units: int
+
+    def in_front_of(self, cell: Callable[[Any, Any], Any]) -> PreparedCell:
+        """A cell that eats what the gate eats."""
 
 
 class CellStack:
@@ -107,7 +116,11 @@ class CellStack:
                 forget_dropout_masks(cell)
 
     def prepare(
-        self, fed_depth: int, training: bool, feed_all: bool = False
+        self,
+        fed_depth: int,
+        training: bool,
+        feed_all: bool = False,
+        gate: Gate | None = None,
     ) -> PreparedCell:
         """Do the per-sentence work.
 
@@ -118,8 +131,12 @@ class CellStack:
                 `dropout_masks`.
             feed_all: Whether what is fed enters every cell, beside the output of the
                 one below, or the bottom one alone.
+            gate: What stands in front of the bottom cell.
         """
-        first = self._prepare_one(self.cells[0], fed_depth, training)
+        if gate is None:
+            first = self._prepare_one(self.cells[0], fed_depth, training)
+        else:
+            first = self._prepare_gated(self.cells[0], gate, training)
         beside = fed_depth if feed_all else 0
         upper = [
             self._prepare_fed(cell, depth + beside, training)
@@ -139,18 +156,27 @@ class CellStack:
 
         return PreparedCell(first.project, step, first.kernel)
 
-    def prepare_apart(self, depth: int, training: bool) -> tuple[PreparedCell, Any]:
+    def prepare_apart(
+        self, depth: int, training: bool, gate: Gate | None = None
+    ) -> tuple[PreparedCell, Any]:
         """Two cells that are stepped one after the other, with work between them.
 
         Args:
             depth: Of what the second eats, known inside the loop only.
             training: As for `prepare`.
+            gate: What stands in front of the second.
 
         Returns:
             The first, and the second as `(input, states) -> (output, states)`.
         """
         first = self._prepare_one(self.cells[0], 0, training)
-        return first, self._prepare_fed(self.cells[1], depth, training)
+        if gate is None:
+            return first, self._prepare_fed(self.cells[1], depth, training)
+        gated = self._prepare_gated(self.cells[1], gate, training)
+        return first, lambda fed, states: gated.step(None, fed, states)
+
+    def _prepare_gated(self, cell: Any, gate: Gate, training: bool) -> PreparedCell:
+        return gate.in_front_of(self._prepare_fed(cell, gate.units, training))
 
     def _prepare_fed(
         self, cell: Any, depth: int, training: bool

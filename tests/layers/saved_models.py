@@ -71,6 +71,16 @@ def build():
     layer = ka.AttentionDecoder(cells, ka.Attention("general"), order="gnmt")
     add("decoder_gnmt_two_cells", decoder(layer))
 
+    for variant, order in [("both", "bahdanau"), ("source", "conditional")]:
+        cells = [keras.layers.GRUCell(6) for _ in range(1 + (variant == "source"))]
+        layer = ka.AttentionDecoder(
+            cells[0] if len(cells) == 1 else keras.layers.StackedRNNCells(cells),
+            ka.Attention("general"),
+            order=order,
+            context_gate=ka.ContextGate(variant, kernel_regularizer="l2"),
+        )
+        add(f"decoder_gate_{variant}", decoder(layer))
+
     def two(attention, order):
         layer = ka.AttentionDecoder(keras.layers.GRUCell(6), attention, order=order)
         return lambda q, v, m: layer(

@@ -12,6 +12,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "mechanisms.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 AROUND = [
     "AttentionPooling",
+    "ContextGate",
     "CopyGenerator",
     "FlatAttention",
     "HierarchicalAttention",

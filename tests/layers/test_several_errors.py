@@ -100,6 +100,15 @@ BAD = {
         "Received: units=None",
         lambda: ka.HierarchicalAttention([ka.LuongAttention()], ka.LuongAttention()),
     ),
+    "bridge": (
+        ValueError,
+        "MeanContextBridge takes the mean of one memory",
+        lambda: ka.AttentionDecoder(
+            keras.layers.GRUCell(D),
+            cases.CASES["hierarchical"].make(),
+            bridge="mean_context",
+        ),
+    ),
     "unbuilt": (
         ValueError,
         "`precompute` needs a built layer",

@@ -63,14 +63,14 @@ def accuracy(model, source, target):
     return float(np.mean((ids == target).all(axis=1)))
 
 
-def learned(attention, task, seed=1):
+def learned(attention, task, seed=1, **decoder_options):
     """Accuracy on 500 sequences that training has not seen.
 
     The decoder starts from zeros: what it knows of the source came through attention.
     """
     keras.utils.set_random_seed(seed)
     decoder = ka.AttentionDecoder(
-        keras.layers.GRUCell(2 * UNITS), attention, bridge="zero"
+        keras.layers.GRUCell(2 * UNITS), attention, bridge="zero", **decoder_options
     )
     encoder = ka.RecurrentEncoder(UNITS, "gru")
     model = ka.Seq2Seq(encoder, decoder, VOCABULARY, VOCABULARY, UNITS)

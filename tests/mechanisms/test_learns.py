@@ -35,3 +35,9 @@ def test_learns(name):
 @pytest.mark.parametrize("task", [tasks.reverse, tasks.copy], ids=["reverse", "copy"])
 def test_no_attention_does_not(task):
     assert tasks.learned(None, task) < 0.5
+
+
+@pytest.mark.parametrize("variant", ["source", "target", "both"])
+def test_context_gate_learns(variant):
+    attention = ka.BahdanauAttention(32)
+    assert tasks.learned(attention, tasks.reverse, context_gate=variant) >= 0.99
