@@ -30,7 +30,7 @@ help:
 	@echo "make test-deploy  the manifests of deploy/ against published schemas"
 	@echo "make bench-train, make bench-generate   ratios to plain Keras and torch"
 	@echo "make bench-shortlist  generation with a lexical shortlist and without"
-	@echo "make bench-lengths  how far each mechanism copies beyond its training (40 minutes)"
+	@echo "make bench-lengths  how far each mechanism copies beyond its training (35 minutes)"
 	@echo "make bench-pronounce   searches and n-best lists on the model of make demo"
 	@echo "make bench-serving   what a call adds to the graph, and what batching reaches"
 	@echo "make bench-clients   grpcurl and perf_analyzer against the server (installs them)"
