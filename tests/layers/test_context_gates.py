@@ -118,8 +118,10 @@ def test_the_papers_network(variant):
 COMBINATIONS = [
     *[(variant, "gru") for variant in VARIANTS],
     ("both", "conditional"),
-    ("both", "lstm"),
-    ("target", "stacked"),
+    *[
+        pytest.param(*case, marks=pytest.mark.tensorflow_only)
+        for case in [("both", "lstm"), ("target", "stacked")]
+    ],
 ]
 
 
