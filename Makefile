@@ -4,7 +4,7 @@ PYTHON ?= python3
 TORCH ?= torch==2.13.0
 DEMO_ARGS ?=
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --no-cache-dir --no-compile
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --no-cache-dir
 TIMED = start=$$(date +%s); { $(1); } && \
 	echo "Installed $(2) in $$(( $$(date +%s) - start )) s." > $@
 export KERAS_BACKEND ?= tensorflow

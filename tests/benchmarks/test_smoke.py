@@ -37,6 +37,7 @@ def test_training_steps_agree_and_are_timed(tmp_path):
     assert f"| step | keras-naive | {rows['keras-naive']['min_ms']:.1f} |" in page
 
 
+@pytest.mark.slow
 def test_generations_agree_and_are_timed(tmp_path):
     stored, page = _run(generate, "ours,keras-careful", tmp_path)
     assert list(stored["cases"]) == ["B=1", "B=8", "B=64"]
@@ -81,6 +82,7 @@ def test_torch_agrees(tmp_path):
         assert set(stored["largest_relative_difference"]) == {"ours"}
 
 
+@pytest.mark.slow
 def test_other_outputs_are_refused(tmp_path):
     sizes = problem.PRESETS["tiny"]
     cases = {str(seed): problem.data(sizes, 4, False, seed) for seed in (1, 2)}
@@ -95,6 +97,7 @@ def test_other_outputs_are_refused(tmp_path):
         harness.relative_difference("loss", other, first)
 
 
+@pytest.mark.slow
 def test_a_failing_variant_says_why(tmp_path):
     stored = tmp_path / "problem.npz"
     problem.save(stored, {}, {})

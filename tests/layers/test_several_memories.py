@@ -321,6 +321,7 @@ def trained():
     return model, both, parts
 
 
+@pytest.mark.tensorflow_only
 def test_a_model_of_two_encoders_trains_and_is_saved(trained, tmp_path):
     model, both, _ = trained
     _, weights = to_numpy(both(DATA))

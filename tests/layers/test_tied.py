@@ -90,6 +90,7 @@ def test_generation(tied, untied):
     assert_allclose(*scores, rtol=1e-5)
 
 
+@pytest.mark.tensorflow_only
 def test_generation_from_a_shortlist(tied, untied):
     table = np.random.default_rng(1).integers(3, V, size=(V, 2))
     shortlist = ka.Shortlist(table, np.array([5]), V)

@@ -111,6 +111,7 @@ def test_training_has_no_window_unless_it_is_asked_for():
         assert_allclose(trained, expected, atol=1e-6)
 
 
+@pytest.mark.tensorflow_only
 def test_generation_stays_in_the_window_whoever_shares_the_batch():
     keras.utils.set_random_seed(1)
     decoder = ka.AttentionDecoder(
