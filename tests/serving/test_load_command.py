@@ -11,8 +11,9 @@ import time
 import numpy as np
 import pytest
 
+import serving
 from serving.embedded import Server, ServerOptions
-from serving.errors import Overloaded
+from serving.errors import Overloaded, ServingError
 from serving.load import UNSENT, Load, Outcome, drive, percentile, report
 
 
@@ -158,25 +159,39 @@ def test_a_server_that_refuses(toys, tmp_path, cli):
     )
     names = ("text", "started", "go")
     inputs = {name: [str(tmp_path / name)] for name in names}
-    words = ("--inputs", json.dumps(inputs), "--rate=50", "--duration=0.5", "--json=-")
+    words = ("--inputs", json.dumps(inputs), "--rate=50", "--duration=1", "--json=-")
     with Server({"gate": toys / "gate"}, options) as server:
         (tmp_path / "go").touch()  # the call before the load passes
-        released = threading.Event()
+        target = f"127.0.0.1:{server.port}"
+        over = threading.Event()
+
+        def full():
+            """Whether one call computes and another waits."""
+            with serving.Client(target, model="gate") as client:
+                try:
+                    client.call(inputs, timeout=0.05)
+                except ServingError as error:
+                    return isinstance(error, Overloaded)
+            return False
 
         def hold():
-            while not (tmp_path / "started").exists():
-                released.wait(0.001)
+            # The call before the load, and the first one of the load.
+            for _ in range(2):
+                while not (tmp_path / "started").exists():
+                    if over.wait(0.001):
+                        return
+                (tmp_path / "started").unlink()
             (tmp_path / "go").unlink()
-            (tmp_path / "started").unlink()
-            while not (tmp_path / "started").exists():
-                released.wait(0.001)
-            released.wait(1)
+            while not full():
+                if over.is_set():
+                    return
+            over.wait(0.6)
             (tmp_path / "go").touch()
 
         thread = threading.Thread(target=hold)
         thread.start()
-        target = f"127.0.0.1:{server.port}"
         status, out, _ = cli("load", f"--server={target}", "--model=gate", *words)
+        over.set()
         thread.join()
     found = json.loads(out)
     assert status == 0
