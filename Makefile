@@ -15,7 +15,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 TESTS = $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 # What runs on every backend: the layers, and the search without a model.
 SEARCH = $(patsubst %,tests/generation/test_%.py,exhaustive greedy groups random rows sampling)
-LAYERS = $(TESTS) tests/layers $(SEARCH) -m "not tensorflow_only and not mechanisms"
+LAYERS = $(TESTS) tests/layers $(SEARCH) -m "not tensorflow_only and not mechanisms and not slow"
 
 .PHONY: help demo test check test-torch test-slow test-mechanisms test-reliability test-deploy bench-train bench-generate bench-shortlist bench-lengths bench-pronounce bench-clients bench-serving docs clean
 .DELETE_ON_ERROR:
@@ -24,7 +24,7 @@ help:
 	@echo "make demo        train on a pronunciation dictionary, serve it, ask it over gRPC"
 	@echo "make test        lint, types, import contracts, all tests; layers and search on JAX"
 	@echo "make test-torch  layers and search on torch (installs $(TORCH))"
-	@echo "make test-slow   exports that are killed, benchmarks in small (1 minute)"
+	@echo "make test-slow   what takes long and rarely breaks (2 minutes)"
 	@echo "make test-mechanisms  every score with every alignment; each learns (15 minutes)"
 	@echo "make test-reliability  the server under load, damage and attack (15 minutes)"
 	@echo "make test-deploy  the manifests of deploy/ against published schemas"
@@ -55,7 +55,7 @@ test-torch: $(VENV)/.torch
 	OMP_NUM_THREADS=1 KERAS_BACKEND=torch $(LAYERS)
 
 test-slow: $(VENV)/.dev
-	$(TESTS) tests/export tests/benchmarks -m slow
+	$(TESTS) -m slow
 
 test-mechanisms: $(VENV)/.dev
 	$(TESTS) tests/mechanisms tests/layers tests/generation -m mechanisms

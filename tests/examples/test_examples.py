@@ -47,6 +47,7 @@ def test_attention_by_hand(tmp_path):
     assert float(difference) < 1e-6
 
 
+@pytest.mark.slow
 def test_dates(tmp_path):
     printed = run("02_dates.py", "--tiny", folder=tmp_path)
     assert "Of 20 dates that are not in the training set" in printed

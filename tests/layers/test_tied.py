@@ -103,6 +103,7 @@ def test_generation_from_a_shortlist(tied, untied):
     assert_allclose(got.log_probs, wanted.log_probs, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_fit_then_save_and_load(tmp_path):
     # Its output layer stands in the loop too.
     model = _model(True, scheduled_sampling=0.5)
