@@ -10,7 +10,6 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_attention.attention import Attention
 from keras_attention.attention_layer import AttentionLayer
 from keras_attention.building import build_part
 from keras_attention.heads import check_heads
@@ -19,6 +18,7 @@ from keras_attention.memory import AttentionMemory, AttentionState
 from keras_attention.ownership import claim
 from keras_attention.several_memories import (
     MemoryProjections,
+    attention_of,
     memories,
     memory_shapes,
 )
@@ -98,13 +98,7 @@ class FlatAttention(AttentionLayer):
         **layer: Any,
     ) -> None:
         super().__init__(**layer)
-        if isinstance(attention, dict):
-            attention = keras.saving.deserialize_keras_object(attention)
-        if not isinstance(attention, Attention):
-            raise TypeError(
-                "`attention` must be a ka.Attention or one of its presets. "
-                f"Received: attention={attention!r}"
-            )
+        attention = attention_of(attention, "attention")
         claim(attention, self, "attention")
         self.attention = attention
         self.num_heads = attention.num_heads

@@ -17,15 +17,22 @@ from keras_attention.memory import AttentionMemory
 from keras_attention.ownership import claim
 from keras_attention.several_memories import (
     MemoryProjections,
+    attention_of,
     memories,
     memory_shapes,
 )
 
 
 class HierarchicalMemory(NamedTuple):
-    """What every attention has precomputed from its memory."""
+    """What every attention has precomputed from its memory.
+
+    Attributes:
+        parts: A memory for each.
+        known: `[B, K]` booleans, which of them have anything in a row.
+    """
 
     parts: tuple[AttentionMemory, ...]
+    known: Any
 
     @property
     def mask(self) -> Any:
@@ -124,8 +131,8 @@ class HierarchicalAttention(AttentionLayer):
                 "`attentions` must be a list with an attention for every memory. "
                 f"Received: attentions={attentions!r}"
             )
-        self.attentions = [_attention(x, "attentions") for x in attentions]
-        self.over: Any = None if over is None else _attention(over, "over")
+        self.attentions = [attention_of(x, "attentions") for x in attentions]
+        self.over: Any = None if over is None else attention_of(over, "over")
         for part in self.attentions:
             claim(part, self, "attentions")
         held = [*self.attentions, self.over]
@@ -192,13 +199,12 @@ class HierarchicalAttention(AttentionLayer):
         )
         if self.over is None:
             return HierarchicalState(parts)
-        known = _known(memory)  # [B, K]
         contexts = [
-            ops.zeros((ops.shape(known)[0], depth), self.compute_dtype)
+            ops.zeros((ops.shape(memory.known)[0], depth), self.compute_dtype)
             for depth in self.depths
         ]
         return HierarchicalState(
-            parts, self.over.initial_state(self._over_memory(contexts, known))
+            parts, self.over.initial_state(self._over_memory(contexts, memory.known))
         )
 
     def draw(self, query: Any, memory: HierarchicalMemory, training: bool) -> Any:
@@ -219,7 +225,7 @@ class HierarchicalAttention(AttentionLayer):
         # Every query has contexts of its own: a row for each, with K positions.
         batch, targets = ops.shape(query)[:2]
         count, depth = len(self.attentions), self.projections.units
-        known = ops.expand_dims(_known(memory), 1)  # [B, 1, K]
+        known = ops.expand_dims(memory.known, 1)  # [B, 1, K]
         known = ops.broadcast_to(known, (batch, targets, count))
         own = _part_of(drawn, "over")
         if own is not None:
@@ -246,7 +252,7 @@ class HierarchicalAttention(AttentionLayer):
             return (*_side_by_side(contexts, weights), HierarchicalState(parts))
         context, shares, over = self.over.advance(
             query,
-            self._over_memory(contexts, _known(memory)),
+            self._over_memory(contexts, memory.known),
             state.over,
             _part_of(drawn, "over"),
         )
@@ -262,12 +268,14 @@ class HierarchicalAttention(AttentionLayer):
 
     def _precompute(self, value: Any, key: Any, value_mask: Any) -> HierarchicalMemory:
         pairs = memories(value, key, value_mask, len(self.attentions))
-        return HierarchicalMemory(
-            tuple(
-                part._precompute(own, None, mask)
-                for part, (own, mask) in zip(self.attentions, pairs, strict=True)
-            )
+        parts = tuple(
+            part._precompute(own, None, mask)
+            for part, (own, mask) in zip(self.attentions, pairs, strict=True)
         )
+        known = ops.stack(
+            [ops.any(part.mask, axis=-1) for part in parts], axis=1
+        )  # [B, K]
+        return HierarchicalMemory(parts, known)
 
     def _over_memory(self, contexts: Any, known: Any) -> AttentionMemory:
         """Contexts `[N, D_k]` as a memory of K positions, of which `known [N, K]`."""
@@ -303,25 +311,8 @@ class HierarchicalAttention(AttentionLayer):
         pairs = zip(self.attentions, memory.parts, strict=True)
         places: dict[str, Any] = {str(k): pair for k, pair in enumerate(pairs)}
         if self.over is not None:
-            places["over"] = self.over, AttentionMemory((), (), _known(memory))
+            places["over"] = self.over, AttentionMemory((), (), memory.known)
         return places
-
-
-def _attention(attention: Any, argument: str) -> Attention:
-    if isinstance(attention, dict):
-        attention = keras.saving.deserialize_keras_object(attention)
-    if not isinstance(attention, Attention):
-        raise TypeError(
-            f"`{argument}` must be a ka.Attention or one of its presets. "
-            f"Received: {attention!r}"
-        )
-    return attention
-
-
-def _known(memory: HierarchicalMemory) -> Any:
-    """Which memories of a row have anything in them: `[B, K]` booleans."""
-    known = [ops.any(part.mask, axis=-1) for part in memory.parts]
-    return ops.stack(known, axis=1)  # [B, K]
 
 
 def _part_of(drawn: dict[str, Any] | None, place: str) -> dict[str, Any] | None:

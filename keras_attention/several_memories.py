@@ -5,6 +5,25 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_attention.arguments import positive_integer
+from keras_attention.attention import Attention
+
+
+def attention_of(attention: Any, argument: str) -> Attention:
+    """An attention over one memory, from itself or its configuration.
+
+    Raises:
+        TypeError: Something else.
+    """
+    if isinstance(attention, dict):
+        attention = keras.saving.deserialize_keras_object(attention)
+    if not isinstance(attention, Attention):
+        raise TypeError(
+            f"`{argument}` must be a ka.Attention or one of its presets. "
+            f"Received: {argument}={attention!r}"
+        )
+    return attention
+
 
 def memory_shapes(value_shape: Any) -> list[tuple[Any, ...]]:
     """One shape for each memory.
@@ -84,11 +103,7 @@ class MemoryProjections(keras.layers.Layer):
         **layer: Any,
     ) -> None:
         super().__init__(**layer)
-        if not isinstance(units, int) or isinstance(units, bool) or units < 1:
-            raise ValueError(
-                f"`units` must be a positive integer. Received: units={units!r}"
-            )
-        self.units = units
+        self.units = positive_integer("units", units)
         self.share = share
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)

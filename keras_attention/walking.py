@@ -45,7 +45,7 @@ class WalkingAttention:
         memory: What `precompute` of it, or of its decoder, returned.
 
     Raises:
-        ValueError: It is another attention.
+        TypeError, ValueError: It is another attention.
 
     References:
         Raffel, Luong, Liu, Weiss & Eck 2017, arXiv 1704.00784, section 2.2 and
@@ -155,7 +155,11 @@ def _row(x: Any, position: Any) -> Any:
     return row
 
 
-def _check(attention: Attention) -> None:
+def _check(attention: Any) -> None:
+    if not isinstance(attention, Attention):
+        raise TypeError(
+            f"`attention` must be a ka.Attention. Received: attention={attention!r}"
+        )
     alignment, score = attention.alignment, attention.score
     if not isinstance(alignment, MonotonicAlignment) or alignment.mode != "hard":
         raise ValueError(

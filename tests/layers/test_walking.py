@@ -260,3 +260,9 @@ def test_what_cannot_walk_is_refused(name):
 def test_another_model_is_refused():
     with pytest.raises(TypeError, match="`model` must be a ka.Seq2Seq"):
         ka.generate_monotonic(keras.Sequential(), _sources(1))
+
+
+def test_an_attention_over_several_memories_is_refused():
+    several = ka.FlatAttention(ka.Attention("additive", "monotonic"), 4)
+    with pytest.raises(TypeError, match="`attention` must be a ka.Attention. Received"):
+        ka.WalkingAttention(several, None)
