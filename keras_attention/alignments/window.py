@@ -54,7 +54,7 @@ class WindowAlignment(CarriedAlignment):
             state or looks at more than the energies.
 
     References:
-        Ping et al. 2018, arXiv 1710.07654, section 3.5 (attention block); Chorowski et
+        Ping et al. 2018, arXiv 1710.07654, section 3.6 (attention block); Chorowski et
         al. 2015, arXiv 1506.07503, section 2.3 (windowing).
 
     Example:
