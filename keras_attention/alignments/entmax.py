@@ -25,19 +25,18 @@ class EntmaxAlignment(Alignment):
     Weights: `alpha_logit [H]` when learned, with
     $\alpha = 1.01 + 0.99\,\sigma(\text{alpha\_logit})$; it starts at 0, alpha 1.505.
 
-    The threshold is found by bisection (algorithm 1 of Blondel et al. 2019, there
-    for any regulariser) and one Newton step, through which gradients flow.
+    The threshold is found by bisection (algorithm 1 of Peters et al.) and one Newton
+    step, through which gradients flow.
 
-    Relative to the paper: it clips alpha at 1.01 and 2, where the gradient stops; here
-    a sigmoid maps into that range.
+    Relative to the code of Correia et al.: it clips 1 + sigmoid at 1.01, where the
+    gradient stops; here the sigmoid maps into that range.
 
     Raises:
         ValueError: `alpha` is not above 1.
 
     References:
-        Peters, Niculae & Martins 2019, arXiv 1905.05702, equation 10; Correia,
-        Niculae & Martins 2019, arXiv 1909.00015, section 3.1 and proposition 1
-        (the gradient in alpha).
+        Peters, Niculae & Martins 2019, arXiv 1905.05702, equations 10 and 13; Correia,
+        Niculae & Martins 2019, arXiv 1909.00015 (alpha learned, by its gradient).
 
     Example:
 
