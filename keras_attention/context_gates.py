@@ -50,7 +50,7 @@ class ContextGate(keras.layers.Layer):
     identity for that one and a diagonal U, a `SimpleRNNCell` is the paper's network.
 
     References:
-        Tu et al. 2017, arXiv 1608.06043, section 3.
+        Tu et al. 2017, arXiv 1608.06043.
 
     Example:
 

@@ -73,7 +73,7 @@ class FlatAttention(AttentionLayer):
     that have a matrix for keys put it after $U_c^{(k)}$, where the paper has none.
 
     References:
-        Libovický & Helcl 2017, arXiv 1704.06567, section 3.1.
+        Libovický & Helcl 2017, arXiv 1704.06567 (flat combination).
 
     Example:
 

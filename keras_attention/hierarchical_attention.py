@@ -93,8 +93,8 @@ class HierarchicalAttention(AttentionLayer):
     paper has none.
 
     References:
-        Libovický & Helcl 2017, arXiv 1704.06567, section 3.2; side by side: Zoph &
-        Knight 2016, arXiv 1601.00710.
+        Libovický & Helcl 2017, arXiv 1704.06567 (hierarchical combination); side by
+        side: Zoph & Knight 2016, arXiv 1601.00710.
 
     Example:
 

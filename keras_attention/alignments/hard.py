@@ -40,9 +40,9 @@ class HardAlignment(Alignment):
     softmax's instead. Deterministic in training and afterwards; `gumbel` samples.
 
     References:
-        Bengio, Léonard & Courville 2013, arXiv 1308.3432, section 4
-        (straight-through); Xu et al. 2015, arXiv 1502.03044, section 4.1 for hard
-        attention, there trained by sampling.
+        Bengio, Léonard & Courville 2013, arXiv 1308.3432 (straight-through); Xu et al.
+        2015, arXiv 1502.03044, section 4.1 for hard attention, there trained by
+        sampling.
 
     Example:
 

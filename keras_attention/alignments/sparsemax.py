@@ -20,7 +20,7 @@ class SparsemaxAlignment(Alignment):
     sorted energies (algorithm 1 of the paper); only valid positions take part.
 
     References:
-        Martins & Astudillo 2016, arXiv 1602.02068, equation 2 and algorithm 1.
+        Martins & Astudillo 2016, arXiv 1602.02068, proposition 1 and algorithm 1.
 
     Example:
 

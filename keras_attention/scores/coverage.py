@@ -34,7 +34,7 @@ class CoverageScore(Score):
 
     References:
         See, Liu & Manning 2017, arXiv 1704.04368, equations 10 and 11; Tu et al. 2016,
-        arXiv 1601.04811, section 3.1.
+        arXiv 1601.04811 (linguistic coverage).
 
     Example:
 

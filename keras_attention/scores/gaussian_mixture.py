@@ -59,7 +59,7 @@ class GaussianMixtureScore(Score):
         ValueError: Unknown version, or an argument that is not positive.
 
     References:
-        Battenberg et al. 2020, arXiv 1910.10288, table 1; Graves
+        Battenberg et al. 2020, arXiv 1910.10288 (GMM attention V0, V1 and V2); Graves
         2013, arXiv 1308.0850, equations 46 to 51 (v0).
 
     Example:
