@@ -48,7 +48,7 @@ def test_two_energies_saturate_where_the_paper_says(alpha):
     assert_allclose(after, [1, 0], atol=1e-6)
 
 
-# Martins & Astudillo 2016, equation 4 by hand; 1.5-entmax by solving the quadratic:
+# Martins & Astudillo 2016, proposition 1 by hand; 1.5-entmax by solving the quadratic:
 # e/2 = [1/2, 1/4, -1/2], support of two: tau = 3/8 - sqrt((1 - 1/32) / 2).
 def test_numbers_worked_out_by_hand():
     assert_allclose(align("sparsemax", [[1, 0.5, -1]])[0], [0.75, 0.25, 0], atol=1e-6)

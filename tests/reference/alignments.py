@@ -27,7 +27,7 @@ def sigmoid(energies):
 def sparsemax(energies):
     """The nearest point of the simplex, by trying every support.
 
-    Martins & Astudillo 2016, equation 2: on the support the weights are
+    Martins & Astudillo 2016, proposition 1: on the support the weights are
     ``e - tau`` with ``tau`` from their sum; the right one is feasible and nearest.
     """
     energies = np.asarray(energies, "float64")
@@ -45,7 +45,7 @@ def sparsemax(energies):
 
 
 def entmax(energies, alpha):
-    """Peters et al. 2019, equation 10, with tau by 200 halvings in float64."""
+    """Peters et al. 2019, equation 13, with tau by 200 halvings in float64."""
     x = (alpha - 1) * np.asarray(energies, "float64")
     low, high = x.max() - 1, x.max()
     for _ in range(200):

@@ -1,4 +1,4 @@
-"""Context gates: Tu et al. 2017, section 3.
+"""Context gates: Tu et al. 2017.
 
 ``W``, ``U``, ``C`` are the matrices of a simple recurrent network, with ``_z`` those of
 the gate; vectors are rows, so that a matrix multiplies from the right.

@@ -8,7 +8,7 @@ from tests.reference.attention import masked_softmax
 
 
 def gaussian_mixture(version, raw, means, count):
-    """Battenberg et al. 2020, table 1, Gaussian by Gaussian.
+    """Battenberg et al. 2020, V0 to V2, Gaussian by Gaussian.
 
     ``raw`` are the three raw parameters, each ``[K]``; positions count from 1.
     Returns the weights ``[S]`` and the new means.

@@ -1,4 +1,4 @@
-"""Attention over several memories: Libovický & Helcl 2017, sections 2 and 3.
+"""Attention over several memories: Libovický & Helcl 2017.
 
 ``query [B, T, D]``; ``memories``: for each encoder k an array ``[B, S_k, D_k]``;
 ``masks``: which of its positions are there. ``energy(k, head, q, h)`` of two vectors
@@ -24,7 +24,7 @@ def _starts(memories):
 
 
 def flat(query, memories, masks, energy, projections, heads=1):
-    """Section 3.1: one softmax over the states of all encoders."""
+    """Flat combination: one softmax over the states of all encoders."""
     rows, steps = query.shape[:2]
     starts, units = _starts(memories), projections[0].shape[1]
     contexts = np.zeros((rows, steps, units))
@@ -43,7 +43,7 @@ def flat(query, memories, masks, energy, projections, heads=1):
 
 
 def separate(query, memories, masks, energy, heads=1):
-    """Section 2: a context ``[B, T, D_k]`` and weights of every encoder."""
+    """A context ``[B, T, D_k]`` and weights of every encoder."""
     found = []
     for k, (memory, mask) in enumerate(zip(memories, masks, strict=True)):
         alone = [np.zeros_like(m) for m in masks]
@@ -69,14 +69,14 @@ def separate(query, memories, masks, energy, heads=1):
 
 
 def side_by_side(query, memories, masks, energy, heads=1):
-    """Section 2: contexts of all encoders, concatenated."""
+    """Contexts of all encoders, concatenated."""
     found = separate(query, memories, masks, energy, heads)
     contexts, weights = zip(*found, strict=True)
     return np.concatenate(contexts, axis=-1), np.concatenate(weights, axis=-1)
 
 
 def hierarchical(query, memories, masks, energy, over, projections, heads=1):
-    """Section 3.2: a softmax of ``over(k, q, c)`` over the contexts."""
+    """Hierarchical combination: a softmax of ``over(k, q, c)`` over the contexts."""
     found = separate(query, memories, masks, energy, heads)
     rows, steps = query.shape[:2]
     contexts = np.zeros((rows, steps, projections[0].shape[1]))
