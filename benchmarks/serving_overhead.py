@@ -2,9 +2,9 @@
 
 On the model that `make demo` left, one word a call: the session in this process, our
 client, and a plain stub with a message that is ready. Turns interleave; what counts is
-the difference of the medians. Beside it stands what no server in Python avoids:
-grpcio's own share, and how much slower the session is when its threads may rest
-between calls.
+the difference of the medians. Beside it stand the signature as TensorFlow's Python
+calls it, and what no server in Python avoids: grpcio's own share, and how much slower
+the session is when its threads may rest between calls.
 """
 
 import argparse
@@ -22,7 +22,7 @@ import grpc
 import numpy as np
 
 import serving
-from benchmarks import grpcio_floor, machine, serving_page
+from benchmarks import grpcio_floor, machine, python_signature, serving_page
 from benchmarks.foreign_clients import running
 from benchmarks.harness import ROOT
 from serving import methods
@@ -105,12 +105,11 @@ def measure(
         serving.Client(target, model="benchmark") as client,
         grpc.insecure_channel(target) as channel,
         grpcio_floor.running(request.ByteSize()) as floor,
+        python_signature.running(
+            version, WORD, config.intra_op_parallelism_threads
+        ) as from_python,
     ):
-        stub = channel.unary_unary(
-            methods.PREDICT.path,
-            request_serializer=methods.PREDICT.request.SerializeToString,
-            response_deserializer=methods.PREDICT.response.FromString,
-        )
+        stub = methods.PREDICT.on(channel)
         alone = _timed(lambda: session.run(feeds, fetches))
 
         def rested() -> float:
@@ -120,6 +119,7 @@ def measure(
         seconds = min(alone() for _ in range(20)) / 1000
         ways: dict[str, Way] = {
             "session": alone,
+            "signature": from_python,
             "client": _timed(lambda: client.predict([WORD])),
             "stub": _timed(lambda: stub(request)),
             "session, rested": rested,
@@ -143,7 +143,7 @@ def _medians(ways: dict[str, Way], calls: int, rounds: int) -> dict[str, float]:
 
 def _figures(medians: dict[str, float]) -> dict[str, Any]:
     alone = medians["session"]
-    calls = ("session", "client", "stub")
+    calls = ("session", "signature", "client", "stub")
     return {
         "milliseconds": {way: round(medians[way], 3) for way in calls},
         "added_ms": {way: round(medians[way] - alone, 3) for way in calls[1:]},

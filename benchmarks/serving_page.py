@@ -60,14 +60,15 @@ def batching(stored: dict[str, Any]) -> str:
     """What batching reaches: a Markdown table, and the verdict."""
     lines = ["| way | words a second | processor ms a word |", "|---|---|---|"]
     for way, rate in stored["words_per_second"].items():
-        used = stored["processor_ms_per_word"][way]
-        lines.append(f"| {way} | {rate:.0f} | {used:.2f} |")
+        known = stored["processor_ms_per_word"].get(way)
+        used = "" if known is None else f"{known:.2f}"
+        lines.append(f"| {way} | {rate:.0f} | {used} |")
     lines.append("")
     lines.append(
         f"{stored['in_flight']} in flight reach {stored['share']:.0%} of "
-        f'"{stored["best"]}" (the bar is {stored["bar"]:.0%}) and '
-        f'{stored["share_of_most"]:.0%} of "{stored["most"]}". Other programs took '
-        f"{stored['others_share']:.0%} of the machine."
+        f'"{stored["best"]}" (the bar is {stored["bar"]:.0%}), over gRPC '
+        f"{stored['share_over_grpc']:.0%}; and {stored['share_of_most']:.0%} of "
+        f'"{stored["most"]}".'
     )
     return "\n".join(lines)
 

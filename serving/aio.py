@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 from collections.abc import Iterable, Mapping
 from types import TracebackType
@@ -59,7 +60,8 @@ class Client:
             credentials=credentials,
             options=tuple(options),
         )
-        self._channel = connection.open(grpc.aio)
+        channel = self._channel = connection.open(grpc.aio)
+        self._calls = functools.cache(lambda method: method.on(channel))
 
     async def predict(
         self,
@@ -158,11 +160,7 @@ class Client:
             pause = step.seconds if left is None else min(step.seconds, left)
             await asyncio.sleep(pause)
             return None
-        call = self._channel.unary_unary(
-            step.method.path,
-            request_serializer=step.method.request.SerializeToString,
-            response_deserializer=step.method.response.FromString,
-        )
+        call = self._calls(step.method)
         try:
             return await call(
                 step.request, timeout=left, wait_for_ready=step.wait_for_ready

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Iterable, Mapping
 from types import TracebackType
@@ -73,7 +74,8 @@ class Client:
             credentials=credentials,
             options=tuple(options),
         )
-        self._channel = connection.open(grpc)
+        channel = self._channel = connection.open(grpc)
+        self._calls = functools.cache(lambda method: method.on(channel))
 
     def predict(
         self,
@@ -224,11 +226,7 @@ class Client:
             check_time(left, self._target)
             time.sleep(step.seconds if left is None else min(step.seconds, left))
             return None
-        call = self._channel.unary_unary(
-            step.method.path,
-            request_serializer=step.method.request.SerializeToString,
-            response_deserializer=step.method.response.FromString,
-        )
+        call = self._calls(step.method)
         try:
             return call(step.request, timeout=left, wait_for_ready=step.wait_for_ready)
         except grpc.RpcError as error:

@@ -31,6 +31,18 @@ class Method:
         """What HTTP/2 carries, such as ``/tensorflow.serving.ModelService/Name``."""
         return f"/{self.service}/{self.name}"
 
+    def on(self, channel: Any) -> Any:
+        """What makes this call; to be kept, since each one is registered anew.
+
+        Args:
+            channel: Of ``grpc`` or ``grpc.aio``.
+        """
+        return channel.unary_unary(
+            self.path,
+            request_serializer=self.request.SerializeToString,
+            response_deserializer=self.response.FromString,
+        )
+
 
 PREDICT = Method(
     PREDICTION_SERVICE,

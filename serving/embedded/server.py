@@ -58,7 +58,8 @@ class ServerOptions:
         health: Whether to offer gRPC's health service.
         poll_seconds: Seconds between looks for new versions; 0 never looks again.
         tags: Tags of the graph in the SavedModel.
-        session: Configuration of TensorFlow's sessions.
+        session: Configuration of TensorFlow's sessions; with batching, threads that
+            it does not give are shared among the batches that are computed at once.
         loads: How models are loaded.
         warmup_iterations: How often a version answers each of its warm-up requests
             before it is served; 0 never.
@@ -133,9 +134,12 @@ class Server:
             config = configuration.of_paths(paths)
         batching = self._options.batching
         self._scheduler = None if batching is None else Scheduler(batching)
+        session = self._options.session
+        if batching is not None:
+            session = batching.shared(session)
         loader = SavedModelLoader(
             self._options.tags,
-            self._options.session,
+            session,
             self._options.warmup_iterations,
             self._scheduler,
         )

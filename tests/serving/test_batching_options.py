@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 
 import pytest
@@ -9,7 +10,9 @@ import pytest
 import serving
 from serving.embedded import BatchingOptions, Server, ServerOptions
 from serving.embedded.batching import read_options
+from serving.embedded.session import SavedModelSession
 from serving.embedded.text_config import ConfigError
+from serving.messages import session_pb2
 
 
 def written(path, text):
@@ -111,3 +114,32 @@ def test_batching_by_flags(toys, tmp_path, start):
             assert client.predict(["a", "b"])[1].text == "B"
             with pytest.raises(serving.errors.InvalidRequest, match="Task size 3 is"):
                 client.predict(["a", "b", "c"])
+
+
+def test_batches_share_the_processors(monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: 6)
+    nothing_said = session_pb2.ConfigProto()
+    for batches, threads in ((1, 6), (2, 3), (4, 1), (12, 1)):
+        shared = BatchingOptions(threads=batches).shared(nothing_said)
+        assert shared.intra_op_parallelism_threads == threads
+    nothing_said.gpu_options.allow_growth = True
+    shared = BatchingOptions(threads=6).shared(nothing_said)
+    assert shared.gpu_options.allow_growth
+    for name in ("intra_op_parallelism_threads", "inter_op_parallelism_threads"):
+        said = session_pb2.ConfigProto(**{name: 5})
+        assert BatchingOptions(threads=6).shared(said) == said
+
+
+def test_a_server_that_merges_loads_with_shared_processors(toys, monkeypatch):
+    asked = []
+
+    def load(path, tags, config):
+        asked.append(config.intra_op_parallelism_threads)
+        return SavedModelSession(path, tags, config)
+
+    monkeypatch.setattr("serving.embedded.loading.SavedModelSession", load)
+    for batching in (None, BatchingOptions(threads=os.cpu_count() or 1)):
+        options = ServerOptions(host="127.0.0.1", port=0, batching=batching)
+        with Server({"upper": toys / "upper"}, options):
+            pass
+    assert asked == [0, 1]

@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from serving.embedded.text_config import ConfigError, read_config
-from serving.messages import batching_pb2
+from serving.messages import batching_pb2, session_pb2
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,23 @@ class BatchingOptions:
     def rows(self) -> int:
         """Most rows of one batch."""
         return self.max_execution_batch_size or self.max_batch_size
+
+    def shared(self, config: session_pb2.ConfigProto) -> session_pb2.ConfigProto:
+        """A session's configuration, with batches that share the processors.
+
+        TensorFlow would spread each operation of each batch over all of them, and
+        batches computed at once would wait for each other's pieces.
+
+        Args:
+            config: As asked for; if it says anything of threads, it stays so.
+        """
+        if config.intra_op_parallelism_threads or config.inter_op_parallelism_threads:
+            return config
+        chosen = session_pb2.ConfigProto()
+        chosen.CopyFrom(config)
+        processors = os.cpu_count() or 1
+        chosen.intra_op_parallelism_threads = max(1, processors // self.threads)
+        return chosen
 
     def padded(self, rows: int) -> int:
         """The smallest allowed size for so many rows.
