@@ -71,9 +71,12 @@ _SIMPLE = {
 
 def _check_part(value: Any, kind: str) -> None:
     """A part of Kubernetes' own types, inside a manifest that may hold it."""
-    assert kind in ("V1Container", "V1Volume"), kind
-    spec = {"containers": [{"name": "x"}]}
-    spec["containers" if kind == "V1Container" else "volumes"] = [value]
+    assert kind in ("V1Container", "V1ContainerPort", "V1Volume"), kind
+    spec: dict[str, list[dict[str, Any]]] = {"containers": [{"name": "x"}]}
+    if kind == "V1ContainerPort":
+        spec["containers"][0]["ports"] = [value]
+    else:
+        spec["containers" if kind == "V1Container" else "volumes"] = [value]
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"}, "spec": spec}
     for version in KUBERNETES:
         check_kubernetes(pod, version)

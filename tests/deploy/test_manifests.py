@@ -89,14 +89,31 @@ def test_probes_mean_ready():
         assert found == {"path": "/v1/models/pronounce/metadata", "port": "rest"}
     assert server["livenessProbe"]["grpc"]["port"] == options.port
     options, server = flags("kserve"), container("kserve")
-    found = server["readinessProbe"]["httpGet"]
-    assert found["path"] == f"/v1/models/{options.model_name}/metadata"
-    assert found["port"] == options.rest_api_port
+    for probe in ("startupProbe", "readinessProbe"):
+        assert server[probe]["httpGet"] == {
+            "path": f"/v1/models/{options.model_name}/metadata",
+            "port": options.rest_api_port,
+        }
+    assert server["livenessProbe"]["grpc"]["port"] == options.port
 
 
-def test_pods_stop_in_time_and_by_a_signal():
-    pod = by_kind("kubernetes")["Deployment"]["spec"]["template"]["spec"]
-    (server,) = pod["containers"]
+def test_ports_of_kserve_are_those_of_the_server():
+    options = flags("kserve")
+    model = by_kind("kserve")["InferenceService"]["spec"]["predictor"]["model"]
+    # The first becomes port 80 of the Service; KServe wants gRPC's to be named h2c.
+    assert [(port["name"], port["containerPort"]) for port in model["ports"]] == [
+        ("http1", options.rest_api_port),
+        ("h2c", options.port),
+    ]
+
+
+@pytest.mark.parametrize("folder", ["kubernetes", "kserve"])
+def test_pods_stop_in_time_and_by_a_signal(folder):
+    if folder == "kserve":
+        pod = by_kind(folder)["InferenceService"]["spec"]["predictor"]
+    else:
+        pod = by_kind(folder)["Deployment"]["spec"]["template"]["spec"]
+    server = container(folder)
     program, seconds = server["lifecycle"]["preStop"]["exec"]["command"]
     assert program == "/bin/sleep"
     assert pod["terminationGracePeriodSeconds"] >= int(seconds) + 15
@@ -104,7 +121,7 @@ def test_pods_stop_in_time_and_by_a_signal():
     # Connections end before the pod that they lead to.
     arguments = dict(
         word.split("=")
-        for word in flags("kubernetes").grpc_channel_arguments.split(",")
+        for word in flags(folder).grpc_channel_arguments.split(",")
     )
     assert int(arguments["grpc.max_connection_age_grace_ms"]) < 1000 * int(seconds)
 
