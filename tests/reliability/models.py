@@ -31,6 +31,25 @@ class Spin(tf.Module):
         return {"text": tf.where(wrong, "", text)}
 
 
+class Held(tf.Module):
+    """Starts by writing one file, and ends when it has written another one.
+
+    If that is a pipe it waits for somebody who reads, which needs no processor.
+    """
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None], tf.string, name=name)
+            for name in ("text", "started", "pipe")
+        ]
+    )
+    def hold(self, text, started, pipe):
+        with tf.control_dependencies([tf.io.write_file(started[0], "started")]):
+            write = tf.io.write_file(pipe[0], "over")
+        with tf.control_dependencies([write]):
+            return {"text": tf.identity(text)}
+
+
 class Weighty(tf.Module):
     """Has so many bytes of variables that a leak of one load is seen."""
 
@@ -55,6 +74,9 @@ def save(folder: Path, name: str) -> Path:
     elif name == "gate":
         gate = Gate()
         tf.saved_model.save(gate, path, signatures=gate.wait)
+    elif name == "held":
+        held = Held()
+        tf.saved_model.save(held, path, signatures=held.hold)
     elif name == "mirror":
         mirror = Mirror()
         tf.saved_model.save(mirror, path, signatures=mirror.mirror)

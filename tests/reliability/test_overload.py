@@ -1,4 +1,9 @@
-"""More calls than a server can take: refusals are fast, the rest is served."""
+"""More calls than a server can take: who is refused hears before the rest is served.
+
+The times are those of one process that sends thousands of calls on the machine of the
+server, most of them spent in that process: how long a refusal takes somebody else is
+in ``test_refusals.py``.
+"""
 
 from __future__ import annotations
 
@@ -103,8 +108,9 @@ def test_a_flood(server, kind):
             "sent within": f"{found['sent']:.2f} s",
             "served": f"{len(served)}, within {max(served):.2f} s",
             "refused": f"{len(refused)}",
-            "refusals after, median and p99": f"{quantile(refused, 0.5):.2f} s, "
-            f"{quantile(refused, 0.99):.2f} s",
+            "refusals in the flood's hands after, median and p99": (
+                f"{quantile(refused, 0.5):.2f} s, {quantile(refused, 0.99):.2f} s"
+            ),
             "health meanwhile, median": milliseconds(quantile(probes, 0.5)),
             "slowest": milliseconds(max(probes)),
             "first call afterwards": milliseconds(recovery),
