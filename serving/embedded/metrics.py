@@ -10,9 +10,7 @@ from prometheus_client.core import Metric
 from prometheus_client.utils import floatToGoString
 
 from serving.embedded.calls import PREDICTIONS, Call
-
-#: Microseconds, up to 45 minutes.
-BUCKETS = tuple(10 * 1.8**power for power in range(33))
+from serving.embedded.event_metrics import BUCKETS, EventMetrics
 
 _COUNT = ":tensorflow:serving:request_count"
 _LATENCY = ":tensorflow:serving:request_latency"
@@ -21,11 +19,14 @@ _UNKNOWN = "unknown"
 
 
 class Metrics:
-    """Counts calls that ask for predictions.
+    """Counts calls that ask for predictions, and what else happens in a server.
 
     Args:
         served: Names of the models. A name that somebody made up is counted under
             ``unknown``; every new label would take memory for ever.
+
+    Attributes:
+        events: Counts loads, warm-ups and batches.
     """
 
     def __init__(self, served: Callable[[], Iterable[str]]):
@@ -53,6 +54,7 @@ class Metrics:
             registry=self._registry,
             buckets=BUCKETS,
         )
+        self.events = EventMetrics(self._registry)
 
     def observe(self, call: Call) -> None:
         """Counts one call."""
@@ -76,12 +78,13 @@ class Metrics:
 
 def _lines(family: Metric) -> Iterator[str]:
     """As TF Serving writes it; the library's own writer insists on ``_total``."""
-    theirs = family.type == "counter" and family.name != _COUNT
-    yield f"# TYPE {family.name}{'_total' if theirs else ''} {family.type}"
+    ours = not family.name.startswith(":tensorflow:")
+    total = "_total" if family.type == "counter" else ""
+    yield f"# TYPE {family.name}{total if ours else ''} {family.type}"
     for sample in family.samples:
         if sample.name.endswith("_created"):
             continue
-        name = family.name if family.name == _COUNT else sample.name
+        name = sample.name if ours else sample.name.removesuffix(total)
         labels = ",".join(f'{k}="{_shown(k, v)}"' for k, v in sample.labels.items())
         yield f"{name}{{{labels}}} {floatToGoString(sample.value)}"
 

@@ -19,11 +19,12 @@ from serving.embedded import configuration
 from serving.embedded.batching import BatchingOptions, Scheduler
 from serving.embedded.calls import Observer
 from serving.embedded.config_file import ConfigFile
+from serving.embedded.events import Event, Listener
 from serving.embedded.loading import SavedModelLoader
 from serving.embedded.models import LoadPolicy, Models
 from serving.embedded.polling import Poller
 from serving.embedded.rest.options import RestOptions
-from serving.embedded.rest.side import rest_side
+from serving.embedded.rest.side import metrics_of, rest_side
 from serving.embedded.servable import Servable
 from serving.embedded.service import handlers
 from serving.embedded.startup import check_address, require_extras
@@ -133,7 +134,10 @@ class Server:
             paths = {name: Path(path) for name, path in models.items()}
             config = configuration.of_paths(paths)
         batching = self._options.batching
-        self._scheduler = None if batching is None else Scheduler(batching)
+        self._listeners: list[Listener] = []
+        self._scheduler = None
+        if batching is not None:
+            self._scheduler = Scheduler(batching, self._tell)
         session = self._options.session
         if batching is not None:
             session = batching.shared(session)
@@ -142,6 +146,7 @@ class Server:
             session,
             self._options.warmup_iterations,
             self._scheduler,
+            self._tell,
         )
         self._models = Models(config, loader, self._options.loads)
         self._pollers: list[Poller] = []
@@ -161,9 +166,12 @@ class Server:
         check_address(options.host, options.port)
         if options.rest is not None:
             check_address(options.host, options.rest.port)
+        metrics = metrics_of(options.rest, self._models)
+        if metrics is not None:
+            self._listeners.append(metrics.events.observe)
         self.servables = self._models.start()
         self._rest, observers = rest_side(
-            options.rest, options.tls, self._models, options.observers
+            options.rest, options.tls, self._models, options.observers, metrics
         )
         self._build(observers)
         self.port = self._open_port()
@@ -206,6 +214,10 @@ class Server:
         traceback: TracebackType | None,
     ) -> None:
         self.stop()
+
+    def _tell(self, event: Event) -> None:
+        for listener in self._listeners:
+            listener(event)
 
     def _build(self, observers: Sequence[Observer]) -> None:
         from grpc_health.v1 import health, health_pb2, health_pb2_grpc

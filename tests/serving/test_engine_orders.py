@@ -20,6 +20,7 @@ from serving.engines.docker import Docker
 from serving.engines.flags import OWN
 from serving.engines.orders import orders
 from serving.errors import StartupFailed
+from tests.serving.conftest import ROOT
 from tests.serving.stand_ins import flags_of
 
 
@@ -107,6 +108,15 @@ def test_flags_are_those_of_tf_serving_and_ours():
     known = set(vars(parser.parse_args([])))
     assert known == {*FLAGS, *OWN}
     assert not {*FLAGS} & {*OWN}
+
+
+def test_every_flag_is_documented():
+    page = (ROOT / "docs" / "serving.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
+    listed = [word for row in rows for word in re.findall(r"`(\w+)`", row)]
+    assert {name: listed.count(name) for name in (*FLAGS, *OWN)} == dict.fromkeys(
+        (*FLAGS, *OWN), 1
+    )
 
 
 def test_port_0_is_any_port():

@@ -30,6 +30,7 @@ class Task:
         feeds: Its inputs ``[rows, ...]`` by name.
         rows: How many rows it has.
         deadline: Time of ``time.monotonic`` after which nobody wants the answer.
+        since: Time of ``time.monotonic`` at which it came.
         done: Held until there is an answer.
         outputs: The answer.
         error: Or why there is none.
@@ -38,6 +39,7 @@ class Task:
     feeds: Feeds
     rows: int
     deadline: float = math.inf
+    since: float = 0.0
     done: threading.Lock = field(default_factory=threading.Lock)
     outputs: list[np.ndarray] | None = None
     error: BaseException | None = None
@@ -220,6 +222,7 @@ class Queue:
                 {name: array[start:stop] for name, array in task.feeds.items()},
                 stop - start,
                 task.deadline,
+                task.since,
             )
             for start, stop in zip(bounds, bounds[1:], strict=False)
         ]

@@ -15,6 +15,7 @@ import numpy as np
 from serving.embedded.batching.merge import check_outputs, merged
 from serving.embedded.batching.options import BatchingOptions
 from serving.embedded.batching.queue import Batch, Queue, Task
+from serving.embedded.events import Listener, Ran, Taken, ignore
 from serving.embedded.refusal import Refusal
 from serving.embedded.servable import Runner
 
@@ -44,10 +45,12 @@ class Scheduler:
 
     Args:
         options: How requests are merged.
+        tell: Is told of batches.
     """
 
-    def __init__(self, options: BatchingOptions):
+    def __init__(self, options: BatchingOptions, tell: Listener = ignore):
         self.options = options
+        self._tell = tell
         self._changed = threading.Condition()
         self._queues: dict[tuple, Queue] = {}  # those with something in them
         self._turns: deque[tuple] = deque()
@@ -72,7 +75,8 @@ class Scheduler:
         """
         names = tuple(sorted(feeds))
         key = (id(runner), names, fetches)
-        task = Task(feeds, rows, deadline)
+        now = time.monotonic()
+        task = Task(feeds, rows, deadline, now)
         with self._changed:
             if self._closing:
                 raise Refusal(grpc.StatusCode.UNAVAILABLE, "the server shuts down")
@@ -82,7 +86,7 @@ class Scheduler:
             if queue is None:
                 queue = Queue(runner, names, fetches, self.options)
             before = len(queue.batches)
-            tasks = queue.put(task, time.monotonic())
+            tasks = queue.put(task, now)
             if key not in self._queues:
                 self._queues[key] = queue
                 self._turns.append(key)
@@ -127,6 +131,8 @@ class Scheduler:
     def _work(self) -> None:
         while (found := self._next()) is not None:
             queue, batch = found
+            now = time.monotonic()
+            self._tell(Taken(tuple(now - task.since for task in batch.tasks)))
             try:
                 self._compute(queue, batch.tasks)
             except Exception as error:
@@ -209,4 +215,5 @@ class Scheduler:
         if latest < math.inf:
             timeout_ms = max(1, int((latest - time.monotonic()) * 1000))
         feeds = merged([task.feeds for task in tasks], rows)
+        self._tell(Ran())
         return queue.runner.run(feeds, queue.fetches, timeout_ms)

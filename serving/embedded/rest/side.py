@@ -11,7 +11,17 @@ from serving.embedded.rest.options import RestOptions
 from serving.embedded.tls import Tls, ssl_context
 
 if TYPE_CHECKING:  # it needs aiohttp
+    from serving.embedded.metrics import Metrics
     from serving.embedded.rest.server import RestServer
+
+
+def metrics_of(options: RestOptions | None, models: Models) -> Metrics | None:
+    """What counts for the page of metrics, if there is to be one."""
+    if options is None or options.metrics_path is None:
+        return None
+    from serving.embedded.metrics import Metrics
+
+    return Metrics(models.served)
 
 
 def rest_side(
@@ -19,6 +29,7 @@ def rest_side(
     tls: Tls | None,
     models: Models,
     observers: Sequence[Observer],
+    metrics: Metrics | None,
 ) -> tuple[RestServer | None, list[Observer]]:
     """The REST server, not started, and who is to be told of calls over gRPC too."""
     told = list(observers)
@@ -28,10 +39,7 @@ def rest_side(
     from serving.embedded.rest.server import RestServer
 
     page = None
-    if options.metrics_path is not None:
-        from serving.embedded.metrics import Metrics
-
-        metrics = Metrics(models.served)
+    if metrics is not None:
         told.append(metrics.observe)
         page = metrics.page
     context = None if tls is None else ssl_context(tls)
