@@ -148,6 +148,18 @@ class Mirror(tf.Module):
         }
 
 
+class Raw(tf.Module):
+    """Bytes that are no text, and a signature that asks for nothing."""
+
+    @tf.function(input_signature=[_texts()])
+    def echo(self, text):
+        return {"text_bytes": tf.identity(text), "length": tf.strings.length(text)}
+
+    @tf.function(input_signature=[])
+    def seven(self):
+        return {"seven": tf.constant([7])}
+
+
 class Gate(tf.Module):
     """Starts by writing one file and ends when another one exists."""
 
@@ -220,6 +232,9 @@ def save_all(folder: Path) -> None:
     with_default = folder / "defaulted" / "1"
     shutil.copytree(path, with_default)
     _set_defaults(with_default, "serving_default", {"n": np.array([7], np.int32)})
+    raw = Raw()
+    signatures = {"serving_default": raw.echo, "seven": raw.seven}
+    tf.saved_model.save(raw, str(folder / "raw" / "1"), signatures=signatures)
     mirror, gate, compiled = Mirror(), Gate(), Compiled()
     tf.saved_model.save(mirror, str(folder / "mirror" / "1"), signatures=mirror.mirror)
     tf.saved_model.save(gate, str(folder / "gate" / "1"), signatures=gate.wait)

@@ -250,3 +250,8 @@ def test_bytes_that_are_no_message_leave_the_server_alive(channel, prediction):
             call(garbage, timeout=20)
         assert caught.value.code() is grpc.StatusCode.INTERNAL
     assert prediction.Predict(asking("upper", TEXT), timeout=20).outputs
+
+
+def test_a_signature_without_inputs(prediction):
+    answer = prediction.Predict(asking("raw", {}, signature="seven"), timeout=20)
+    assert list(answer.outputs["seven"].int_val) == [7]

@@ -53,6 +53,20 @@ def test_one_output_stands_alone(predict):
     assert predict("upper", body) == (200, {"outputs": []})
 
 
+def test_outputs_whose_names_end_in_bytes_are_base64(predict):
+    items = [{"b64": "/wD+"}, {"b64": ""}, "\u00e9"]
+    found = [{"b64": "/wD+"}, {"b64": ""}, {"b64": "w6k="}]
+    assert predict("raw", {"inputs": items}) == (
+        200,
+        {"outputs": {"text_bytes": found, "length": [3, 0, 2]}},
+    )
+    rows = [
+        {"text_bytes": item, "length": size}
+        for item, size in zip(found, [3, 0, 2], strict=True)
+    ]
+    assert predict("raw", {"instances": items}) == (200, {"predictions": rows})
+
+
 def test_rows_need_one_batch_dimension(predict):
     status, found = predict("numbers", {"signature_name": "total", "instances": [1]})
     message = "Tensor name: sum has no shape information "

@@ -87,6 +87,12 @@ REFUSALS = {
         400,
         'Serving signature name: "foo" not found in signature def',
     ),
+    "signature without inputs": (
+        "raw",
+        {"signature_name": "seven", "inputs": {}},
+        400,
+        "Failed to get input map for signature: seven",
+    ),
     "neither": ("upper", {}, 400, "Missing 'inputs' or 'instances' key"),
     "both": (
         "upper",
