@@ -7,7 +7,7 @@ import math
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from serving.embedded.configuration import ModelConfig
 from serving.embedded.refusal import Refusal
 from serving.embedded.registry import Registry, State, Version
 from serving.embedded.servable import Servable
-from serving.embedded.storage import Fingerprint, fingerprint, versions
+from serving.embedded.storage import Fingerprint, fingerprint, folders
 
 _LOG = logging.getLogger(__name__)
 
@@ -76,7 +76,8 @@ class Aligner:
         self._policy = policy
         self._is_wanted = is_wanted
         self._locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
-        self._warned: dict[str, str] = {}  # so that a poll does not fill the log
+        # What was said last, so that a poll does not fill the log.
+        self._warned: dict[tuple[str, str], str] = {}
 
     def align(self, entry: ModelConfig, silently: bool = False) -> None:
         """Loads what is missing, then lets go of what is not wanted.
@@ -91,10 +92,12 @@ class Aligner:
         name = entry.name
         with self._locks[name]:
             try:
-                present = versions(entry.base_path)
+                found = folders(entry.base_path)
             except OSError as error:
                 self._warn(name, f"cannot look for versions: {error}")
                 return
+            self._warn_of_doubles(name, found)
+            present = {number: places[-1] for number, places in found.items()}
             chosen = entry.policy.choose(present)
             if present and not chosen:
                 self._warn(
@@ -103,7 +106,7 @@ class Aligner:
                     f"{entry.base_path}",
                 )
                 return
-            self._warned.pop(name, None)
+            self._warned.pop((name, "versions"), None)
             for number, path in chosen.items():
                 if self._is_wanted(entry) and self._is_due(name, number, path):
                     self._bring_up(entry, number, path, silently)
@@ -117,9 +120,21 @@ class Aligner:
         for number in self._registry.retire(name, set(keep)):
             _LOG.info("model %s: version %d is unloaded", name, number)
 
-    def _warn(self, name: str, text: str) -> None:
-        if self._warned.get(name) != text:
-            self._warned[name] = text
+    def _warn_of_doubles(self, name: str, found: Mapping[int, list[Path]]) -> None:
+        lines = [
+            f"version {number} is loaded from {places[-1]}; ignored, for it has the "
+            f"same number: {', '.join(map(str, places[:-1]))}"
+            for number, places in sorted(found.items())
+            if len(places) > 1
+        ]
+        if lines:
+            self._warn(name, "; ".join(lines), "doubles")
+        else:
+            self._warned.pop((name, "doubles"), None)
+
+    def _warn(self, name: str, text: str, about: str = "versions") -> None:
+        if self._warned.get((name, about)) != text:
+            self._warned[name, about] = text
             _LOG.warning("model %s: %s", name, text)
 
     def _is_due(self, name: str, number: int, path: Path) -> bool:

@@ -102,6 +102,8 @@ def _check_names(listed: list[config_pb2.ModelConfig]) -> None:
 
 
 def _check_path(config: config_pb2.ModelConfig) -> None:
+    if "\0" in config.base_path:
+        raise invalid(f"model {config.name}: no base path has a NUL in it")
     scheme = re.match(r"([a-zA-Z][0-9a-zA-Z.]*)://", config.base_path)
     if scheme is not None and scheme[1] != "file":
         raise invalid(

@@ -11,41 +11,47 @@ from serving.errors import ModelLoadFailed
 Fingerprint = frozenset[tuple[str, int, int]]
 
 
-def versions(base_path: Path) -> dict[int, Path]:
+def folders(base_path: Path) -> dict[int, list[Path]]:
     """Version folders by number; names such as ``00000123`` count, others do not.
 
-    Numbers of more than 63 bits do not: no message can hold them.
+    Numbers of more than 63 bits do not: no message can hold them. Of several folders
+    with one number the last is the one to take, as in TF Serving.
 
     Raises:
         OSError: The folder cannot be listed.
     """
-    found: dict[int, Path] = {}
+    found: dict[int, list[Path]] = {}
     for entry in sorted(base_path.iterdir()):
         if not (entry.name.isascii() and entry.name.isdigit() and entry.is_dir()):
             continue
         if (number := int(entry.name)) < 1 << 63:
-            found.setdefault(number, entry)
+            found.setdefault(number, []).append(entry)
     return found
+
+
+def versions(base_path: Path) -> dict[int, Path]:
+    """One folder for each number; see :func:`folders`."""
+    return {number: places[-1] for number, places in folders(base_path).items()}
 
 
 def check_base_path(name: str, base_path: Path) -> None:
     """Says what is wrong with the folder of a model that is about to be served.
 
     Raises:
-        ModelLoadFailed: It holds no versions.
+        ModelLoadFailed: It holds no versions, or cannot be read.
     """
     prefix = f"model {name}: base path {base_path}"
-    if not base_path.exists():
-        raise ModelLoadFailed(f"{prefix} does not exist")
-    if not base_path.is_dir():
-        raise ModelLoadFailed(f"{prefix} is not a folder")
     try:
-        found = versions(base_path)
+        if versions(base_path):
+            return
+        is_version = any((base_path / file).exists() for file in _FILES)
+    except FileNotFoundError as error:
+        raise ModelLoadFailed(f"{prefix} does not exist") from error
+    except NotADirectoryError as error:
+        raise ModelLoadFailed(f"{prefix} is not a folder") from error
     except OSError as error:
         raise ModelLoadFailed(f"{prefix} cannot be read: {error.strerror}") from error
-    if found:
-        return
-    if any((base_path / name).exists() for name in _FILES):
+    if is_version:
         raise ModelLoadFailed(
             f"{prefix} is itself a SavedModel; expected its parent, with one "
             "numbered folder per version (eg. '/1/')"

@@ -139,6 +139,7 @@ def test_two_servers_on_one_port(upper, toys, cli):
     [
         ([], ["--model_base_path", "--model_config_file", "received nothing"]),
         (["--model_base_path=/nowhere"], ["/nowhere does not exist"]),
+        ([f"--model_base_path=/{'m' * 300}"], ["cannot be read: File name too long"]),
         (["--model_base_path=BROKEN"], ["version 1", "cannot be loaded: OUT_OF_RANGE"]),
         (["--model_base_path=CUT"], ["version 1", "variables.index is missing"]),
         (["--model_base_path=GOOD", "--rest_api_port=-1"], ["rest_api_port: expected"]),

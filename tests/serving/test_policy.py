@@ -70,6 +70,11 @@ REFUSED = {
         "",
         "Expected model m to have an absolute path or URI; got base_path()=some/where",
     ),
+    "a NUL in the path": (
+        several(one(base_path=r"/m\000")),
+        "",
+        "model m: no base path has a NUL in it",
+    ),
     "no platform": (
         several(one(rest="")),
         "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from pathlib import Path
 
@@ -113,6 +114,27 @@ def test_zero_padded_and_foreign_folders(base):
     (base / "latest").mkdir()
     (base / "9").touch()
     assert versions(base) == {123: base / "00000123"}
+
+
+def test_of_one_number_twice_the_last_name_is_taken(models, base, caplog):
+    """In TF Serving's order, that of the names: 001, 01, 1."""
+    for name in ("002", "2", "02"):
+        shutil.copytree(base / "1", base / name)
+    assert versions(base) == {1: base / "1", 2: base / "2"}
+    with caplog.at_level(logging.WARNING, "serving"):
+        models.refresh()
+        models.refresh()
+        assert caplog.messages == [
+            f"model m: version 2 is loaded from {base / '2'}; ignored, for it has the "
+            f"same number: {base / '002'}, {base / '02'}"
+        ]
+        for name in ("002", "02"):
+            shutil.rmtree(base / name)
+        models.refresh()
+        shutil.copytree(base / "1", base / "01")
+        models.refresh()
+    assert len(caplog.messages) == 2
+    assert served(models) == 2
 
 
 @pytest.mark.parametrize(
