@@ -62,5 +62,7 @@ def taken(x: Any, index: Any, otherwise: Any) -> Any:
     rows = ops.reshape(rows, (batch, heads, 1))
     there = ops.expand_dims(index, 1)  # [B, 1, S]
     flat = ops.reshape(x, (-1,))  # [B*H*S]
-    found = ops.take(flat, rows + ops.maximum(there, 0), axis=0)  # [B, H, S]
+    # One axis of indices: JAX takes no other from what has no rows.
+    chosen = ops.reshape(rows + ops.maximum(there, 0), (-1,))  # [B*H*S]
+    found = ops.reshape(ops.take(flat, chosen, axis=0), ops.shape(x))  # [B, H, S]
     return ops.where(there >= 0, found, ops.full_like(found, otherwise))

@@ -7,7 +7,7 @@ from keras import ops
 from numpy.testing import assert_allclose
 
 import keras_attention as ka
-from tests.layers import cases, decoder_cases
+from tests.layers import cases, decoder_cases, test_marginal
 from tests.layers.gradients import (
     COMPILERS,
     compiled,
@@ -16,8 +16,18 @@ from tests.layers.gradients import (
 )
 from tests.layers.weights import randomize
 
-TOLERANCE = 2e-6  # of the largest number of an array, and at least of 1
+TOLERANCE = 5e-6  # of the largest number of an array, and at least of 1
 tensorflow_only = pytest.mark.tensorflow_only
+# Every class once: a score or an alignment with two heads where it has them.
+CLASSES = dict(cases.DISTINCT)
+# What `make test` compiles; `make test-mechanisms` compiles the others too.
+FEW = [*[(name, 1) for name in [*cases.SCORES, "fixed"]], ("sparsemax", 2)]
+MECHANISMS = pytest.mark.mechanisms
+OTHERS = [pytest.param(*x, marks=MECHANISMS) for x in CLASSES.items() if x not in FEW]
+MARGINAL = [
+    pytest.param(name, marks=() if name == "order_1_monotonic" else MECHANISMS)
+    for name in test_marginal.CASES
+]
 
 
 def _assert_same(got, wanted):
@@ -27,8 +37,8 @@ def _assert_same(got, wanted):
         assert_allclose(a, b, rtol=1e-5, atol=TOLERANCE * scale)
 
 
-def _attention(name):
-    layer = cases.ATTENTIONS[name].make()
+def _attention(name, heads):
+    layer = cases.ATTENTIONS[name].make(num_heads=heads)
     query, value, key = (x.astype("float32") for x in cases.inputs(name))
     query_mask, value_mask = cases.masks()
     layer.build(query.shape, value.shape, key.shape)
@@ -77,9 +87,25 @@ def _check_compiled(layer, run, arrays, how):
 
 
 @pytest.mark.parametrize("how", COMPILERS)
-@pytest.mark.parametrize("name", [*cases.SCORES, "fixed"])
-def test_attention(name, how):
-    _check_compiled(*_attention(name), how)
+@pytest.mark.parametrize("name, heads", [*FEW, *OTHERS])
+def test_attention(name, heads, how):
+    _check_compiled(*_attention(name, heads), how)
+
+
+def _marginal(name):
+    layer = test_marginal._layer(name)
+
+    def run(query, value):
+        return test_marginal._call(layer, query=query, value=value)
+
+    arrays = [test_marginal.QUERY, test_marginal.VALUE]
+    return layer, run, [x.astype("float32") for x in arrays]
+
+
+@pytest.mark.parametrize("how", COMPILERS)
+@pytest.mark.parametrize("name", MARGINAL)
+def test_marginal_attention(name, how):
+    _check_compiled(*_marginal(name), how)
 
 
 @pytest.mark.parametrize("how", COMPILERS)
@@ -173,17 +199,49 @@ def test_one_graph_for_every_batch_and_length(case):
     assert graph.experimental_get_tracing_count() == 1
 
 
-@pytest.mark.parametrize("name", [*cases.SCORES, "fixed"])
-def test_zero_rows_eagerly(name):
-    layer, _, _ = _attention(name)
+@pytest.mark.parametrize("name, heads", CLASSES.items())
+def test_zero_rows_eagerly(name, heads):
+    layer, _, _ = _attention(name, heads)
     query, value, key = (x.astype("float32") for x in cases.inputs(name, batch=0))
     context, weights = layer(query, value, key, return_attention_scores=True)
+    by_head = (heads,) if heads > 1 else ()
     assert tuple(context.shape) == (0, cases.T, cases.DV)
-    assert tuple(weights.shape) == (0, cases.T, cases.S)
+    assert tuple(weights.shape) == (0, *by_head, cases.T, cases.S)
     memory = layer.precompute(value, key)
     context, weights, _ = layer.step(query[:, 0], memory, layer.initial_state(memory))
     assert tuple(context.shape) == (0, cases.DV)
-    assert tuple(weights.shape) == (0, cases.S)
+    assert tuple(weights.shape) == (0, *by_head, cases.S)
+
+
+@pytest.mark.parametrize("name", test_marginal.CASES)
+def test_zero_rows_eagerly_through_marginal_attention(name):
+    layer, _, arrays = _marginal(name)
+    query, value = (x[:0] for x in arrays)
+    (_, steps, _), (_, positions, _) = query.shape, value.shape
+    ids = np.zeros((0, steps), "int32")
+    log_probs, weights = layer(query, value, ids, return_attention_scores=True)
+    assert tuple(log_probs.shape) == (0, steps, layer.vocabulary_size)
+    assert tuple(weights.shape) == (0, steps, positions)
+    memory = layer.precompute(value)
+    state = layer.initial_state(memory)
+    log_probs, weights, _ = layer.step(query[:, 0], ids[:, 0], memory, state)
+    assert tuple(log_probs.shape) == (0, layer.vocabulary_size)
+    assert tuple(weights.shape) == (0, positions)
+
+
+def test_zero_rows_eagerly_through_a_walk():
+    attention = ka.Attention("additive", "monotonic")
+    decoder = ka.AttentionDecoder(keras.layers.GRUCell(4), attention)
+    decoder(np.zeros((1, 2, 3), "float32"), np.zeros((1, 5, cases.DV), "float32"))
+    memory = decoder.precompute(np.zeros((0, 5, cases.DV), "float32"))
+    walking = ka.WalkingAttention(attention, memory)
+    step = decoder.stepper(memory, attention=walking)
+    state = walking.begin(decoder.initial_state(memory))
+    for _ in range(2):
+        output, weights, state = step(np.zeros((0, 3), "float32"), state)
+        assert tuple(output.shape)[0] == 0
+        assert tuple(weights.shape) == (0, 5)
+    assert tuple(state.attention.alignment.energies.shape) == (0,)
 
 
 @pytest.mark.parametrize("case", decoder_cases.LOOPS)
