@@ -66,16 +66,22 @@ def model_server(folder: Path, name: str = "tensorflow_model_server") -> Path:
     return folder
 
 
-def docker(folder: Path) -> Path:
-    """A ``docker`` that notes what it was told, and runs the above on this machine."""
-    model_server(folder, "server")
+def docker(folder: Path, script: str = "") -> Path:
+    """A ``docker`` that notes what it was told, and runs the above on this machine.
+
+    Or a few lines of shell instead.
+    """
+    if script:
+        shell(folder, script, "server")
+    else:
+        model_server(folder, "server")
     _program(folder / "docker", _HEAD + _DOCKER)
     return folder
 
 
-def shell(folder: Path, script: str) -> Path:
-    """A ``tensorflow_model_server`` that is a few lines of shell."""
-    _program(folder / "tensorflow_model_server", f"#!/bin/sh\n{script}\n")
+def shell(folder: Path, script: str, name: str = "tensorflow_model_server") -> Path:
+    """A program that is a few lines of shell."""
+    _program(folder / name, f"#!/bin/sh\n{script}\n")
     return folder
 
 

@@ -133,6 +133,30 @@ def test_signals_are_forwarded(toys, tmp_path, script, signals, status):
         assert process.wait(30) == status
 
 
+DEAF = "trap '' INT TERM; echo up >&2; exec sleep 60"
+
+
+def test_second_signal_kills_the_container_too(toys, tmp_path):
+    flags = ("--engine=docker", f"--model_base_path={toys / 'upper'}", "--port=0")
+    with launched(stand_ins.docker(tmp_path, DEAF), *flags) as process:
+        while process.stderr.readline() != "up\n":
+            assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 128 + signal.SIGKILL
+    name = (tmp_path / "killed").read_text()
+    assert f"--name={name}" in json.loads((tmp_path / "docker.json").read_text())
+
+
+def test_container_that_takes_too_long_is_killed_too(toys, tmp_path):
+    flags = ("--engine=docker", f"--model_base_path={toys / 'upper'}", "--port=0")
+    folder = stand_ins.docker(tmp_path, DEAF)
+    with launched(folder, *flags, "--startup_timeout_seconds=0.2") as process:
+        assert process.wait(30) == 1
+        name = f"keras-attention-serving-{process.pid}"
+    assert (tmp_path / "killed").read_text() == name
+
+
 def test_start_that_takes_too_long_is_ended(toys, tmp_path):
     flags = (f"--model_base_path={toys / 'upper'}", "--port=0")
     folder = stand_ins.shell(tmp_path, "exec sleep 60")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from concurrent import futures
 
@@ -103,15 +104,30 @@ class Flaky:
         return status_pb2.GetModelStatusResponse()
 
 
+def _blocking(target, retry):
+    with serving.Client(target, model="m", retry=retry, timeout=20) as client:
+        return client.status()
+
+
+def _asyncio(target, retry):
+    async def run():
+        async with serving.aio.Client(
+            target, model="m", retry=retry, timeout=20
+        ) as client:
+            return await client.status()
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize("status", [_blocking, _asyncio], ids=["blocking", "asyncio"])
 @pytest.mark.parametrize("attempts, calls", [(1, 1), (2, 2), (4, 3)])
-def test_unavailable_servers_are_asked_again(attempts, calls):
+def test_unavailable_servers_are_asked_again(status, attempts, calls):
     flaky = Flaky(failures=2)
     retry = serving.Retry(attempts=attempts, initial_seconds=0.01)
-    with serving.Client(flaky.target, model="m", retry=retry, timeout=20) as client:
-        if attempts <= 2:
-            with pytest.raises(ServerUnavailable, match="not now"):
-                client.status()
-        else:
-            assert client.status() == []
+    if attempts <= 2:
+        with pytest.raises(ServerUnavailable, match="not now"):
+            status(flaky.target, retry)
+    else:
+        assert status(flaky.target, retry) == []
     assert flaky.calls == calls
     flaky.server.stop(None).wait()
