@@ -6,6 +6,8 @@ one input ``inputs``, and ``classes`` and/or ``scores``, or ``outputs``.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import grpc
 import numpy as np
 
@@ -31,7 +33,7 @@ def classify(
     servable, name, signature = _find(models, request)
     fetched = _classify_outputs(signature)
     examples = _examples(request.input)
-    values = _run(servable, signature, fetched, examples, timeout_ms)
+    values = _run(servable, {name: fetched}, examples, timeout_ms)[name]
     response = inference_pb2.ClassificationResponse()
     response.model_spec.CopyFrom(_spec(request.model_spec.name, name, servable))
     response.result.CopyFrom(_classification(values, len(examples)))
@@ -49,7 +51,7 @@ def regress(
     servable, name, signature = _find(models, request)
     fetched = _regress_outputs(signature)
     examples = _examples(request.input)
-    values = _run(servable, signature, fetched, examples, timeout_ms)
+    values = _run(servable, {name: fetched}, examples, timeout_ms)[name]
     response = inference_pb2.RegressionResponse()
     response.model_spec.CopyFrom(_spec(request.model_spec.name, name, servable))
     response.result.CopyFrom(_regression(values[_OUTPUTS], len(examples)))
@@ -92,10 +94,11 @@ def multi_inference(
             )
         tasks[name] = (task.method_name, outputs)
     examples = _examples(request.input)
+    wanted = {name: outputs for name, (_, outputs) in tasks.items()}
+    found = _run(servable, wanted, examples, timeout_ms)
     response = inference_pb2.MultiInferenceResponse()
-    for name, (method, outputs) in tasks.items():
-        signature = servable.signatures[name]
-        values = _run(servable, signature, outputs, examples, timeout_ms)
+    for name, (method, _) in tasks.items():
+        values = found[name]
         result = response.results.add()
         result.model_spec.CopyFrom(_spec(first.name, name, servable))
         if method == _CLASSIFY:
@@ -167,15 +170,26 @@ def _examples(given: inference_pb2.Input) -> np.ndarray:
 
 def _run(
     servable: Servable,
-    signature: signature_pb2.SignatureDef,
-    outputs: list[str],
+    wanted: Mapping[str, list[str]],
     examples: np.ndarray,
     timeout_ms: int,
-) -> dict[str, np.ndarray]:
-    feeds = {signature.inputs[_INPUTS].name: examples}
-    fetches = [signature.outputs[name].name for name in outputs]
+) -> dict[str, dict[str, np.ndarray]]:
+    """Values of outputs by signature, all from one run, as in TF Serving."""
+    signatures = {name: servable.signatures[name] for name in wanted}
+    feeds = {
+        signature.inputs[_INPUTS].name: examples for signature in signatures.values()
+    }
+    places = {
+        name: {output: signatures[name].outputs[output].name for output in outputs}
+        for name, outputs in wanted.items()
+    }
+    fetches = sorted({tensor for found in places.values() for tensor in found.values()})
     values = servable.runner.run(feeds, fetches, timeout_ms)
-    return dict(zip(outputs, values, strict=True))
+    by_tensor = dict(zip(fetches, values, strict=True))
+    return {
+        name: {output: by_tensor[tensor] for output, tensor in found.items()}
+        for name, found in places.items()
+    }
 
 
 def _classification(
