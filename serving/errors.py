@@ -130,6 +130,10 @@ _BY_CODE: dict[grpc.StatusCode, type[ServingError]] = {
 }
 
 
+# What TF Serving says of its batching queues, under codes that mean something else.
+_QUEUE_FULL = "The batch scheduling queue to which this task was submitted is full"
+_LATE_IN_QUEUE = "timeout exceeded while waiting in batching queue"
+
 # gRPC has no code for it.
 _HANDSHAKE = ("handshake failed", "Hostname Verification", "Peer name")
 _PERHAPS_TLS = (
@@ -163,6 +167,10 @@ def from_rpc(error: grpc.RpcError, target: str) -> ServingError:
         kind = ModelNotFound
     elif exhausted and "message larger than" in details:
         kind = MessageTooLarge
+    elif exhausted and _LATE_IN_QUEUE in details:
+        kind = DeadlineExceeded
+    elif kind is ServerUnavailable and details.startswith(_QUEUE_FULL):
+        kind = Overloaded
     elif kind is ServerUnavailable:
         if any(words in details for words in _HANDSHAKE):
             kind = HandshakeFailed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -13,6 +14,7 @@ from serving.embedded.batching import read_options
 from serving.embedded.session import SavedModelSession
 from serving.embedded.text_config import ConfigError
 from serving.messages import session_pb2
+from tests.serving.batching_calls import wait_for
 
 
 def written(path, text):
@@ -114,6 +116,30 @@ def test_batching_by_flags(toys, tmp_path, start):
             assert client.predict(["a", "b"])[1].text == "B"
             with pytest.raises(serving.errors.InvalidRequest, match="Task size 3 is"):
                 client.predict(["a", "b", "c"])
+
+
+def test_a_full_queue_is_no_missing_server(toys, tmp_path):
+    """One call is computed, one waits, and the third finds no place."""
+    batching = BatchingOptions(1, max_enqueued_batches=1, threads=1)
+    options = ServerOptions(host="127.0.0.1", port=0, threads=4, batching=batching)
+    inputs = {name: [str(tmp_path / name)] for name in ("text", "started", "go")}
+    with (
+        Server({"gate": toys / "gate"}, options) as server,
+        serving.Client(
+            f"127.0.0.1:{server.port}", model="gate", retry=serving.Retry(attempts=1)
+        ) as client,
+        ThreadPoolExecutor(2) as pool,
+    ):
+        calls = [pool.submit(client.call, inputs)]
+        while not (tmp_path / "started").exists():
+            threading.Event().wait(0.01)
+        calls.append(pool.submit(client.call, inputs))
+        wait_for(server._scheduler, rows=1)
+        with pytest.raises(serving.errors.Overloaded, match="^The batch scheduling"):
+            client.call(inputs)
+        (tmp_path / "go").touch()
+        for call in calls:
+            assert call.result(30)["text"] == [str(tmp_path / "text")]
 
 
 def test_batches_share_the_processors(monkeypatch):

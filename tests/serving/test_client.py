@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+from concurrent import futures
 
 import grpc
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 
 import serving
 from serving import errors
+from serving.messages import predict_pb2
 from tests.serving.toys import MIRRORED
 
 
@@ -214,6 +216,65 @@ def test_errors_mean_something(target, arguments, ask, error, code):
             asked.predict(["a"]) if ask == "predict" else getattr(asked, ask)()
     assert caught.value.code == code
     assert isinstance(caught.value.__cause__, grpc.RpcError)
+
+
+class Refusing(grpc.GenericRpcHandler):
+    """Refuses every call in the words that the caller puts into its signature."""
+
+    def service(self, details):
+        def refuse(request, context):
+            name, _, words = request.model_spec.signature_name.partition(" ")
+            context.abort(grpc.StatusCode[name], words)
+
+        parse = predict_pb2.PredictRequest.FromString
+        return grpc.unary_unary_rpc_method_handler(refuse, request_deserializer=parse)
+
+
+@pytest.fixture(scope="module")
+def refusing():
+    """Asks a server that refuses."""
+    with futures.ThreadPoolExecutor(1) as executor:
+        server = grpc.server(executor, handlers=(Refusing(),))
+        address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+        server.start()
+        retry = serving.Retry(attempts=1)
+        with serving.Client(address, model="m", retry=retry, timeout=20) as client:
+            yield client
+        server.stop(None).wait()
+
+
+FULL = "The batch scheduling queue to which this task was submitted is full; "
+
+
+@pytest.mark.parametrize(
+    "code, words, error",
+    [
+        ("UNAVAILABLE", f"{FULL}currently 10 batches enqueued", errors.Overloaded),
+        ("UNAVAILABLE", f"{FULL}task size is 9 but", errors.Overloaded),
+        ("UNAVAILABLE", "the server shuts down", errors.ServerUnavailable),
+        ("RESOURCE_EXHAUSTED", "expected at most 1000 waiting", errors.Overloaded),
+        (
+            "RESOURCE_EXHAUSTED",
+            "Run() timeout exceeded while waiting in batching queue",
+            errors.DeadlineExceeded,
+        ),
+        ("DEADLINE_EXCEEDED", "Timed out waiting", errors.DeadlineExceeded),
+        ("UNAUTHENTICATED", "no token", errors.AccessDenied),
+        ("PERMISSION_DENIED", "not this model", errors.AccessDenied),
+        ("UNIMPLEMENTED", "Method not found!", errors.NotSupported),
+        ("CANCELLED", "the client has cancelled the call", errors.Cancelled),
+        ("OUT_OF_RANGE", "too far", errors.InvalidRequest),
+        ("DATA_LOSS", "bits", errors.ModelFailed),
+    ],
+)
+def test_codes_and_messages_mean_something(refusing, code, words, error):
+    with pytest.raises(errors.ServingError) as caught:
+        refusing.call({"x": np.ones(1)}, f"{code} {words}")
+    assert type(caught.value) is error
+    assert caught.value.code == code
+    nobody = "no server answers at " in str(caught.value)
+    assert nobody == (error is errors.ServerUnavailable)
+    assert str(caught.value).endswith(words)
 
 
 def test_unknown_signature_is_told_apart(client):
