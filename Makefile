@@ -88,7 +88,7 @@ bench-pronounce: $(VENV)/.demo
 	$(BIN)/python -m benchmarks.pronounce --write-docs
 
 bench-clients: $(VENV)/.demo
-	$(BIN)/python -m benchmarks.foreign_clients
+	$(BIN)/python -m benchmarks.foreign_clients --write-docs
 
 # Each ends with 1 where it misses its bar; the other one runs all the same.
 bench-serving: $(VENV)/.demo

@@ -1,6 +1,7 @@
 """The embedded server, asked by clients that others wrote.
 
-grpcurl calls every service by reflection; its answers must be those of our client.
+grpcurl calls every service by reflection; its answers and refusals must be those of our
+client.
 perf_analyzer (``--service-kind tfserving``) measures, on the model that `make demo`
 left.
 """
@@ -20,11 +21,11 @@ from pathlib import Path
 from typing import Any
 
 import serving
-from benchmarks import machine
+from benchmarks import foreign_page, machine
+from benchmarks.foreign_refusals import check_refusals
 from benchmarks.foreign_tools import PACKAGES, Tools, install
 from benchmarks.harness import ROOT
 
-RESULTS = ROOT / "benchmarks" / "results" / "foreign_clients.json"
 WORD = "hello"
 _MODEL = "pronounce"
 _SERVICES = {
@@ -42,7 +43,8 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--tools", type=Path, default=ROOT / "build" / "foreign")
     parser.add_argument("--concurrency", type=int, nargs="+", default=[1, 4, 16])
     parser.add_argument("--milliseconds", type=int, default=3000, help="of a window")
-    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--results", type=Path, default=foreign_page.RESULTS)
+    parser.add_argument("--write-docs", action="store_true", help="renew the page")
     parser.add_argument(
         "serve", nargs="*", help="further flags of the server, after --"
     )
@@ -51,16 +53,18 @@ def main(given: Sequence[str] | None = None) -> int:
         parser.error(f"expected {options.model}, which `make demo` writes; found none")
     options.tools.mkdir(parents=True, exist_ok=True)
     tools = install(options.tools.resolve())
+    before = machine.describe()
     with running(_MODEL, options.model, options.serve) as target:
         calls = check_grpcurl(tools, target)
+        calls += check_refusals(tools.grpcurl, target, _MODEL)
         rows = [
             measure(tools, target, number, options.milliseconds)
             for number in options.concurrency
         ]
     stored = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "command": "python -m benchmarks.foreign_clients",
-        "machine": machine.describe(),
+        "command": "python -m benchmarks.foreign_clients --write-docs",
+        "machine": before,
         "packages": PACKAGES,
         "server_flags": options.serve,
         "grpcurl": calls,
@@ -68,7 +72,9 @@ def main(given: Sequence[str] | None = None) -> int:
     }
     options.results.parent.mkdir(parents=True, exist_ok=True)
     options.results.write_text(json.dumps(stored, indent=1) + "\n")
-    print(table(stored))
+    print(foreign_page.table(stored))
+    if options.write_docs:
+        foreign_page.write(options.results)
     return 0
 
 
@@ -172,18 +178,6 @@ def measure(
             for percent in (50, 90, 95, 99)
         },
     }
-
-
-def table(stored: dict[str, Any]) -> str:
-    """A Markdown table, and what grpcurl did."""
-    lines = ["| in flight | requests a second | p50 ms | p90 | p95 | p99 |"]
-    lines.append("|---|---|---|---|---|---|")
-    for row in stored["perf_analyzer"]:
-        spread = " | ".join(f"{value:.1f}" for value in row["milliseconds"].values())
-        rate = row["requests_per_second"]
-        lines.append(f"| {row['concurrency']} | {rate:.0f} | {spread} |")
-    lines += ["", f"grpcurl was answered rightly: {', '.join(stored['grpcurl'])}."]
-    return "\n".join(lines)
 
 
 if __name__ == "__main__":
