@@ -37,3 +37,27 @@ def positive_number(argument: str, value: Any, optional: bool = False) -> Any:
             f"Received: {argument}={value!r}"
         )
     return value
+
+
+def number(
+    argument: str, value: Any, least: float = -float("inf"), below: float = float("inf")
+) -> Any:
+    """`value`, or a ValueError naming the argument where it is not in a range.
+
+    Args:
+        argument: Its name, for the message.
+        value: What was given.
+        least: The smallest that is allowed, if any; infinity itself is not.
+        below: What it has to be smaller than, if anything.
+    """
+    valid = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not valid or not abs(value) < float("inf") or not least <= value < below:
+        span = [
+            f" of at least {least:g}" * (least > -float("inf")),
+            f" below {below:g}" * (below < float("inf")),
+        ]
+        raise ValueError(
+            f"`{argument}` must be a number{' and'.join(filter(None, span))}. "
+            f"Received: {argument}={value!r}"
+        )
+    return value

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_attention import alignments, scores
+from keras_attention.arguments import number, positive_integer
 from keras_attention.attention_layer import AttentionLayer, one_query
 from keras_attention.building import build_part
 from keras_attention.heads import check_heads, merge_heads, split_heads
@@ -71,15 +72,8 @@ class Attention(AttentionLayer):
         **layer: Any,
     ) -> None:
         super().__init__(**layer)
-        if not isinstance(num_heads, int) or num_heads < 1:
-            raise ValueError(
-                "`num_heads` must be a positive integer. "
-                f"Received: num_heads={num_heads!r}"
-            )
-        if not 0.0 <= dropout < 1.0:
-            raise ValueError(
-                f"`dropout` must be in [0, 1). Received: dropout={dropout!r}"
-            )
+        num_heads = positive_integer("num_heads", num_heads)
+        dropout = number("dropout", dropout, least=0, below=1)
         # Names get this layer's dtype policy; instances keep their own.
         made = {"dtype": self.dtype_policy}
         self.score = scores.get(score, **(made if isinstance(score, str) else {}))

@@ -6,10 +6,12 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_attention.building import require_built
 from keras_attention.functional_output import widest_output
 from keras_attention.masks import as_mask, keep_where_masked, zero_where_masked
 from keras_attention.precision import require_concrete
 from keras_attention.scan import scan
+from keras_attention.state_form import StateForm
 
 
 class AttentionLayer(keras.layers.Layer, abc.ABC):
@@ -27,6 +29,10 @@ class AttentionLayer(keras.layers.Layer, abc.ABC):
     num_heads: int
     default_order: str = "luong"
     one_memory: bool = True
+
+    def __init__(self, **layer: Any) -> None:
+        super().__init__(**layer)
+        self._state_form = StateForm()
 
     @abc.abstractmethod
     def context_depth(self, value_shape: Any) -> int:
@@ -136,7 +142,8 @@ class AttentionLayer(keras.layers.Layer, abc.ABC):
             context `[B, Dv]`, weights `[B, S]` or `[B, H, S]`, the next state.
 
         Raises:
-            ValueError: The layer is not built, or an argument is symbolic.
+            ValueError: The layer is not built, an argument is symbolic, or the
+                state is that of another mechanism or of a memory of another size.
         """
         self._check_built("step")
         require_concrete("step", query, memory, state)
@@ -146,6 +153,7 @@ class AttentionLayer(keras.layers.Layer, abc.ABC):
                 "`query` must have rank 2: one query per row. "
                 f"Received: query of shape {tuple(query.shape)}"
             )
+        self._state_form.check(self.initial_state, memory, state)
         context, weights, state = self.advance(query, memory, state)
         return context, self._public_weights(weights), state
 
@@ -196,11 +204,7 @@ class AttentionLayer(keras.layers.Layer, abc.ABC):
         return ops.squeeze(weights, 1) if self.num_heads == 1 else weights
 
     def _check_built(self, method: str) -> None:
-        if not self.built:
-            raise ValueError(
-                f"`{method}` needs a built layer: call {type(self).__name__} "
-                f"{self.name!r} once, or `build(query_shape, value_shape)`."
-            )
+        require_built(self, method, "query_shape, value_shape")
 
 
 def queries_first(drawn: dict[str, Any]) -> dict[str, Any]:

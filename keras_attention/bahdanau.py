@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 
+from keras_attention.arguments import positive_integer
 from keras_attention.attention import Attention
 from keras_attention.scores import AdditiveScore
 
@@ -74,12 +75,8 @@ class BahdanauAttention(Attention):
         layer_normalize: bool = False,
         **layer: Any,
     ) -> None:
-        if not isinstance(units, int) or units < 1:
-            raise ValueError(
-                f"`units` must be a positive integer. Received: units={units!r}"
-            )
         score = AdditiveScore(
-            units,
+            positive_integer("units", units),
             normalize=normalize,
             use_bias=use_bias,
             kernel_initializer=kernel_initializer,

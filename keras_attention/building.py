@@ -13,3 +13,18 @@ def build_part(part: keras.layers.Layer, *shapes: Any) -> None:
     """
     if not part.built:
         part.build(*shapes)
+
+
+def require_built(layer: keras.layers.Layer, method: str, shapes: str) -> None:
+    """Raise ValueError unless the layer is built.
+
+    Args:
+        layer: Whose method it is.
+        method: Its name.
+        shapes: The arguments of the layer's `build`, for the message.
+    """
+    if not layer.built:
+        raise ValueError(
+            f"`{method}` needs a built layer: call {type(layer).__name__} "
+            f"{layer.name!r} once, or `build({shapes})`."
+        )

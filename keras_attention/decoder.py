@@ -7,9 +7,10 @@ import keras
 from keras import ops, tree
 
 from keras_attention import bridges, context_gates, orders, readouts
+from keras_attention.arguments import number
 from keras_attention.attention_layer import AttentionLayer, queries_first
 from keras_attention.beams import BeamAttention
-from keras_attention.building import build_part
+from keras_attention.building import build_part, require_built
 from keras_attention.cells import CellStack
 from keras_attention.fixed_context import FixedContext
 from keras_attention.functional_output import widest_output
@@ -17,6 +18,7 @@ from keras_attention.masks import as_mask, zero_where_masked
 from keras_attention.orders import DecoderState
 from keras_attention.ownership import claim
 from keras_attention.precision import require_concrete
+from keras_attention.state_form import StateForm
 from keras_attention.teacher_forcing import (
     StepParts,
     run_cell,
@@ -135,7 +137,7 @@ class AttentionDecoder(keras.layers.Layer):
         arguments = {"dtype": self.dtype_policy} if isinstance(bridge, str) else {}
         self.bridge = bridges.get(bridge, **arguments)
         bridges.check(self.bridge, self.attention.one_memory)
-        self.dropout = dropout
+        self.dropout = number("dropout", dropout, least=0, below=1)
         self.seed = seed
         self.input_dropout = keras.layers.Dropout(
             dropout, seed=seed, dtype=self.dtype_policy
@@ -143,6 +145,7 @@ class AttentionDecoder(keras.layers.Layer):
         self.output_dropout = keras.layers.Dropout(
             dropout, seed=seed, dtype=self.dtype_policy
         )
+        self._state_form = StateForm()
         self.supports_masking = True
 
     def build(
@@ -263,9 +266,14 @@ class AttentionDecoder(keras.layers.Layer):
 
         Returns:
             output `[B, Do]`, weights `[B, S]` or `[B, H, S]`, the next state.
+
+        Raises:
+            ValueError: The layer is not built, an argument is symbolic, or the
+                state is that of another decoder or of a memory of another size.
         """
         self._check_built("step")
         require_concrete("step", inputs, memory, state)
+        self._state_form.check(self._initial_state, memory, state)
         return self.stepper(memory)(inputs, state)
 
     def stepper(
@@ -367,7 +375,7 @@ class AttentionDecoder(keras.layers.Layer):
         )
         return StepParts(cell, self.attention, memory, fed_readout, second)
 
-    def _initial_state(self, memory: Any, initial_state: Any) -> Any:
+    def _initial_state(self, memory: Any, initial_state: Any = None) -> Any:
         batch = ops.shape(memory.mask)[0]
         cell = self.order.carried(self.stack.zero_states(batch))
         if self.bridge.of_values:
@@ -389,8 +397,4 @@ class AttentionDecoder(keras.layers.Layer):
         return DecoderState(cell, self.attention.initial_state(memory), fed)
 
     def _check_built(self, method: str) -> None:
-        if not self.built:
-            raise ValueError(
-                f"`{method}` needs a built layer: call AttentionDecoder "
-                f"{self.name!r} once, or `build(inputs_shape, value_shape)`."
-            )
+        require_built(self, method, "inputs_shape, value_shape")

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_attention.arguments import positive_integer
+from keras_attention.arguments import number, positive_integer
 from keras_attention.cells import CellStack
 from keras_attention.masks import as_mask, keep_where_masked, zero_where_masked
 from keras_attention.scan import scan
@@ -77,7 +77,7 @@ class RecurrentEncoder(keras.layers.Layer):
         self.cell = cell
         self.num_layers = positive_integer("num_layers", num_layers)
         self.bidirectional = bidirectional
-        self.dropout = dropout
+        self.dropout = number("dropout", dropout, least=0, below=1)
         self.seed = seed
         self.directions = ["forward", "backward"] if bidirectional else ["forward"]
         self.cells = [

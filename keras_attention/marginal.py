@@ -7,7 +7,7 @@ from keras import ops
 
 from keras_attention.alignments.positions import first_position, places
 from keras_attention.arguments import positive_integer
-from keras_attention.building import build_part
+from keras_attention.building import build_part, require_built
 from keras_attention.forward_algorithm import (
     IMPOSSIBLE,
     filtered,
@@ -22,6 +22,7 @@ from keras_attention.ids import check_ids
 from keras_attention.masks import as_mask, keep_where_masked, zero_where_masked
 from keras_attention.precision import at_least_float32, require_concrete
 from keras_attention.scan import scan
+from keras_attention.state_form import StateForm
 
 
 class MarginalMemory(NamedTuple):
@@ -151,6 +152,7 @@ class MarginalAttention(keras.layers.Layer):
         self.monotonic = monotonic
         self.window = positive_integer("window", window)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self._state_form = StateForm()
         self.supports_masking = True
 
     def build(
@@ -159,12 +161,8 @@ class MarginalAttention(keras.layers.Layer):
         value_shape: Any,
         previous_ids_shape: Any = None,
     ) -> None:
-        for argument, shape in (("query", query_shape), ("value", value_shape)):
-            if len(shape) != 3:
-                raise ValueError(
-                    f"`{argument}` must have rank 3. "
-                    f"Received: {argument} of shape {tuple(shape)}"
-                )
+        _check_rank("query", query_shape, 3)
+        _check_rank("value", value_shape, 3)
         query, value = (None, None, query_shape[-1]), (None, None, value_shape[-1])
         self.key = self._dense("key", query_shape[-1], False, value)
         self.hidden = self._dense("hidden", self.units, True, query)
@@ -223,11 +221,7 @@ class MarginalAttention(keras.layers.Layer):
         Raises:
             ValueError: The layer is not built, or an argument is symbolic.
         """
-        if not self.built:
-            raise ValueError(
-                "`precompute` needs a built layer: call MarginalAttention "
-                f"{self.name!r} once, or `build(query_shape, value_shape)`."
-            )
+        require_built(self, "precompute", "query_shape, value_shape")
         require_concrete("precompute", value, value_mask)
         return self._precompute(value, value_mask)
 
@@ -253,13 +247,23 @@ class MarginalAttention(keras.layers.Layer):
 
         Returns:
             Log-probabilities `[B, V]`, weights `[B, S]`, the next state.
+
+        Raises:
+            ValueError: The layer is not built, an argument is symbolic or of another
+                rank, or the state is that of a memory of another size.
         """
-        query = ops.cast(ops.convert_to_tensor(query), self.compute_dtype)
+        require_built(self, "step", "query_shape, value_shape")
+        require_concrete("step", query, previous_ids, memory, state)
+        query = ops.convert_to_tensor(query)
+        _check_rank("query", query, 2)
+        self._state_form.check(self.initial_state, memory, state)
+        query = ops.cast(query, self.compute_dtype)
         query = ops.expand_dims(query, 1)  # [B, 1, Dq]
         emissions = self._emissions(query, memory)  # [B, 1, S, V]
         energies = self._energies(query, memory)
         if self._chained:
             ids = ops.convert_to_tensor(previous_ids)  # [B]
+            _check_rank("previous_ids", ids, 1)
             check_ids("previous_ids", ids, self.vocabulary_size)
             said = of_ids(state.emissions, ids)  # [B, S]
             moves = self._moves(ops.squeeze(energies, 1), memory)  # [B, S, S]
@@ -377,6 +381,15 @@ class MarginalAttention(keras.layers.Layer):
 
         _, looked = scan(step, (_begin(memory.mask, said.dtype),), rows)
         return ops.swapaxes(looked, 0, 1)  # [B, T, S]
+
+
+def _check_rank(argument: str, given: Any, rank: int) -> None:
+    """Raise ValueError unless a shape, or what has one, is of this rank."""
+    shape = tuple(getattr(given, "shape", given))
+    if len(shape) != rank:
+        raise ValueError(
+            f"`{argument}` must have rank {rank}. Received: {argument} of shape {shape}"
+        )
 
 
 def _begin(mask: Any, dtype: Any) -> Any:

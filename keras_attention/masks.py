@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 
@@ -15,19 +16,20 @@ def as_mask(mask: Any, argument: str, like: Any = None) -> Any:
         like: Tensor `[B, S, ...]` whose first dimensions the mask must have.
 
     Raises:
-        TypeError: A floating-point mask: its meaning (0/1 or additive) is
-            ambiguous.
+        TypeError: A mask of anything else; the meaning of floats (0/1 or additive)
+            would be ambiguous.
         ValueError: Rank or shape differ from those of `like`.
     """
     if mask is None:
         return None
-    mask = ops.convert_to_tensor(mask)
-    dtype = keras.backend.standardize_dtype(mask.dtype)
-    if keras.backend.is_float_dtype(dtype):
+    # Before it is a tensor: not every backend has one of strings.
+    dtype = _dtype_name(mask)
+    if dtype != "bool" and not dtype.startswith(("int", "uint")):
         raise TypeError(
             f"`{argument}` must be boolean or integer (non-zero is valid). "
             f"Received: {argument} of dtype {dtype}"
         )
+    mask = ops.convert_to_tensor(mask)
     if like is not None:
         expected = tuple(like.shape[:-1])
         received = tuple(mask.shape)
@@ -40,6 +42,14 @@ def as_mask(mask: Any, argument: str, like: Any = None) -> Any:
                 f"dimension. Expected: {expected}. Received: {received}"
             )
     return ops.cast(mask, "bool")
+
+
+def _dtype_name(mask: Any) -> str:
+    dtype = mask.dtype if hasattr(mask, "dtype") else np.asarray(mask).dtype
+    try:
+        return str(keras.backend.standardize_dtype(dtype))
+    except ValueError:  # none that Keras has a name for
+        return str(dtype)
 
 
 def for_energies(mask: Any) -> Any:

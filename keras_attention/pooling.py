@@ -5,7 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_attention.arguments import positive_integer
+from keras_attention import alignments
+from keras_attention.arguments import number, positive_integer
 from keras_attention.attention import Attention
 from keras_attention.building import build_part
 from keras_attention.functional_output import widest_output
@@ -81,16 +82,20 @@ class AttentionPooling(keras.layers.Layer):
         **layer: Any,
     ) -> None:
         super().__init__(**layer)
-        if isinstance(penalty, bool) or not 0 <= penalty < float("inf"):
-            raise ValueError(
-                f"`penalty` must be a number >= 0. Received: penalty={penalty!r}"
-            )
         self.units = positive_integer("units", units)
         self.num_hops = positive_integer("num_hops", num_hops, optional=True)
-        self.penalty = penalty
+        self.penalty = number("penalty", penalty, least=0)
         self.use_bias = use_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        made = {"dtype": self.dtype_policy} if isinstance(alignment, str) else {}
+        alignment = alignments.get(alignment, **made)
+        if alignment.needs_log_weights:
+            raise ValueError(
+                "`alignment` must take energies that are no logarithms of weights: "
+                "expected any other. "
+                f"Received: alignment={type(alignment).__name__}"
+            )
         # The keys are the hidden layer and the queries the rows of u: dot attention.
         self.attention = Attention(
             "dot", alignment, dropout=dropout, seed=seed, dtype=self.dtype_policy

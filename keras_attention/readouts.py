@@ -14,6 +14,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_attention.arguments import positive_integer
 from keras_attention.registry import Registry
 
 
@@ -98,7 +99,7 @@ class AttentionalReadout(Readout):
         **layer: Any,
     ) -> None:
         super().__init__(**layer)
-        self.units = units
+        self.units = positive_integer("units", units, optional=True)
         self.activation = keras.activations.get(activation)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
@@ -159,7 +160,7 @@ class MaxoutReadout(Readout):
         **layer: Any,
     ) -> None:
         super().__init__(**layer)
-        self.units = units
+        self.units = positive_integer("units", units, optional=True)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
     def build(self, hidden_shape: Any, context_shape: Any, inputs_shape: Any) -> None:
@@ -213,17 +214,18 @@ def with_units(readout: Any, output_units: int | None, dtype: Any) -> Readout:
         dtype: The dtype policy of a readout that is named.
 
     Raises:
-        ValueError: A depth for a readout that takes none.
+        ValueError: A depth for a readout that takes none or has its own.
     """
+    positive_integer("output_units", output_units, optional=True)
+    if output_units is not None and readout not in ("attentional", "maxout"):
+        raise ValueError(
+            '`output_units` is for readout="attentional" and "maxout" '
+            f"only: expected None. Received: output_units="
+            f"{output_units!r}, readout={readout!r}"
+        )
     if not isinstance(readout, str):
         return get(readout)
     arguments: dict[str, Any] = {"dtype": dtype}
     if output_units is not None:
-        if readout not in ("attentional", "maxout"):
-            raise ValueError(
-                '`output_units` is for readout="attentional" and "maxout" '
-                f"only: expected None. Received: output_units="
-                f"{output_units!r}, readout={readout!r}"
-            )
         arguments["units"] = output_units
     return get(readout, **arguments)

@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_attention.alignments.base import Alignment
 from keras_attention.alignments.simplex import bisected, shifted, weights_above
+from keras_attention.arguments import positive_number
 from keras_attention.precision import at_least_float32
 
 # A learned alpha stays in (1.01, 2): at 1 the power 1 / (alpha - 1) has no value.
@@ -32,7 +33,7 @@ class EntmaxAlignment(Alignment):
     gradient stops; here the sigmoid maps into that range.
 
     Raises:
-        ValueError: `alpha` is not above 1.
+        ValueError: `alpha` is not a number above 1.
 
     References:
         Peters, Niculae & Martins 2019, arXiv 1905.05702, equations 10 and 13; Correia,
@@ -53,12 +54,12 @@ class EntmaxAlignment(Alignment):
 
     def __init__(self, alpha: float | None = None, **layer: Any) -> None:
         super().__init__(**layer)
-        if alpha is not None and (isinstance(alpha, bool) or not alpha > 1):
+        self.alpha = positive_number("alpha", alpha, optional=True)
+        if alpha is not None and alpha <= 1:
             raise ValueError(
                 "`alpha` must be above 1 (at 1 it is softmax), or None to learn it. "
                 f"Received: alpha={alpha!r}"
             )
-        self.alpha = alpha
 
     def build(self, query_shape: Any) -> None:
         self.alpha_logit = None

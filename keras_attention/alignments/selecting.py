@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from keras_attention.alignments.base import CarriedAlignment
+from keras_attention.arguments import number
 from keras_attention.precision import at_least_float32
 
 _MODES = ("hard", "soft")
@@ -28,7 +29,7 @@ class SelectingAlignment(CarriedAlignment, abc.ABC):
         seed: Seed of the noise.
 
     Raises:
-        ValueError: Unknown mode, or `noise` is negative.
+        ValueError: Unknown mode, `noise` is negative, or one of the numbers is none.
     """
 
     def __init__(
@@ -42,13 +43,9 @@ class SelectingAlignment(CarriedAlignment, abc.ABC):
         super().__init__(**layer)
         if mode not in _MODES:
             raise ValueError(f"`mode` must be one of {_MODES}. Received: mode={mode!r}")
-        if isinstance(noise, bool) or not 0 <= noise < float("inf"):
-            raise ValueError(
-                f"`noise` must be a number of at least 0. Received: noise={noise!r}"
-            )
         self.mode = mode
-        self.noise = noise
-        self.score_bias = score_bias
+        self.noise = number("noise", noise, least=0)
+        self.score_bias = number("score_bias", score_bias)
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed) if noise else None
 

@@ -288,3 +288,27 @@ def test_bad_input(name):
     message, call = BAD[name]
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_a_step_checks_what_it_is_given():
+    layer = _layer("order_1")
+    memory = layer.precompute(VALUE)
+    state, query, ids = layer.initial_state(memory), QUERY[:, 0], PREVIOUS[:, 0]
+    layer.step(query, ids, memory, state)
+    short = layer.initial_state(layer.precompute(VALUE[:, 1:]))
+    for message, call in {
+        "`step` needs a built layer": lambda: ka.MarginalAttention(V, 6).step(
+            query, ids, memory, state
+        ),
+        "symbolic": lambda: layer.step(keras.Input((DQ,)), ids, memory, state),
+        "`query` must have rank 2": lambda: layer.step(QUERY, ids, memory, state),
+        "`previous_ids` must have rank 1": lambda: layer.step(
+            query, PREVIOUS, memory, state
+        ),
+        "`state` must be.*MarginalState.*Received: MarginalState": lambda: layer.step(
+            query, ids, memory, short
+        ),
+        r"`state` must be.*Received: \(\)": lambda: layer.step(query, ids, memory, ()),
+    }.items():
+        with pytest.raises(ValueError, match=message):
+            call()
