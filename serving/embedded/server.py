@@ -193,7 +193,7 @@ class Server:
         for poller in self._pollers:
             poller.stop()
         self._models.close()
-        self._health.enter_graceful_shutdown()
+        self._health.drain()
         forever = threading.TIMEOUT_MAX
         stopped = self._server.stop(forever if grace is None else grace)
         if self._rest is not None:
@@ -220,9 +220,8 @@ class Server:
             listener(event)
 
     def _build(self, observers: Sequence[Observer]) -> None:
-        from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-
         from serving.embedded import reflection
+        from serving.embedded.health import Health
 
         options = self._options
         # A call has a thread from its first byte on, and whoever sends slowly or only
@@ -237,11 +236,9 @@ class Server:
             options=list(_arguments(options).items()),
             maximum_concurrent_rpcs=calls,
         )
-        self._health = health.HealthServicer()
-        for service in _HEALTH_NAMES:
-            self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
+        self._health = Health(_HEALTH_NAMES)
         if options.health:
-            health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+            self._server.add_generic_rpc_handlers((self._health.handler(),))
         reflection.enable(self._server)
 
     def _open_port(self) -> int:
