@@ -10,7 +10,7 @@ from serving.embedded import configuration
 from serving.embedded.configuration import Configuration
 from serving.embedded.models import Models
 from serving.embedded.refusal import Refusal
-from serving.embedded.text_config import ConfigError, read_config
+from serving.embedded.text_config import ConfigError, place_of, read_config
 from serving.messages import config_pb2
 
 _LOG = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ class ConfigFile:
         try:
             return configuration.of_message(message, {})
         except Refusal as error:
-            raise ConfigError(f"{self._path}: {error.message}") from error
+            raise ConfigError(self._said_of(error)) from error
 
     def look(self, models: Models) -> None:
         """Puts the file's present content into force, unless it makes no sense.
@@ -48,10 +48,15 @@ class ConfigFile:
             message = read_config(self._path, config_pb2.ModelServerConfig)
             models.reload(message)
         except (ConfigError, Refusal) as error:
-            text = error.message if isinstance(error, Refusal) else str(error)
-            said = text if str(self._path) in text else f"{self._path}: {text}"
+            said = self._said_of(error) if isinstance(error, Refusal) else str(error)
             if said != self._said:
                 _LOG.error("the configuration in force stays: %s", said)
             self._said = said
         else:
             self._said = ""
+
+    def _said_of(self, refusal: Refusal) -> str:
+        place = str(self._path)
+        if refusal.place is not None:
+            place = place_of(place, refusal.place.field, refusal.place.entry)
+        return f"{place}: {refusal.message}"

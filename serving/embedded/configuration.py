@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import grpc
 
 from serving.embedded import policy
 from serving.embedded.policy import Latest, VersionPolicy
-from serving.embedded.refusal import Refusal, invalid
+from serving.embedded.refusal import Place, Refusal, invalid
 from serving.messages import config_pb2
 
 _TENSORFLOW = "tensorflow"
@@ -57,7 +57,10 @@ def of_message(
     """
     choice = message.WhichOneof("config")
     if choice == "custom_model_config":
-        raise invalid("custom_model_config is not supported; use model_config_list")
+        raise invalid(
+            "custom_model_config is not supported; use model_config_list",
+            Place(choice),
+        )
     if choice is None:
         if not current:
             return {}
@@ -68,10 +71,13 @@ def of_message(
         )
     listed = message.model_config_list.config
     _check_names(listed)
-    for config in listed:
-        _check_path(config)
-    for config in sorted(listed, key=lambda config: config.name not in current):
-        _check_platform(config, is_new=config.name not in current)
+    for entry, config in enumerate(listed):
+        _check_path(config, Place("base_path", entry))
+    for entry in sorted(
+        range(len(listed)), key=lambda entry: listed[entry].name not in current
+    ):
+        is_new = listed[entry].name not in current
+        _check_platform(listed[entry], entry, is_new)
     found = {config.name: _value(config) for config in listed}
     # What did not change stays the same object, so that it can be told by identity.
     return {
@@ -89,57 +95,69 @@ def _value(config: config_pb2.ModelConfig) -> ModelConfig:
     )
 
 
-def _check_names(listed: list[config_pb2.ModelConfig]) -> None:
+def _check_names(listed: Sequence[config_pb2.ModelConfig]) -> None:
     seen = set()
-    for config in listed:
+    for entry, config in enumerate(listed):
+        place = Place("name", entry)
         if not config.name:
-            raise invalid("ModelConfig has no name specified.")
+            raise invalid("ModelConfig has no name specified.", place)
         if config.name in seen:
             raise invalid(
-                f"Illegal to list model {config.name} multiple times in config list"
+                f"Illegal to list model {config.name} multiple times in config list",
+                place,
             )
         seen.add(config.name)
 
 
-def _check_path(config: config_pb2.ModelConfig) -> None:
+def _check_path(config: config_pb2.ModelConfig, place: Place) -> None:
     if "\0" in config.base_path:
-        raise invalid(f"model {config.name}: no base path has a NUL in it")
+        raise invalid(f"model {config.name}: no base path has a NUL in it", place)
     scheme = re.match(r"([a-zA-Z][0-9a-zA-Z.]*)://", config.base_path)
     if scheme is not None and scheme[1] != "file":
         raise invalid(
             f"model {config.name}: base path {config.base_path} is on a remote file "
-            "system; the embedded engine reads local folders only"
+            "system; the embedded engine reads local folders only",
+            place,
         )
     if scheme is None and not config.base_path.startswith("/"):
         raise invalid(
             f"Expected model {config.name} to have an absolute path or URI; "
-            f"got base_path()={config.base_path}"
+            f"got base_path()={config.base_path}",
+            place,
         )
 
 
-def _check_platform(config: config_pb2.ModelConfig, is_new: bool) -> None:
+def _check_platform(config: config_pb2.ModelConfig, entry: int, is_new: bool) -> None:
     platform = config.model_platform
+    place = Place("model_platform", entry)
     if config.model_type != config_pb2.MODEL_TYPE_UNSPECIFIED:
+        place = Place("model_type", entry)
         if platform:
             raise invalid(
                 "Illegal setting both ModelServerConfig::model_type (deprecated) and "
-                f"ModelServerConfig::model_platform, model name is {config.name}"
+                f"ModelServerConfig::model_platform, model name is {config.name}",
+                place,
             )
         if config.model_type != config_pb2.TENSORFLOW:
             raise invalid(
                 f"ModelServerConfig::model_type choice {config.model_type} not "
-                "supported."
+                "supported.",
+                place,
             )
         platform = _TENSORFLOW
     if not platform:
         raise invalid(
             "Illegal setting neither ModelServerConfig::model_type (deprecated) nor "
-            f"ModelServerConfig::model_platform, model name is {config.name}"
+            f"ModelServerConfig::model_platform, model name is {config.name}",
+            place,
         )
     if platform != _TENSORFLOW and is_new:
-        raise invalid(f"Model {config.name} requests unsupported platform {platform}")
+        raise invalid(
+            f"Model {config.name} requests unsupported platform {platform}", place
+        )
     if platform != _TENSORFLOW:
         raise invalid(
             f"Illegal to change a model's platform. For model {config.name} platform "
-            f"was {_TENSORFLOW} and new platform requested is {platform}"
+            f"was {_TENSORFLOW} and new platform requested is {platform}",
+            place,
         )

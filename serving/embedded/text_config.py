@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TypeVar
 
@@ -57,3 +58,35 @@ def parse_config(text: str, kind: type[Config], name: str) -> Config:
         said = said.replace("keras_attention_serving.", "")
         said = said.removeprefix(f"{line}:{column} : ")
         raise ConfigError(f"{place}: {' '.join(said.split())}") from None
+
+
+# Words in comments and strings are no fields.
+_HIDDEN = re.compile(r"""#[^\n]*|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'""")
+_ENTRY = re.compile(r"\bconfig\s*:?\s*[{<]")
+
+
+def place_of(path: str | Path, field: str, entry: int | None = None) -> str:
+    """The file, and where possible the line of a field whose value makes no sense.
+
+    Args:
+        path: A file that could be read as a message.
+        field: Name of the field.
+        entry: In which ``config`` of a ModelServerConfig, from 0; its first line stands
+            for a field that is not there.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):  # it has changed meanwhile
+        return str(path)
+    bare = _HIDDEN.sub(lambda found: " " * len(found[0]), text)
+    start, stop = 0, len(bare)
+    if entry is not None:
+        starts = [found.start() for found in _ENTRY.finditer(bare)]
+        if entry >= len(starts):
+            return str(path)
+        start, stop = [*starts, stop][entry : entry + 2]
+    found = re.compile(rf"\b{field}\s*[:{{<]").search(bare, start, stop)
+    if found is None and entry is None:
+        return str(path)
+    at = start if found is None else found.start()
+    return f"{path}:{bare.count(chr(10), 0, at) + 1}"

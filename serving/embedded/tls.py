@@ -10,7 +10,7 @@ from pathlib import Path
 
 import grpc
 
-from serving.embedded.text_config import ConfigError, read_config
+from serving.embedded.text_config import ConfigError, place_of, read_config
 from serving.messages import ssl_config_pb2
 
 
@@ -106,8 +106,4 @@ def _reason(error: Exception) -> str:
 
 
 def _error(path: str | Path, name: str, message: str) -> ConfigError:
-    lines = Path(path).read_text(encoding="utf-8").splitlines()
-    for number, line in enumerate(lines, 1):
-        if line.lstrip().startswith(name):
-            return ConfigError(f"{path}:{number}: {name}: {message}")
-    return ConfigError(f"{path}: {name}: {message}")
+    return ConfigError(f"{place_of(path, name)}: {name}: {message}")

@@ -50,7 +50,7 @@ def test_a_file_of_parameters(tmp_path):
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("max_batch_size: 3", "b.txt:1:17: "),
+        ("max_batch_size: 3", "b.txt:2:17: "),
         ("max_batch_size { value: 0 }", "max_batch_size must be positive; was 0"),
         ("max_enqueued_batches { value: 0 }", "max_enqueued_batches must be positive"),
         ("num_batch_threads { value: -1 }", "num_batch_threads must be positive"),
@@ -71,9 +71,9 @@ def test_a_file_of_parameters(tmp_path):
 )
 def test_parameters_that_make_no_sense(tmp_path, text, message):
     with pytest.raises(ConfigError) as caught:
-        read_options(written(tmp_path / "b.txt", text))
+        read_options(written(tmp_path / "b.txt", f"# batching\n{text}"))
     assert message in str(caught.value)
-    assert str(caught.value).startswith(str(tmp_path / "b.txt"))
+    assert str(caught.value).startswith(f"{tmp_path / 'b.txt'}:2:")
     assert "\n" not in str(caught.value)
 
 

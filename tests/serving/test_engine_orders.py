@@ -251,7 +251,7 @@ def test_contradictions_are_refused(place, flags, words):
     [
         ("model_config_file", "model_config_list {\n  config { name: 3 }\n}", 2),
         ("batching_parameters_file", "\n\nmax_batch_size: 8", 3),
-        ("batching_parameters_file", "num_batch_threads { value: 0 }", None),
+        ("batching_parameters_file", "\nnum_batch_threads { value: 0 }", 2),
         ("monitoring_config_file", "prometheus_config {", 1),
         ("ssl_config_file", "\nserver_key: 'x'\nserver_cert: 'y'", 3),
     ],
@@ -266,8 +266,7 @@ def test_files_that_make_no_sense_are_refused_with_the_line(tmp_path, flag, text
         words.append("--enable_batching")
     if flag.startswith("monitoring"):
         words.append("--rest_api_port=8501")
-    place = str(file) if line is None else f"{file}:{line}:"
-    with pytest.raises(StartupFailed, match=f"^{re.escape(place)}"):
+    with pytest.raises(StartupFailed, match=f"^{re.escape(f'{file}:{line}:')}"):
         launch(BINARY, *words)
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from serving.embedded import configuration, policy
 from serving.embedded.config_file import ConfigFile
+from serving.embedded.models import Models
 from serving.embedded.refusal import Refusal
 from serving.embedded.text_config import ConfigError, read_config
 from serving.messages import config_pb2
@@ -145,8 +146,8 @@ def test_what_stays_the_same_is_the_same_object():
         (b"model_config_list {\n  config { nmae: 'm' }\n}", ':2:12: Message type "'),
         (b"model_config_list {", ":1:19: Expected"),
         (b"\xff", ": expected UTF-8 text"),
-        (b"model_config_list { config { name: 'm' } }", ": Expected model m to have"),
-        (b"custom_model_config {}", ": custom_model_config is not supported"),
+        (b"model_config_list { config { name: 'm' } }", ":1: Expected model m to have"),
+        (b"# of ours\ncustom_model_config {}", ":2: custom_model_config is not"),
         (None, ": No such file or directory"),
     ],
 )
@@ -159,6 +160,49 @@ def test_files_that_make_no_sense(tmp_path, content, reason):
     assert str(caught.value).startswith(f"{path}{reason}")
     assert "keras" not in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+GOOD = """
+  config {
+    name: "a" base_path: "/a"  # config { name: "b" } is below
+    model_platform: "tensorflow"
+    version_labels { key: "config {" value: 1 }
+  }
+"""
+SECOND = """  config {
+    name: "%s"
+    base_path: "%s"
+    %s
+  }
+}
+"""
+
+
+@pytest.mark.parametrize(
+    "name, base_path, platform, line, message",
+    [
+        ("a", "/b", "", 9, "Illegal to list model a multiple times"),
+        ("", "/b", "", 9, "ModelConfig has no name"),
+        ("b", "some/where", "", 10, "Expected model b to have an absolute path"),
+        ("b", "gs://b", "", 10, "model b: base path gs://b is on a remote"),
+        ("b", "/b", "model_platform: 'torch'", 11, "Model b requests unsupported"),
+        ("b", "/b", "model_type: OTHER", 11, "ModelServerConfig::model_type choice 2"),
+        ("b", "/b", "", 8, "Illegal setting neither"),
+    ],
+)
+def test_mistakes_of_meaning_have_a_line_too(
+    tmp_path, caplog, name, base_path, platform, line, message
+):
+    path = tmp_path / "models.config"
+    good = f"\nmodel_config_list {{{GOOD}"
+    path.write_text(good + SECOND % (name, base_path, platform))
+    with pytest.raises(ConfigError) as caught:
+        ConfigFile(path).first()
+    assert str(caught.value).startswith(f"{path}:{line}: {message}")
+    models = Models({}, load=None)
+    ConfigFile(path).look(models)
+    assert f"stays: {path}:{line}: {message}" in caplog.text
+    models.close()
 
 
 def test_everything_tf_serving_writes_is_read(tmp_path):

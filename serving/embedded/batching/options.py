@@ -7,8 +7,21 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
-from serving.embedded.text_config import ConfigError, read_config
+from serving.embedded.text_config import ConfigError, place_of, read_config
 from serving.messages import batching_pb2, session_pb2
+
+
+class WrongParameter(ValueError):
+    """A parameter makes no sense.
+
+    Args:
+        name: Its name in BatchingParameters.
+        message: Why.
+    """
+
+    def __init__(self, name: str, message: str):
+        super().__init__(message)
+        self.name = name
 
 
 @dataclass(frozen=True)
@@ -42,28 +55,34 @@ class BatchingOptions:
         for name in ("max_batch_size", "max_enqueued_batches", "threads"):
             if getattr(self, name) < 1:
                 shown = "num_batch_threads" if name == "threads" else name
-                raise ValueError(
-                    f"{shown} must be positive; was {getattr(self, name)}"
+                raise WrongParameter(
+                    shown, f"{shown} must be positive; was {getattr(self, name)}"
                 )
         if self.timeout_seconds < 0:
             micros = round(self.timeout_seconds * 1e6)
-            raise ValueError(f"batch_timeout_micros must be non-negative; was {micros}")
+            raise WrongParameter(
+                "batch_timeout_micros",
+                f"batch_timeout_micros must be non-negative; was {micros}",
+            )
         if not 0 <= self.max_execution_batch_size <= self.max_batch_size:
-            raise ValueError(
+            raise WrongParameter(
+                "max_execution_batch_size",
                 "max_execution_batch_size must be positive and at most "
                 f"max_batch_size={self.max_batch_size}; was "
-                f"{self.max_execution_batch_size}"
+                f"{self.max_execution_batch_size}",
             )
         sizes = self.allowed_batch_sizes
         if sizes and (sizes[0] < 1 or any(a >= b for a, b in pairwise(sizes))):
-            raise ValueError(
+            raise WrongParameter(
+                "allowed_batch_sizes",
                 "allowed_batch_sizes entries must be positive and monotonically "
-                f"increasing; were {', '.join(map(str, sizes))}"
+                f"increasing; were {', '.join(map(str, sizes))}",
             )
         if sizes and sizes[-1] != self.max_batch_size:
-            raise ValueError(
+            raise WrongParameter(
+                "allowed_batch_sizes",
                 "Last entry in allowed_batch_sizes must match max_batch_size; last "
-                f"entry was {sizes[-1]}; expected {self.max_batch_size}"
+                f"entry was {sizes[-1]}; expected {self.max_batch_size}",
             )
 
     @property
@@ -109,15 +128,15 @@ def read_options(path: Path) -> BatchingOptions:
     message = read_config(path, batching_pb2.BatchingParameters)
     try:
         return from_message(message)
-    except ValueError as error:
-        raise ConfigError(f"{path}: {error}") from error
+    except WrongParameter as error:
+        raise ConfigError(f"{place_of(path, error.name)}: {error}") from error
 
 
 def from_message(message: batching_pb2.BatchingParameters) -> BatchingOptions:
     """The options that a message asks for.
 
     Raises:
-        ValueError: They make no sense.
+        WrongParameter: They make no sense.
     """
     default = BatchingOptions()
     values: dict[str, int] = {}
@@ -132,8 +151,9 @@ def from_message(message: batching_pb2.BatchingParameters) -> BatchingOptions:
         if message.HasField("max_execution_batch_size"):
             pieces = message.max_execution_batch_size.value
             if pieces < 1:
-                raise ValueError(
-                    f"max_execution_batch_size must be positive; was {pieces}"
+                raise WrongParameter(
+                    "max_execution_batch_size",
+                    f"max_execution_batch_size must be positive; was {pieces}",
                 )
     return BatchingOptions(
         **values,
