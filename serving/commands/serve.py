@@ -12,6 +12,8 @@ from serving.embedded.call_log import formatter
 from serving.engines import contradictions, flags, rest_flags, shorthand
 from serving.engines.choice import choose
 
+_LOG = logging.getLogger("serving")
+
 HELP = "serve a model with the flags of tensorflow_model_server"
 
 
@@ -34,6 +36,8 @@ def run(options: argparse.Namespace, unknown: Sequence[str]) -> int:
         contradictions.check(options)
         engine = choose(options.engine, options.docker_image, given(options))
         _log_to_stderr(options.log_format)
+        for line in contradictions.ignored(options):
+            _LOG.warning(line)
         return engine.run(options, unknown, files)
 
 

@@ -1,4 +1,4 @@
-"""Flags that exclude each other, whichever engine runs."""
+"""Flags that exclude each other, or change nothing, whichever engine runs."""
 
 from __future__ import annotations
 
@@ -47,6 +47,34 @@ def check(options: argparse.Namespace) -> None:
             "--platform_config_file and --enable_batching contradict each other: TF "
             "Serving would ignore the latter; write it into the file instead"
         )
+
+
+def ignored(options: argparse.Namespace) -> list[str]:
+    """One line for each flag that changes nothing beside the others.
+
+    TF Serving starts with them and says nothing.
+    """
+    file, iterations = options.model_config_file, "num_request_iterations_for_warmup"
+    rules = (
+        (
+            options.model_name is not None and file,
+            "--model_name has no effect with --model_config_file, which has the names",
+        ),
+        (
+            options.model_config_file_poll_wait_seconds and not file,
+            "--model_config_file_poll_wait_seconds has no effect without "
+            "--model_config_file",
+        ),
+        (
+            options.rest_api_enable_cors_support and not options.rest_api_port,
+            "--rest_api_enable_cors_support has no effect without --rest_api_port",
+        ),
+        (
+            getattr(options, iterations) != 1 and not options.enable_model_warmup,
+            f"--{iterations} has no effect with --enable_model_warmup=false",
+        ),
+    )
+    return [line for applies, line in rules if applies]
 
 
 def _check_ports(options: argparse.Namespace) -> None:

@@ -76,7 +76,7 @@ class Embedded:
 def _models(options: argparse.Namespace) -> dict[str, str] | ConfigFile:
     if options.model_config_file:
         return ConfigFile(options.model_config_file)
-    return {options.model_name: options.model_base_path}
+    return {options.model_name or flags.MODEL_NAME: options.model_base_path}
 
 
 def _server(options: argparse.Namespace) -> ServerOptions:

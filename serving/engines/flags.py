@@ -52,6 +52,10 @@ OTHER_DEFAULTS = ("enable_grpc_healthcheck_service", "max_num_load_retries")
 
 IMAGE = "tensorflow/serving:2.20.0"
 
+#: TF Serving's default of ``--model_name``, which the parser leaves out: whether the
+#: flag was given matters.
+MODEL_NAME = "default"
+
 _OFF = ("", "0", "false")
 
 
@@ -68,7 +72,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     """Adds TF Serving's flags and our own."""
     flag = parser.add_argument
     flag("--port", type=int, default=8500, help="gRPC port, 0 for any (%(default)s)")
-    flag("--model_name", default="default", help="name of the model (%(default)s)")
+    flag("--model_name", help=f"name of the model ({MODEL_NAME})")
     flag("--model_base_path", default="", help="folder of numbered versions")
     flag("--model_config_file", default="", help="ModelServerConfig as text")
     flag(

@@ -16,6 +16,7 @@ from serving.embedded.startup import check_address
 from serving.embedded.storage import check_base_path
 from serving.embedded.text_config import ConfigError, read_config
 from serving.embedded.tls import read_tls
+from serving.engines.flags import MODEL_NAME
 from serving.engines.shorthand import absolute
 from serving.messages import config_pb2, monitoring_config_pb2
 
@@ -130,7 +131,7 @@ def orders(
     flags["grpc_channel_arguments"] = arguments
     if options.model_base_path:
         flags["model_base_path"] = absolute(options.model_base_path)
-        models = {options.model_name: flags["model_base_path"]}
+        models = {options.model_name or MODEL_NAME: flags["model_base_path"]}
     else:
         models = _listed(options.model_config_file)
     for name in FILES:

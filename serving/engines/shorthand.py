@@ -57,7 +57,9 @@ def write(options: argparse.Namespace, files: ExitStack) -> argparse.Namespace:
     written = argparse.Namespace(**vars(options))
     texts: dict[str, str] = {}
     if options.model:
-        _exclude(options, "model", "model_base_path", "model_config_file")
+        _exclude(
+            options, "model", "model_name", "model_base_path", "model_config_file"
+        )
         if options.model_config_file_poll_wait_seconds:
             raise ValueError(
                 "--model_config_file_poll_wait_seconds is set, but --model names no "

@@ -222,6 +222,7 @@ def test_unknown_and_idle_flags_are_warned_about(toys, start):
         "--no_such_flag=1",
         "--num_unload_threads=2",
         "--enable_grpc_healthcheck_service=false",
+        "--rest_api_enable_cors_support",
     ) as process:
         assert process.port
         with grpc.insecure_channel(process.target) as channel:
@@ -234,6 +235,7 @@ def test_unknown_and_idle_flags_are_warned_about(toys, start):
     assert status == 0
     assert "WARNING unknown argument: --no_such_flag=1" in errors
     assert "WARNING --num_unload_threads has no effect" in errors
+    assert "WARNING --rest_api_enable_cors_support has no effect" in errors
 
 
 def test_graphs_that_demand_xla_fail_as_in_tf_serving(toys, start):

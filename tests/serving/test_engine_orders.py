@@ -228,6 +228,7 @@ def test_what_docker_is_told(tmp_path):
         ),
         (DOCKER, ["--grpc_socket_path=/x"], "inside the container"),
         (BINARY, ["--model=m=/m"], "--model and --model_base_path contradict"),
+        (BINARY, ["--model=m=/m", "--model_name=x"], "--model and --model_name"),
         (BINARY, ["--batching_parameter=speed=1"], "expected any of .*.*speed"),
         (BINARY, ["--batching_parameter=max_batch_size=x"], "cannot be 'x'"),
         (BINARY, ["--batching_parameter=max_batch_size"], "expected NAME=VALUE"),
@@ -244,6 +245,38 @@ def test_what_docker_is_told(tmp_path):
 def test_contradictions_are_refused(place, flags, words):
     with pytest.raises(ValueError, match=words):
         launch(place, "--model_base_path=/m", *flags)
+
+
+WITHOUT_EFFECT = {
+    "--model_config_file=f --model_name=default": (
+        "--model_name has no effect with --model_config_file, which has the names"
+    ),
+    "--model_base_path=/m --model_config_file_poll_wait_seconds=5": (
+        "--model_config_file_poll_wait_seconds has no effect without "
+        "--model_config_file"
+    ),
+    "--model_base_path=/m --rest_api_enable_cors_support": (
+        "--rest_api_enable_cors_support has no effect without --rest_api_port"
+    ),
+    "--model_base_path=/m --enable_model_warmup=false "
+    "--num_request_iterations_for_warmup=3": (
+        "--num_request_iterations_for_warmup has no effect with "
+        "--enable_model_warmup=false"
+    ),
+    "--model_base_path=/m --model_name=m --num_request_iterations_for_warmup=3": None,
+    "--model_base_path=/m --rest_api_port=1 --rest_api_enable_cors_support": None,
+    "--model_config_file=f --model_config_file_poll_wait_seconds=5": None,
+    "--model_base_path=/m --enable_model_warmup=false": None,
+}
+
+
+@pytest.mark.parametrize("words", WITHOUT_EFFECT)
+def test_what_tf_serving_ignores_is_told(words):
+    parser = argparse.ArgumentParser()
+    serve.add_arguments(parser)
+    options = parser.parse_args(words.split())
+    contradictions.check(options)
+    assert [*contradictions.ignored(options), None][0] == WITHOUT_EFFECT[words]
 
 
 @pytest.mark.parametrize(
