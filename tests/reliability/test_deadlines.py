@@ -15,6 +15,8 @@ from tests.reliability.watched import texts
 TEST = "tests/reliability/test_deadlines.py"
 FULL = pytest.mark.reliability
 AT_ONCE = 10
+# Seconds after which nothing may compute any more: a loaded machine is slow to stop.
+SOON = 1.0
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
 
 
@@ -46,30 +48,44 @@ def has_begun(folder):
 
 
 def test_a_graph_stops_at_the_deadline(server, stub, tmp_path):
-    began = time.monotonic()
+    deadline = time.monotonic() + 0.5
     call = stub.Predict.future(gate(tmp_path), timeout=0.5)
     has_begun(tmp_path)
     assert call.code() is grpc.StatusCode.DEADLINE_EXCEEDED
-    late = time.monotonic() - began - 0.5
-    computing = server.seconds_until_idle()
+    known = time.monotonic() - deadline
+    idle = server.idle_since() - deadline
+    assert idle < SOON
     server.upper()
     keep(
         8,
         "a graph at its deadline",
         TEST,
         {
-            "the client knows after the deadline": milliseconds(late),
-            "the processor is idle after that": f"{1000 * computing:.0f} ms",
+            "the client knows after the deadline": milliseconds(known),
+            "the processor is idle after the deadline": f"{1000 * idle:.0f} ms",
         },
     )
 
 
 def test_a_cancelled_graph_stops_at_the_deadline_at_the_latest(server, stub, tmp_path):
+    deadline = time.monotonic() + 1.0
     call = stub.Predict.future(gate(tmp_path), timeout=1.0)
     has_begun(tmp_path)
     assert call.cancel()
-    assert server.seconds_until_idle() < 10
+    assert server.idle_since() - deadline < SOON
     server.upper()
+
+
+def test_a_cancelled_graph_without_a_deadline_ends_when_it_ends(server, stub, tmp_path):
+    """TensorFlow's C API has no way to stop a run; the next call comes after it."""
+    call = stub.Predict.future(gate(tmp_path))
+    has_begun(tmp_path)
+    assert call.cancel()
+    waiting = stub.Predict.future(texts("upper", b"a"), timeout=30)
+    (tmp_path / "go").touch()
+    ended = time.monotonic()
+    assert waiting.result().outputs["text"].string_val[:] == [b"A"]
+    assert server.idle_since() - ended < SOON
 
 
 def test_a_call_cancelled_while_it_waits_is_never_computed(server, stub, tmp_path):
@@ -98,7 +114,8 @@ def test_short_deadlines_lose_nothing(server, stub, count):
         for call in calls:
             codes[call.code()] += 1
     assert sum(codes.values()) == count
-    server.seconds_until_idle()
+    last = time.monotonic()
+    assert server.idle_since() - last < SOON
     server.upper()
     if count >= 2000:
         keep(

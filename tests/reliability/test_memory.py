@@ -12,7 +12,7 @@ from tensorflow_serving.apis import prediction_service_pb2_grpc
 
 from serving.tensors import encode
 from tests.reliability.figures import keep, mebibytes
-from tests.reliability.watched import texts, watched
+from tests.reliability.watched import POLLING, texts, watched
 from tests.serving.toys import MIRRORED
 from tests.serving.web import ask
 
@@ -175,10 +175,10 @@ def test_requests_leave_nothing_behind(server, stub, count):
                     stub.Predict(texts("nothing", b"x"), timeout=20)
 
     ask_all(200)
-    server.seconds_until_idle()
+    server.idle_since()
     before = server.resident()
     ask_all(count)
-    server.seconds_until_idle()
+    server.idle_since()
     grown = server.resident() - before
     assert grown < 32 * MIB
     if count >= 10_000:
@@ -217,11 +217,11 @@ def test_reloads_leave_nothing_behind(model, tmp_path):
 
             for number in range(2, 12):
                 publish(number)
-            server.seconds_until_idle()
+            server.idle_since(POLLING)
             before, threads = server.resident(), server.threads()
             for number in range(12, 12 + reloads):
                 publish(number)
-            server.seconds_until_idle()
+            server.idle_since(POLLING)
             grown = server.resident() - before
             assert server.threads() <= threads + 2
     assert grown < 64 * MIB

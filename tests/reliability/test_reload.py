@@ -18,7 +18,7 @@ from tensorflow_serving.apis import (
 )
 
 from tests.reliability.figures import keep, milliseconds, quantile
-from tests.reliability.watched import texts, watched
+from tests.reliability.watched import POLLING, texts, watched
 from tests.serving.toys import save_upper, without_index
 
 pytestmark = pytest.mark.reliability
@@ -110,7 +110,7 @@ def test_no_request_fails_while_versions_change(model, tmp_path, flags):
         asking.until(lambda: asking.versions[1] > before + REQUESTS // 5)
         asking.until(lambda: len(asking.seconds) >= REQUESTS)
         asking.stop()
-        server.seconds_until_idle()
+        server.idle_since(POLLING)
     assert asking.wrong == []
     assert set(asking.versions) == {1, 2, None}
     keep(

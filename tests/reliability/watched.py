@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,13 +19,17 @@ from tests.serving.conftest import ROOT, Process, environment, free_port
 from tests.serving.web import ask
 
 _TICK = os.sysconf("SC_CLK_TCK")
+# One tick is 5 % of it.
+_WINDOW = 20 / _TICK
+#: Share of a processor that a server takes which looks for versions all the time.
+POLLING = 0.2
 
 
 class Watched:
     """A server process over which a test watches."""
 
-    def __init__(self, process, rest_port):
-        self.process = process
+    def __init__(self, process, rest_port, log):
+        self.process, self.log = process, log
         self.port, self.rest_port = process.port, rest_port
         self.target = process.target
 
@@ -50,14 +55,21 @@ class Watched:
         fields = text.rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / _TICK
 
-    def seconds_until_idle(self, limit: float = 20.0) -> float:
-        """How long it went on computing; fails if it does for ``limit`` seconds."""
-        began, never = time.monotonic(), threading.Event()
-        while (since := time.monotonic()) - began < limit:
-            before = self.processor_seconds()
-            never.wait(0.1)
-            if self.processor_seconds() - before <= 0.2 * (time.monotonic() - since):
-                return since - began
+    def idle_since(self, share: float = 0.05, limit: float = 20.0) -> float:
+        """When it ceased to compute, as ``time.monotonic`` counts.
+
+        From then on it takes no more than this share of a processor, for the fifth of
+        a second that is looked at; fails if it computes for ``limit`` seconds.
+        """
+        began, pause, samples = time.monotonic(), threading.Event(), deque()
+        while (now := time.monotonic()) - began < limit:
+            used = self.processor_seconds()
+            samples.append((now, used))
+            while samples and now - samples[0][0] >= _WINDOW:
+                since, before = samples.popleft()
+                if used - before <= share * (now - since):
+                    return since
+            pause.wait(0.01)
         raise AssertionError(f"it was still computing after {limit} seconds")
 
     def upper(self, timeout: float = 20.0) -> None:
@@ -113,7 +125,7 @@ def watched(paths: Mapping[str, Path], folder: Path, *flags: str) -> Iterator[Wa
             cwd=ROOT,
         )
         try:
-            found = Watched(Process(process), port)
+            found = Watched(Process(process), port, folder / "log")
             assert found.port, (folder / "log").read_text()
             yield found
         finally:
