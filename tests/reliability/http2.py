@@ -6,7 +6,7 @@ import socket
 import struct
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-DATA, HEADERS, SETTINGS = 0, 1, 4
+DATA, HEADERS, SETTINGS, WINDOW_UPDATE = 0, 1, 4, 8
 END_STREAM, END_HEADERS = 1, 4
 _INITIAL_WINDOW_SIZE = 4
 
@@ -23,6 +23,11 @@ def settings(window: int | None = None) -> bytes:
         return frame(SETTINGS, 0, 0)
     payload = struct.pack(">HI", _INITIAL_WINDOW_SIZE, window)
     return frame(SETTINGS, 0, 0, payload)
+
+
+def more_window(octets: int) -> bytes:
+    """How much more the client takes on the connection."""
+    return frame(WINDOW_UPDATE, 0, 0, struct.pack(">I", octets))
 
 
 def headers(path: str) -> bytes:
@@ -55,8 +60,19 @@ def message(stream: int, content: bytes) -> bytes:
     return frame(DATA, END_STREAM, stream, prefixed)
 
 
-def connect(port: int, *frames: bytes) -> socket.socket:
-    """A connection on which some frames have been sent."""
-    connection = socket.create_connection(("127.0.0.1", port), 20)
+def connect(port: int, *frames: bytes, buffer: int | None = None) -> socket.socket:
+    """A connection on which some frames have been sent.
+
+    Args:
+        port: On this machine.
+        frames: They follow the preface.
+        buffer: Bytes for what has been received and not read; None for as many as the
+            system likes.
+    """
+    connection = socket.socket()
+    connection.settimeout(20)
+    if buffer is not None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+    connection.connect(("127.0.0.1", port))
     connection.sendall(PREFACE + b"".join(frames))
     return connection

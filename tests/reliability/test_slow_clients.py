@@ -117,6 +117,30 @@ def test_answers_that_nobody_takes(server, many_files, count):
     server.upper()
 
 
+def test_clients_that_vanish_in_the_middle_of_an_answer(server):
+    """They allow it all and read nothing: without a FIN the server cannot know why."""
+    request = texts("upper", b"a" * 1000)
+    request.inputs["text"].tensor_shape.dim[0].size = 10_000  # rows that are repeated
+    content, most, pause = request.SerializeToString(), (1 << 31) - 1, threading.Event()
+    with contextlib.ExitStack() as stack:
+        for _ in range(8):
+            gone = http2.connect(
+                server.port,
+                http2.settings(window=most),
+                http2.more_window(most - 65_535),
+                http2.begin(1, PREDICT),
+                http2.message(1, content),
+                buffer=4096,
+            )
+            stack.enter_context(gone)
+            # More than the server says before its answer.
+            while len(gone.recv(4096, socket.MSG_PEEK)) < 1000:
+                pause.wait(0.005)
+        assert_quick(seconds_of_calls(server))
+        server.upper()
+    server.upper()
+
+
 @FULL
 @pytest.mark.parametrize("name", ["gRPC", "REST"])
 def test_a_thousand_idle_connections(server, many_files, name):

@@ -59,4 +59,7 @@ EXPIRED = Party(
     CLIENTS.authority,
     CLIENTS.authority.issue_cert("late@example.org", not_after=PAST),
 )
+EXPIRED_SERVER = Party(
+    OURS.authority, OURS.authority.issue_cert("127.0.0.1", not_after=PAST)
+)
 GOOD = {"server_key": OURS.key, "server_cert": OURS.chain}

@@ -45,11 +45,11 @@ class Ports:
 
 
 @contextmanager
-def running(base_paths: Mapping[str, Path]) -> Iterator[Ports]:
-    """It serves these models, started by our command."""
+def running(kind: str, base_paths: Mapping[str, Path], *flags: str) -> Iterator[Ports]:
+    """An engine serves these models, started by our command."""
     rest = free_port()
-    command = [sys.executable, "-m", "serving", "serve", f"--engine={engine()}"]
-    command += ["--port=0", f"--rest_api_port={rest}"]
+    command = [sys.executable, "-m", "serving", "serve", f"--engine={kind}"]
+    command += ["--port=0", f"--rest_api_port={rest}", *flags]
     command += [f"--model={name}={path}" for name, path in base_paths.items()]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, cwd=ROOT

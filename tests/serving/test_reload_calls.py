@@ -26,13 +26,7 @@ from serving.embedded import (
 )
 from serving.embedded.models import Models
 from tests.serving import web
-from tests.serving.model_configs import (
-    LABELS,
-    UNAVAILABLE_LABEL,
-    load,
-    spec,
-    text_of,
-)
+from tests.serving.model_configs import LABELS, load, spec, text_of
 from tests.serving.toys import save_upper, without_index
 
 
@@ -95,44 +89,6 @@ def test_labels_over_rest(base):
         refusal = web.ask(server.rest_port, "POST", f"{path}:predict", body)
         message = "Unrecognized servable version label: canary"
         assert (refusal.status, refusal.json()) == (400, {"error": message})
-
-
-UNSUPPORTED = (
-    "ServerModelConfig type not supported by HandleReloadConfigRequest. Only "
-    "ModelConfigList is currently supported"
-)
-
-
-@pytest.mark.parametrize(
-    "text, code, message",
-    [
-        ("", "INVALID_ARGUMENT", UNSUPPORTED),
-        ("custom_model_config {}", "INVALID_ARGUMENT", UNSUPPORTED),
-        (
-            "model_config_list { config { name: 'x' } config { name: 'x' } }",
-            "INVALID_ARGUMENT",
-            "Illegal to list model x multiple times in config list",
-        ),
-        (
-            "model_config_list { config { name: 'x' base_path: 'y' } }",
-            "INVALID_ARGUMENT",
-            "Expected model x to have an absolute path or URI; got base_path()=y",
-        ),
-        (
-            "model_config_list { config { name: 'a' base_path: '/a' "
-            "model_platform: 'tensorflow' version_labels { key: 'l' value: 3 } } }",
-            "FAILED_PRECONDITION",
-            UNAVAILABLE_LABEL.format(3, "a"),
-        ),
-    ],
-)
-def test_reloads_that_are_refused(stubs, text, code, message):
-    models, prediction = stubs
-    with pytest.raises(grpc.RpcError) as caught:
-        models.HandleReloadConfigRequest(reload_request(text), timeout=20)
-    assert caught.value.details() == message
-    assert caught.value.code().name == code
-    assert ask(prediction, "a").version.value == 2
 
 
 def test_status_of_several_versions(base, stubs):

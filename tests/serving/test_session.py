@@ -165,6 +165,27 @@ def test_a_broken_folder_is_refused(toys, tmp_path, how):
     assert message in caught.value.message
 
 
+def test_a_missing_asset_is_refused(toys, tmp_path):
+    path = tmp_path / "1"
+    shutil.copytree(toys / "listed" / "1", path)
+    assert SavedModelSession(path).signatures
+    (path / "assets" / "words.txt").unlink()
+    with pytest.raises(Refusal, match="words.txt; No such file") as caught:
+        SavedModelSession(path)
+    assert caught.value.code is grpc.StatusCode.NOT_FOUND
+
+
+def test_no_fingerprint_is_needed(toys, tmp_path):
+    """Versions of TensorFlow before 2.12 wrote none."""
+    path = tmp_path / "1"
+    shutil.copytree(toys / "upper" / "1", path)
+    (path / "fingerprint.pb").unlink()
+    session = SavedModelSession(path)
+    text, upper = names(session)
+    (found,) = session.run({text: strings(b"a")}, [upper])
+    assert found.tolist() == [b"A"]
+
+
 def test_without_variables_no_index_is_needed(toys, tmp_path):
     without_index(toys / "numbers" / "1", tmp_path / "1")
     session = SavedModelSession(tmp_path / "1")

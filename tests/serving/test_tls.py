@@ -10,13 +10,23 @@ import ssl
 import grpc
 import pytest
 
+import serving
 from serving import methods
 from serving.embedded import RestOptions, Server
 from serving.embedded.text_config import ConfigError
-from serving.embedded.tls import read_tls
+from serving.embedded.tls import Tls, read_tls
+from serving.errors import HandshakeFailed
 from serving.messages import status_pb2
 from tests.serving.conftest import LOOPBACK, ROOT, free_port
-from tests.serving.parties import CLIENTS, EXPIRED, GOOD, OURS, STRANGERS, config_text
+from tests.serving.parties import (
+    CLIENTS,
+    EXPIRED,
+    EXPIRED_SERVER,
+    GOOD,
+    OURS,
+    STRANGERS,
+    config_text,
+)
 from tests.serving.web import ask
 
 
@@ -141,15 +151,46 @@ def test_plain_clients_get_nothing_and_stop_nobody(secure, tmp_path):
         assert over_grpc(server, OURS.root, CLIENTS) is grpc.StatusCode.OK
 
 
-def test_old_protocols_are_refused(secure):
+@pytest.mark.parametrize("kind", ["gRPC", "REST"])
+def test_old_protocols_are_refused(secure, tmp_path, kind):
     server, _ = secure
-    context = ssl.create_default_context(cadata=OURS.root.decode())
-    # Python itself warns of it; what counts is the server's side.
+    port = server.port if kind == "gRPC" else server.rest_port
+    pem = tmp_path / "client.pem"
+    CLIENTS.certificate.private_key_and_cert_chain_pem.write_to_path(pem)
+
+    def agreed(oldest, newest):
+        context = ssl.create_default_context(cadata=OURS.root.decode())
+        context.set_alpn_protocols(["h2" if kind == "gRPC" else "http/1.1"])
+        context.load_cert_chain(pem)
+        # Or this side would not even try.
+        context.set_ciphers("DEFAULT@SECLEVEL=0")
+        context.minimum_version, context.maximum_version = oldest, newest
+        with socket.create_connection(("127.0.0.1", port), 20) as plain:
+            with context.wrap_socket(plain, server_hostname="127.0.0.1") as wrapped:
+                return wrapped.version()
+
+    current = ssl.TLSVersion.TLSv1_2
+    assert agreed(current, current) == "TLSv1.2"
+    # Python itself warns of it; what counts is the server's side, which hangs up.
+    hung_up = pytest.raises(OSError, match="UNEXPECTED_EOF|ALERT_PROTOCOL|reset")
     with pytest.warns(DeprecationWarning):
-        context.minimum_version = ssl.TLSVersion.TLSv1
-        context.maximum_version = ssl.TLSVersion.TLSv1_1
-    with pytest.raises(ssl.SSLError):
-        ask(server.rest_port, "GET", "/healthz", tls=context)
+        with hung_up:
+            agreed(ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1)
+
+
+def test_expired_servers_are_not_trusted(toys):
+    rest, tls = RestOptions(port=0), Tls(EXPIRED_SERVER.key, EXPIRED_SERVER.chain)
+    options = dataclasses.replace(LOOPBACK, rest=rest, tls=tls)
+    with Server({"upper": toys / "upper"}, options) as server:
+        with serving.Client(
+            f"127.0.0.1:{server.port}",
+            model="upper",
+            timeout=20,
+            credentials=serving.Certificates(OURS.root),
+        ) as client:
+            with pytest.raises(HandshakeFailed, match="CERTIFICATE_VERIFY_FAILED"):
+                client.predict(["a"])
+        assert over_rest(server, OURS.root) is ssl.SSLCertVerificationError
 
 
 def test_served_from_the_command_line(toys, tmp_path, start):

@@ -1,30 +1,11 @@
-"""What probes and command-line tools rely on: health and reflection."""
+"""What command-line tools rely on: reflection."""
 
 from __future__ import annotations
 
-import grpc
-import pytest
-from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
     ProtoReflectionDescriptorDatabase,
 )
-
-
-@pytest.mark.parametrize("service", ["", "PredictionService", "ModelService"])
-def test_health_has_the_names_of_tf_serving(channel, service):
-    stub = health_pb2_grpc.HealthStub(channel)
-    request = health_pb2.HealthCheckRequest(service=service)
-    response = stub.Check(request, timeout=10)
-    assert response.status == health_pb2.HealthCheckResponse.SERVING
-
-
-def test_health_does_not_know_full_names(channel):
-    stub = health_pb2_grpc.HealthStub(channel)
-    name = "tensorflow.serving.PredictionService"
-    with pytest.raises(grpc.RpcError) as caught:
-        stub.Check(health_pb2.HealthCheckRequest(service=name), timeout=10)
-    assert caught.value.code() is grpc.StatusCode.NOT_FOUND
 
 
 def test_reflection_lists_the_services(channel):

@@ -191,6 +191,26 @@ class Compiled(tf.Module):
         return {"y": 2.0 * x}
 
 
+class Listed(tf.Module):
+    """Knows the words of a file, which is an asset."""
+
+    def __init__(self, words: Path):
+        self.table = tf.lookup.StaticHashTable(
+            tf.lookup.TextFileInitializer(
+                str(words),
+                tf.string,
+                tf.lookup.TextFileIndex.WHOLE_LINE,
+                tf.int64,
+                tf.lookup.TextFileIndex.LINE_NUMBER,
+            ),
+            -1,
+        )
+
+    @tf.function(input_signature=[_texts()])
+    def look_up(self, text):
+        return {"place": self.table.lookup(tf.ensure_shape(text, [None]))}
+
+
 def save_upper(path: Path, mark: str = "") -> None:
     """The model ``upper`` at ``<base path>/<version>``."""
     model = Upper(mark)
@@ -238,6 +258,11 @@ def save_all(folder: Path) -> None:
     mirror, gate, compiled = Mirror(), Gate(), Compiled()
     tf.saved_model.save(mirror, str(folder / "mirror" / "1"), signatures=mirror.mirror)
     tf.saved_model.save(gate, str(folder / "gate" / "1"), signatures=gate.wait)
+    words = folder.with_name("words.txt")
+    words.write_text("a\nb\n")
+    listed = Listed(words)
+    tf.saved_model.save(listed, str(folder / "listed" / "1"), signatures=listed.look_up)
+    words.unlink()  # the copy among the assets counts
     path = folder / "compiled" / "1"
     tf.saved_model.save(compiled, str(path), signatures=compiled.double)
 

@@ -26,8 +26,26 @@ def server(request: pytest.FixtureRequest, server, toys: Path) -> Iterator:
     if request.param == "embedded":
         yield server
     else:
-        with stock.running({path.name: path for path in toys.iterdir()}) as ports:
+        paths = {path.name: path for path in toys.iterdir()}
+        with stock.running(request.param, paths) as ports:
             yield ports
+
+
+@pytest.fixture(scope="session", params=_ENGINES)
+def narrow(request: pytest.FixtureRequest, toys: Path) -> Iterator:
+    """Some of them with one row in a batch, one such batch that may wait, and little
+    time over REST; a process of its own, since it turns XLA off."""
+    parameters = {
+        "max_batch_size": 1,
+        "max_enqueued_batches": 1,
+        "num_batch_threads": 1,
+        "batch_timeout_micros": 0,
+    }
+    flags = [f"--batching_parameter={k}={v}" for k, v in parameters.items()]
+    flags += ["--rest_api_timeout_in_ms=500", "--enable_metrics"]
+    paths = {name: toys / name for name in ("upper", "gate", "compiled")}
+    with stock.running(request.param, paths, *flags) as ports:
+        yield ports
 
 
 @pytest.fixture(scope="session")

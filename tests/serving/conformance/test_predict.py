@@ -1,7 +1,7 @@
 """Predict, as TF Serving answers it: code by code and word by word.
 
 The numbers in the ids are the rows of the table in ``docs/serving.md``; row 14 is only
-the embedded engine's.
+the embedded engine's, those from 15 on are in ``test_limits.py``.
 """
 
 from __future__ import annotations
