@@ -157,6 +157,8 @@ class Aligner:
         except Exception as error:
             if isinstance(error, Refusal):
                 failure = error
+            elif isinstance(error, OSError):  # the folder's fault, not the program's
+                failure = Refusal(grpc.StatusCode.UNKNOWN, str(error))
             else:
                 _LOG.exception("model %s: version %d does not load", name, number)
                 failure = Refusal(grpc.StatusCode.INTERNAL, repr(error))

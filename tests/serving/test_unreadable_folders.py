@@ -5,12 +5,15 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import shutil
 
 import grpc
 import pytest
 
 from serving.embedded.config_file import ConfigFile
+from serving.embedded.loading import SavedModelLoader
 from serving.embedded.models import Models
+from serving.embedded.warmup import REQUESTS
 from serving.errors import ModelLoadFailed
 from tests.serving.model_configs import (
     load,
@@ -97,4 +100,17 @@ def test_one_that_was_readable_is_still_served(base, lock, caplog):
         models.refresh()
     (line,) = caplog.messages
     assert "cannot look for versions" in line and REASONS["LOCKED"] in line
+    assert served(models, "b") == [1]
+
+
+def test_a_version_that_cannot_be_read_fails_in_one_line(base, lock, caplog):
+    models = made(base, load=SavedModelLoader(), b="")
+    shutil.copytree(base / "b" / "1", base / "b" / "2")
+    lock(base / "b" / "2" / REQUESTS.parent)
+    with caplog.at_level(logging.WARNING, "serving"):
+        models.refresh()
+    (record,) = caplog.records
+    assert record.exc_info is None
+    assert record.getMessage().startswith("model b: version 2 does not load: UNKNOWN: ")
+    assert REASONS["LOCKED"] in record.getMessage()
     assert served(models, "b") == [1]
