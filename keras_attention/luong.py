@@ -44,12 +44,14 @@ class LuongAttention(Attention):
         bias_initializer, bias_regularizer, bias_constraint: Accepted for
             symmetry with `BahdanauAttention`; no score of the paper has a bias.
         seed: Seed of the dropout.
+        side: For `general`: whether W stands before the `"memory"`, once for a
+            sentence, or before the `"query"`; see `ka.scores.GeneralScore`.
         **layer: `name`, `dtype`, `trainable`.
 
     Call arguments, returns: as `ka.Attention`.
 
     Raises:
-        ValueError: Unknown score, or `units`/`scale` where they mean nothing.
+        ValueError: Unknown score; `units`, `scale` or `side` where they mean nothing.
 
     References:
         Luong, Pham & Manning 2015, arXiv 1508.04025, section 3.1.
@@ -78,6 +80,7 @@ class LuongAttention(Attention):
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
         seed: int | None = None,
+        side: str = "memory",
         **layer: Any,
     ) -> None:
         if score not in _SCORES:
@@ -95,11 +98,18 @@ class LuongAttention(Attention):
                 "`scale` is for dot products: expected None with "
                 f'score="concat". Received: scale={scale!r}'
             )
+        if side != "memory" and score != "general":
+            raise ValueError(
+                '`side` is for score="general" only: expected "memory". '
+                f"Received: side={side!r}, score={score!r}"
+            )
         arguments: dict[str, Any] = {"dtype": layer.get("dtype")}
         if score == "concat":
             arguments["units"] = units
         else:
             arguments["scale"] = scale
+        if score == "general":
+            arguments["side"] = side
         if score != "dot":
             arguments |= {
                 "kernel_initializer": kernel_initializer,

@@ -55,6 +55,9 @@ class ForwardAlignment(CarriedAlignment):
     State: the weights of the step before, `[B, H, S]`, and for each position the
     valid one before it, `[B, S]`.
 
+    Relative to the paper: a position that less than 1e-30 of the weight can reach is
+    not reached. It divides products by their sum; this is one softmax of logarithms.
+
     References:
         Zhang, Ling & Dai 2018, arXiv 1807.06736, algorithm 1.
 

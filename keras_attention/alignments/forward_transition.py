@@ -10,6 +10,10 @@ from keras_attention.alignments.forward import forward_weights
 from keras_attention.alignments.positions import first_position, neighbours
 from keras_attention.precision import at_least_float32
 
+# A sigmoid is 1 from about 17 on in float32. Where attention always moves on and is at
+# the last position, nothing could be reached any more.
+_MOST = 1.0 - 1e-6
+
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class ForwardTransitionAlignment(CarriedAlignment):
@@ -28,7 +32,9 @@ class ForwardTransitionAlignment(CarriedAlignment):
     Weights: `transition/kernel [Dv + Dq, H]`, `transition/bias [H]`.
 
     Relative to the paper: its agent also sees the output before, $y_{t-1}$, which an
-    attention does not know.
+    attention does not know. u is at most 1 - 1e-6, so that attention which has come to
+    the last position stays there. As in `forward`, what less than 1e-30 of the weight
+    can reach is not reached.
 
     References:
         Zhang, Ling & Dai 2018, arXiv 1807.06736, algorithm 2.
@@ -69,5 +75,6 @@ class ForwardTransitionAlignment(CarriedAlignment):
 
     def next_state(self, state: Any, weights: Any, context: Any, query: Any) -> Any:
         seen = ops.concatenate([context, query], axis=-1)  # [B, Dv + Dq]
-        move = ops.sigmoid(self.transition(seen))  # [B, H]
+        logit = ops.cast(self.transition(seen), at_least_float32(seen.dtype))  # [B, H]
+        move = ops.minimum(ops.sigmoid(logit), _MOST)
         return *state[:-1], ops.cast(move, state[-1].dtype)

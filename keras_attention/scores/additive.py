@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_attention.arguments import positive_integer
 from keras_attention.heads import check_heads
+from keras_attention.precision import at_least_float32
 from keras_attention.scores.base import Score
 
 
@@ -20,10 +21,12 @@ class AdditiveScore(Score):
 
     $$ e_{ts} = g \, \frac{v}{\lVert v \rVert}^\top \tanh(W_q q_t + W_k k_s + b). $$
 
-    and with `layer_normalize=True` the layer-normalised form
+    with `layer_normalize=True` the layer-normalised form
 
     $$ e_{ts} = v^\top \tanh(\mathrm{LN}(W_q q_t) + \mathrm{LN}(W_k k_s) + b), \qquad
-       \mathrm{LN}(x) = \gamma\, \frac{x - \bar x}{\sqrt{\mathrm{var}(x) + 0.001}}. $$
+       \mathrm{LN}(x) = \gamma\, \frac{x - \bar x}{\sqrt{\mathrm{var}(x) + 0.001}}, $$
+
+    and with both the layer-normalised form with $g\, v / \lVert v \rVert$ for v.
 
     Args:
         units: Depth U of the hidden layer. None takes the depth of the query.
@@ -152,7 +155,11 @@ class AdditiveScore(Score):
         projected = ops.reshape(projected, (batch, targets, ops.shape(keys)[-1]))
         v = ops.convert_to_tensor(self.v)
         if self.normalize:
-            v = v * (ops.convert_to_tensor(self.g) / ops.sqrt(ops.sum(ops.square(v))))
+            v = ops.cast(v, at_least_float32(v.dtype))
+            square = ops.sum(ops.square(v))
+            # A `v` of length 0 has no direction: its energies are 0, not 0/0.
+            square = ops.where(square > 0, square, ops.ones_like(square))
+            v = v * (ops.cast(self.g, v.dtype) * ops.rsqrt(square))
         return tanh_energies(projected, keys, v, self.num_heads)
 
     def get_config(self) -> dict[str, Any]:

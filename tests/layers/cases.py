@@ -49,6 +49,19 @@ def _layer_normalized(layer, query, keys, heads):
     )
 
 
+def _both_normalized(layer, query, keys, heads):
+    v, g = weight(layer, "v"), weight(layer, "g")
+    return scores.layer_normalized_additive(
+        query,
+        keys,
+        (weight(layer, "query/kernel"), weight(layer, "query_norm/gamma")),
+        (weight(layer, "key/kernel"), weight(layer, "key_norm/gamma")),
+        g * v / np.linalg.norm(v),
+        weight(layer, "b"),
+        heads,
+    )
+
+
 def _concat(layer, query, keys, heads):
     return scores.concat(
         query, keys, weight(layer, "kernel"), weight(layer, "v"), heads
@@ -89,6 +102,9 @@ ATTENTIONS = {
     "bahdanau_layer_norm": AttentionCase(
         _bahdanau(layer_normalize=True, use_bias=True), _layer_normalized, "additive"
     ),
+    "bahdanau_both_norms": AttentionCase(
+        _bahdanau(layer_normalize=True, normalize=True), _both_normalized, "additive"
+    ),
     "luong_dot": AttentionCase(_luong("dot"), _dot(), "dot", key_depth=D),
     "luong_dot_sqrt": AttentionCase(
         _luong("dot", scale="sqrt"), _dot("sqrt"), "dot", key_depth=D
@@ -102,6 +118,9 @@ ATTENTIONS = {
     ),
     "luong_general_learned": AttentionCase(
         _luong("general", scale="learned"), general("learned"), "general"
+    ),
+    "luong_general_query": AttentionCase(
+        _luong("general", side="query", scale="sqrt"), general("sqrt"), "general"
     ),
     "luong_concat": AttentionCase(_luong("concat", units=U), _concat, "concat"),
     "zero": AttentionCase(_composed("zero"), _zero, "zero"),
@@ -250,14 +269,15 @@ HEADS.remove(("fixed", 2))
 # Variants, and what treats all heads alike, are held to the rules once.
 for _name in (
     *(*ALIGNED, *CARRIED, *WINDOWED, *POSITIONS),
-    *("cosine_query", "cosine_fixed", "bahdanau_layer_norm"),
+    *("cosine_query", "cosine_fixed", "bahdanau_layer_norm", "bahdanau_both_norms"),
     *("location_sensitive_sum", "location_sensitive_both"),
 ):
     HEADS.remove((_name, 1))
 # The same class with other arguments: held to its equation and its gradients, not to
 # what takes long and the class does in one place.
 _VARIANTS = (
-    *("bahdanau_bias", "composed", "cosine_query", "cosine_fixed", "entmax_3"),
+    *("bahdanau_bias", "bahdanau_both_norms", "composed", "luong_general_query"),
+    *("cosine_query", "cosine_fixed", "entmax_3"),
     *("luong_dot_sqrt", "luong_dot_learned", "softmax_sharp"),
     *("luong_general_sqrt", "luong_general_learned", "gmm_v0", "gmm_v1"),
     *("location_sensitive_sum", "location_sensitive_both"),

@@ -212,6 +212,24 @@ def test_gumbel_draws_from_the_softmax():
     assert_allclose(plain, 2.0)
 
 
+@pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
+def test_an_agent_that_always_moves_on_stays_at_the_last_position(policy):
+    alignment = ka.alignments.get("forward_transition", dtype=policy)
+    layer = ka.Attention("general", alignment, dtype=policy, num_heads=2)
+    random = np.random.default_rng(0)
+    query, value = random.normal(size=(2, 12, 4)), random.normal(size=(2, 5, 4))
+    layer.build(query.shape, value.shape)
+    alignment.transition.bias.assign([60.0, -60.0])
+    mask = np.array([[True] * 5, [True, True, False, True, False]])
+    _, weights = layer(query, value, value_mask=mask, return_attention_scores=True)
+    weights = to_numpy(weights)
+    assert_allclose(weights.sum(-1), 1.0, atol=2e-3)
+    # Half may stay or go before the first step; then one position a step, or none.
+    assert_allclose(weights[0, 0, 5:, -1], 1.0, atol=2e-3)
+    assert_allclose(weights[1, 0, 5:, 3], 1.0, atol=2e-3)
+    assert_allclose(weights[:, 1, :, :2].sum(-1), 1.0, atol=2e-3)
+
+
 COMPILED = [("mocha", how) for how in COMPILERS]
 COMPILED += [("forward_transition", "graph")] if "graph" in COMPILERS else []
 
