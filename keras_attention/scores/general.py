@@ -101,8 +101,10 @@ class GeneralScore(Score):
             ops.matmul(ops.reshape(query[:, head], (-1, depth)), ops.transpose(part))
             for head, part in enumerate(parts)
         ]  # H of [B*T, Dk]
-        projected = [ops.reshape(x, (batch, targets, -1)) for x in projected]
-        rows = ops.concatenate(projected, axis=1)  # [B, H*T, Dk]
+        shape = (batch, targets, kernel.shape[0])
+        rows = ops.concatenate(
+            [ops.reshape(x, shape) for x in projected], axis=1
+        )  # [B, H*T, Dk]
         energies = ops.matmul(rows, ops.swapaxes(keys, 1, 2))  # [B, H*T, S]
         return ops.reshape(energies, (batch, heads, targets, ops.shape(keys)[1]))
 
