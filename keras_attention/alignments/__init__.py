@@ -2,7 +2,7 @@ r"""Alignment functions: from energies to weights.
 
 | name | equation | parameters | state | paper |
 |---|---|---|---|---|
-| `softmax` | $\exp(e_s) / \sum_r \exp(e_r)$ over valid positions | none | none | Bahdanau et al. 2014, eq. 6 |
+| `softmax` | $\exp(e_s / \theta) / \sum_r \exp(e_r / \theta)$ over valid positions | none | none | Bahdanau et al. 2014, eq. 6 |
 | `sigmoid` | $\sigma(e_s) / \sum_r \sigma(e_r)$ | none | none | Chorowski et al. 2015, section 2.3 |
 | `sparsemax` | $[e_s - \tau]_+$ | none | none | Martins & Astudillo 2016 |
 | `entmax15` | $[e_s / 2 - \tau]_+^2$ | none | none | Peters et al. 2019 |
@@ -12,15 +12,17 @@ r"""Alignment functions: from energies to weights.
 | `local_m` | softmax over $\lvert s - t \rvert \le D$ | none | step | Luong et al. 2015, section 3.2 |
 | `local_p` | softmax over $\lvert s - p_t \rvert \le D$, times a Gaussian | $W_p, v_p$ | none | Luong et al. 2015, eq. 9, 10 |
 | `monotonic` | $p_s q_s$, $q_s = (1 - p_{s-1}) q_{s-1} + a_{t-1,s}$ | $r$ | weights before | Raffel et al. 2017 |
-| `mocha` | softmax over the chunk before each stop of `monotonic` | $r$ | stops before | Chiu & Raffel 2018 |
-| `stepwise_monotonic` | $p_s a_{t-1,s} + (1 - p_{s-1}) a_{t-1,s-1}$ | $r$ | weights before | He et al. 2019 |
-| `forward` | $\propto (a_{t-1,s} + a_{t-1,s-1}) \exp(e_s)$ | none | weights before | Zhang et al. 2018, algorithm 1 |
-| `forward_transition` | $\propto ((1 - u) a_{t-1,s} + u\, a_{t-1,s-1}) \exp(e_s)$ | $W, b$ of $u$ | weights before, $u$ | Zhang et al. 2018, algorithm 2 |
+| `mocha` | softmax over the chunk that ends at each stop of `monotonic` | $r$ | stops before, neighbours | Chiu & Raffel 2018 |
+| `stepwise_monotonic` | $p_s a_{t-1,s} + (1 - p_{s-1}) a_{t-1,s-1}$ | $r$ | weights before, neighbours | He et al. 2019 |
+| `forward` | $\propto (a_{t-1,s} + a_{t-1,s-1}) \exp(e_s)$ | none | weights before, neighbours | Zhang et al. 2018, algorithm 1 |
+| `forward_transition` | $\propto ((1 - u) a_{t-1,s} + u\, a_{t-1,s-1}) \exp(e_s)$ | $W, b$ of $u$ | weights before, neighbours, $u$ | Zhang et al. 2018, algorithm 2 |
 | `exp` | $\exp(e_s)$, for scores that make log-weights | none | none | Graves 2013, eq. 46 |
 | `window` | another alignment, over $\lvert s - c_{t-1} \rvert$ within a window | those of that | $c_{t-1}$ | Ping et al. 2018; Chorowski et al. 2015 |
 | `last` | 1 at the last valid position | none | none | Sutskever et al. 2014 (no attention) |
 
 In `monotonic`, `mocha` and `stepwise_monotonic`, $p_s = \sigma(e_s + r + \epsilon_s)$.
+Neighbours are indices of the mask, the valid position before each one (and for `mocha`
+that after it), which do not change from step to step.
 """  # noqa: E501
 
 from typing import Any

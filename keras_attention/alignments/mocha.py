@@ -16,7 +16,7 @@ _LOWEST = -1e30
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class MochaAlignment(SelectingAlignment):
-    r"""Monotonic attention with a softmax over the last positions before the stop.
+    r"""Monotonic attention with a softmax over the positions that end with the stop.
 
     $$ a_{ts} = \sum_{k=s}^{s+w-1} m_{tk}\,
        \frac{\exp(u_{ts})}{\sum_{r=k-w+1}^{k} \exp(u_{tr})} $$

@@ -8,9 +8,9 @@ r"""Score functions: what a query thinks of a key, before normalisation.
 | `general` | $c \, q^\top W^\top k$ | $W$ (or $W, g$) | none | Luong et al. 2015, section 3.1 |
 | `cosine` | $\beta \cos(q, k)$ | none, $g$ or $W_\beta$ | none | Graves et al. 2014, eq. 5, 6 |
 | `location` | $(W_a q)_s$ | $W_a$ | none | Luong et al. 2015, eq. 8 |
-| `location_sensitive` | $v^\top \tanh(W_q q + W_k k + U (F * a_{t-1}) + b)$ | as `additive`, $F, U$ | weights before | Chorowski et al. 2015, eq. 8, 9 |
+| `location_sensitive` | $v^\top \tanh(W_q q + W_k k + U (F * a_{t-1}) + b)$ | as `additive`, $F, U$ | weights before, or their sum, or both | Chorowski et al. 2015, eq. 8, 9 |
 | `coverage` | $v^\top \tanh(W_q q + W_k k + w_c \sum_{t'} a_{t'} + b)$ | as `additive`, $w_c$ | sum of weights | See et al. 2017, eq. 10, 11 |
-| `gmm_v0`, `gmm_v1`, `gmm_v2` | $\log \sum_k (w_k / Z_k) \exp(-(s - \mu_k)^2 / 2 \sigma_k^2)$ | $W, b, V$ | means | Battenberg et al. 2020 (v0: Graves 2013) |
+| `gmm_v0`, `gmm_v1`, `gmm_v2` | $\log \sum_k (w_k / Z_k) \exp(-(s - \mu_k)^2 / 2 \sigma_k^2)$ | $W, b, V$ | means, positions | Battenberg et al. 2020 (v0: Graves 2013) |
 | `dynamic_convolution` | $v^\top \tanh(U (F * a_{t-1}) + T (G(q) * a_{t-1}) + b) + \log(P * a_{t-1})$ | $F, W_G, V_G, U, T, b, v$ | weights before | Battenberg et al. 2020 (DCA) |
 | `zero` | $0$ | none | none | for alignments that ignore energies |
 """  # noqa: E501

@@ -20,14 +20,18 @@ class CosineScore(Score):
 
     Args:
         sharpness: A positive number; `"learned"`, one weight for each head; or
-            `"query"`, $\beta_t = \log(1 + \exp(w^\top q_t + b))$ as the paper's
-            controller emits it.
+            `"query"`, $\beta_t = \log(1 + \exp(w^\top q_t + b))$, emitted at every
+            step as by the paper's controller.
 
     Query and key must have the same depth, which the number of heads divides; head h
     compares slice h. A vector of length 0 has cosine 0 with everything.
 
     Weights: `g [H]` for `"learned"`, which starts at 1; `sharpness/kernel [Dq, H]` and
     `sharpness/bias [H]` for `"query"`.
+
+    Relative to the paper: it asks for a positive $\beta_t$ and does not say which
+    function of the controller's output makes it so; the softplus is this library's
+    choice, as are a number and one weight.
 
     Raises:
         ValueError: Unknown sharpness, or query and key of different depth.

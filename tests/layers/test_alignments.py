@@ -62,6 +62,19 @@ def test_numbers_worked_out_by_hand():
     )
 
 
+# Numbers that the README of deep-spin/entmax prints, to four digits.
+@pytest.mark.parametrize(
+    "name, published",
+    [
+        ("softmax", [0.0486, 0.3592, 0.5922]),
+        ("sparsemax", [0.0, 0.25, 0.75]),
+        ("entmax15", [0.0, 0.3260, 0.6740]),
+    ],
+)
+def test_published_numbers(name, published):
+    assert_allclose(align(name, [[-2.0, 0.0, 0.5]])[0], published, atol=5e-5)
+
+
 @pytest.mark.parametrize("name, alpha", [("sparsemax", 2.0), ("entmax15", 1.5)])
 def test_sorting_and_halving_agree(name, alpha):
     energies = np.random.default_rng(1).normal(size=(50, 17)) * 4

@@ -10,6 +10,11 @@ from keras import ops
 from numpy.testing import assert_allclose
 
 import keras_attention as ka
+from keras_attention.alignments.monotonic import monotonic_weights
+from keras_attention.generation.backtrack import sequences
+from keras_attention.generation.pool import Pool
+from keras_attention.generation.ranking import coverage_term, normalizer, rank_score
+from keras_attention.generation.rows import option_values, row_options
 from tests import reference
 from tests.layers.gradients import to_numpy
 from tests.layers.weights import variable
@@ -83,7 +88,16 @@ def test_all_queries_at_once(name):
     assert_allclose(to_numpy(weights), np.stack(wanted, axis=1), atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["wrapper_luong_outattn", "wrapper_bahdanau_style"])
+WRAPPERS = ("wrapper_luong_outattn", "wrapper_bahdanau_style")
+FUNCTIONS = ("monotonic_fn", "length_penalty", "get_scores", "sequence_loss")
+FUNCTIONS += ("gather_tree",)
+
+
+def test_every_entry_has_a_test():
+    assert set(GOLDEN) == {"inputs", *LAYERS, *WRAPPERS, *FUNCTIONS}
+
+
+@pytest.mark.parametrize("name", WRAPPERS)
 def test_attention_wrapper_traces(name):
     trace = GOLDEN[name]
     weights = [np.asarray(w, "float32") for w in trace["weights"].values()]
@@ -118,3 +132,79 @@ def test_masked_loss_equals_sequence_loss():
     loss = ka.losses.MaskedCrossentropy(pad_id=-1)
     got = loss(ops.convert_to_tensor(np.where(kept, targets, -1)), logits)
     assert_allclose(float(to_numpy(got)), entry["mean"], atol=1e-6)
+
+
+@pytest.mark.parametrize("theirs", ["recursive", "parallel"])
+def test_monotonic_weights(theirs):
+    entry = GOLDEN["monotonic_fn"]
+    p, previous = (
+        np.asarray(entry[name], "float32")[:, None] for name in ("p", "prev")
+    )  # [B, 1, S]
+    got = monotonic_weights(p, 1 - p, previous, hard=False)
+    assert_allclose(to_numpy(got)[:, 0], entry[theirs], atol=1e-6)
+
+
+def _rows(count, **options):
+    made = option_values(ka.GenerationOptions(max_length=12, **options), 0, 2)
+    return row_options(made, count)
+
+
+def test_length_penalty():
+    entry = GOLDEN["length_penalty"]
+    rows = _rows(len(entry), length_penalty=[float(power) for power in entry])
+    lengths = np.tile(np.asarray([0, 1, 5, 10], "float32"), (len(entry), 1))
+    got = normalizer(ops.convert_to_tensor(lengths), rows)
+    assert_allclose(to_numpy(got), list(entry.values()), atol=1e-6)
+
+
+def test_scores_of_hypotheses_differ_where_they_should():
+    # Of two hypotheses, of 3 and 2 tokens, the first has ended. TF Addons charges the
+    # coverage at that step alone, so that ending costs rank; and what no attention ever
+    # went to is taken for padding, so that it costs nothing. Both are against the
+    # definition (Wu et al. 2016, equation 14), and are not copied.
+    entry = {k: np.asarray(v, "float32") for k, v in GOLDEN["get_scores"].items()}
+    rows = _rows(1, length_penalty=0.6, coverage_penalty=0.2)
+    log_probs, lengths = entry["log_probs"][0], np.asarray([[3.0], [2.0]], "float32")
+    acc = ops.convert_to_tensor(entry["acc"])  # [1, K, S]
+
+    def scores(mask):
+        covered = coverage_term(acc, ops.convert_to_tensor([mask]))[0]  # [K]
+        found = rank_score(
+            ops.convert_to_tensor(log_probs[None]),
+            ops.convert_to_tensor(lengths[None]),
+            ops.reshape(covered, (1, -1, 1)),
+            rows,
+        )
+        return to_numpy(found)[0]
+
+    theirs = entry["scores"][0]
+    assert_allclose(scores([True, True, False])[0], theirs[0], atol=1e-6)
+    covered = scores([True, True, True])
+    missed = 0.2 * np.log(entry["acc"][0, 1]).sum()
+    assert_allclose(covered[1], theirs[1] + missed, atol=1e-6)
+    assert np.all(covered[0] < theirs[0] - 1)
+
+
+def test_backtracking_equals_gather_tree():
+    entry = GOLDEN["gather_tree"]
+    token, slot = (
+        np.asarray(entry[name], "int32") for name in ("step_ids", "parent_ids")
+    )  # [T, B, K]
+    last, like = len(token) - 1, np.zeros(token.shape[1:], "int32")
+    pool = Pool(
+        rank=like.astype("float32"),
+        log_prob=like.astype("float32"),
+        finished=like.astype(bool),
+        step=like + last,
+        slot=slot[last],
+        token=token[last],
+        group=like,
+    )
+    pool = Pool(*map(ops.convert_to_tensor, pool))
+    emitted = {
+        "slot": ops.convert_to_tensor(slot),
+        "token": ops.convert_to_tensor(token),
+    }
+    found = sequences(pool, emitted, last + 1, pad_id=0, several=True)
+    ids = to_numpy(found.ids)  # [B, K, T]
+    assert np.array_equal(np.transpose(ids, (2, 0, 1)), entry["result"])
