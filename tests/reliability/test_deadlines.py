@@ -6,6 +6,7 @@ import time
 
 import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
 from tests.reliability import http2
@@ -30,9 +31,14 @@ def server(request, serve):
 
 
 @pytest.fixture
-def stub(server):
-    with grpc.insecure_channel(server.target) as channel:
-        yield prediction_service_pb2_grpc.PredictionServiceStub(channel)
+def channel(server):
+    with grpc.insecure_channel(server.target) as opened:
+        yield opened
+
+
+@pytest.fixture
+def stub(channel):
+    return prediction_service_pb2_grpc.PredictionServiceStub(channel)
 
 
 def gate(folder):
@@ -88,12 +94,17 @@ def test_a_cancelled_graph_without_a_deadline_ends_when_it_ends(server, stub, tm
     assert server.idle_since() - ended < SOON
 
 
-def test_a_call_cancelled_while_it_waits_is_never_computed(server, stub, tmp_path):
+def test_a_call_cancelled_while_it_waits_is_never_computed(
+    server, channel, stub, tmp_path
+):
     first, second = tmp_path / "first", tmp_path / "second"
     busy = stub.Predict.future(gate(first), timeout=30)
     has_begun(first)
     waiting = stub.Predict.future(gate(second), timeout=30)
     assert waiting.cancel()
+    # Behind it on the same connection: the server has heard of both.
+    health = health_pb2_grpc.HealthStub(channel)
+    health.Check(health_pb2.HealthCheckRequest(), timeout=20)
     (first / "go").touch()
     assert busy.result().outputs["text"].string_val[:] == [b"x"]
     # Behind the cancelled call, had that one kept its place.

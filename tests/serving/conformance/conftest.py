@@ -33,11 +33,11 @@ def server(request: pytest.FixtureRequest, server, toys: Path) -> Iterator:
 
 @pytest.fixture(scope="session", params=_ENGINES)
 def narrow(request: pytest.FixtureRequest, toys: Path) -> Iterator:
-    """Some of them with one row in a batch, one such batch that may wait, and little
-    time over REST; a process of its own, since it turns XLA off."""
+    """Some of them with one row in a batch, two such batches that may wait, and
+    little time over REST; a process of its own, since it turns XLA off."""
     parameters = {
         "max_batch_size": 1,
-        "max_enqueued_batches": 1,
+        "max_enqueued_batches": 2,
         "num_batch_threads": 1,
         "batch_timeout_micros": 0,
     }

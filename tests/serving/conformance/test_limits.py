@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from pathlib import Path
+
 import grpc
 import numpy as np
 import pytest
@@ -12,8 +15,8 @@ from tests.serving.test_metrics import COUNT, LATENCY, RUNTIME, scrape
 from tests.serving.web import asks
 
 FULL = (
-    "The batch scheduling queue to which this task was submitted is full; currently 1 "
-    "batches enqueued and max_enqueued_batches is 1"
+    "The batch scheduling queue to which this task was submitted is full; currently 2 "
+    "batches enqueued and max_enqueued_batches is 2"
 )
 IN_GRAPH = (504, {"error": "Timed out waiting for notification"})
 IN_QUEUE = (429, {"error": "Run() timeout exceeded while waiting in batching queue"})
@@ -27,8 +30,8 @@ def stub(narrow):
 
 @pytest.fixture
 def closed(tmp_path):
-    """Inputs of the gate that keep it computing."""
-    places = {"started": tmp_path / "started", "go": tmp_path / "never"}
+    """Inputs of the gate that keep it computing until there is a file ``go``."""
+    places = {"started": tmp_path / "started", "go": tmp_path / "go"}
     return {name: str(path) for name, path in places.items()}
 
 
@@ -44,17 +47,22 @@ def over_rest(narrow, closed):
 
 def test_15_deadline_in_the_graph(narrow, stub, closed):
     """Over gRPC the client need not wait for the words of the server."""
-    assert over_rest(narrow, closed) == IN_GRAPH
+    if (found := over_rest(narrow, closed)) == IN_QUEUE:  # the first one may be slow
+        found = over_rest(narrow, closed)
+    assert found == IN_GRAPH
     call = stub.Predict.future(over_grpc(closed), timeout=0.3)
     assert call.code() is grpc.StatusCode.DEADLINE_EXCEEDED
 
 
 def test_16_full_queue(stub, closed):
-    calls = [stub.Predict.future(over_grpc(closed), timeout=0.5) for _ in range(6)]
+    calls = [stub.Predict.future(over_grpc(closed), timeout=3.0) for _ in range(6)]
+    while sum(call.done() for call in calls) < 3:
+        threading.Event().wait(0.005)
+    Path(closed["go"]).touch()  # in a container it does not come, but the deadline does
     codes = [call.code() for call in calls]
     full = [call for call in calls if call.code() is grpc.StatusCode.UNAVAILABLE]
-    # One computes and one waits, unless those came before the first was taken.
-    assert 4 <= len(full) <= 5, codes
+    # One computes and two wait, unless those came before the first was taken.
+    assert 3 <= len(full) <= 4, codes
     assert {call.details() for call in full} == {FULL}
 
 
@@ -66,9 +74,7 @@ def test_17_larger_than_a_batch(stub):
 
 def test_18_deadline_in_the_queue(narrow, stub, closed):
     holding = stub.Predict.future(over_grpc(closed), timeout=2.0)
-    # It may come to the server behind the first of these, but not behind the second.
-    found = over_rest(narrow, closed)
-    if found == IN_GRAPH:
+    if (found := over_rest(narrow, closed)) == IN_GRAPH:  # it came before the other
         found = over_rest(narrow, closed)
     assert found == IN_QUEUE
     assert holding.code() is grpc.StatusCode.DEADLINE_EXCEEDED
