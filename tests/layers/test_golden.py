@@ -138,7 +138,8 @@ def test_masked_loss_equals_sequence_loss():
 def test_monotonic_weights(theirs):
     entry = GOLDEN["monotonic_fn"]
     p, previous = (
-        np.asarray(entry[name], "float32")[:, None] for name in ("p", "prev")
+        ops.convert_to_tensor(np.asarray(entry[name], "float32")[:, None])
+        for name in ("p", "prev")
     )  # [B, 1, S]
     got = monotonic_weights(p, 1 - p, previous, hard=False)
     assert_allclose(to_numpy(got)[:, 0], entry[theirs], atol=1e-6)

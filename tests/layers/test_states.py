@@ -2,12 +2,13 @@
 
 import functools
 
+import keras
 import numpy as np
 import pytest
 
 import keras_attention as ka
 from tests.layers import cases, decoder_cases, several_cases
-from tests.layers.gradients import to_numpy
+from tests.layers.gradients import COMPILERS, compiled, to_numpy
 
 # Between any two of these the states differ, by the parts, a rank, a length or a type.
 MECHANISMS = [
@@ -123,3 +124,48 @@ def test_decoders(name, other):
     state = decoder.initial_state(memory, data["initial_state"])
     _, _, state = decoder.step(inputs, memory, state)
     decoder.step(inputs, memory, state)
+
+
+@pytest.mark.parametrize("how", COMPILERS)
+def test_in_a_compiled_function(how):
+    layer, query, memory = attention("stepwise_monotonic")
+    state = layer.initial_state(memory)
+    wanted = to_numpy(layer.step(query, memory, state)[1])
+    other = attention("monotonic")
+    wrong = other[0].initial_state(other[2])
+    tensor = keras.ops.convert_to_tensor
+
+    def run(query, memory, state):
+        return layer.step(query, memory, state)[1]
+
+    step = compiled(run, how)
+    one = tensor(query.astype("float32"))
+    assert np.allclose(to_numpy(step(one, memory, state)), wanted, atol=1e-6)
+    with pytest.raises(ValueError, match="`state` must be"):
+        step(one, memory, wrong)
+    # Nothing of the trace is left behind.
+    assert np.array_equal(to_numpy(layer.step(query, memory, state)[1]), wanted)
+
+
+@pytest.mark.tensorflow_only
+def test_in_a_graph_that_does_not_know_the_sizes():
+    import tensorflow as tf
+
+    layer, query, memory = attention("forward_transition")
+    wanted = to_numpy(layer.step(query, memory, layer.initial_state(memory))[1])
+    _, value, key = cases.inputs("forward_transition")
+    arrays = [x.astype("float32") for x in (query, value, key)]
+    shapes = [[None] * (x.ndim - 1) + [x.shape[-1]] for x in arrays]
+
+    @tf.function(input_signature=[tf.TensorSpec(shape) for shape in shapes])
+    def run(query, value, key):
+        memory = layer.precompute(value, key)
+        state = layer.initial_state(memory)
+        with pytest.raises(ValueError, match="`state` must be.*None"):
+            layer.step(query, memory, state._replace(score=state.alignment))
+        return layer.step(query, memory, state)[1]
+
+    assert np.allclose(to_numpy(run(*arrays)), wanted, atol=1e-6)
+    assert np.array_equal(
+        to_numpy(layer.step(query, memory, layer.initial_state(memory))[1]), wanted
+    )
