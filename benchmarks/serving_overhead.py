@@ -4,8 +4,8 @@ On the model that `make demo` left, one word a call: the session in this process
 client, and a plain stub with a message that is ready. Turns interleave; what counts is
 the difference of the medians. Beside it stand the signature as TensorFlow's Python
 calls it, the server's own Python without graph and network, and what no server in
-Python avoids: grpcio's own share, and how much slower the session is when its threads
-may rest between calls.
+Python avoids: grpcio's own share and a socket's, and how much slower the session is
+when its threads may rest between calls.
 """
 
 import argparse
@@ -23,7 +23,13 @@ import grpc
 import numpy as np
 
 import serving
-from benchmarks import grpcio_floor, machine, python_signature, serving_page
+from benchmarks import (
+    grpcio_floor,
+    machine,
+    python_signature,
+    serving_page,
+    socket_floor,
+)
 from benchmarks.foreign_clients import running
 from benchmarks.harness import ROOT
 from serving import methods
@@ -108,6 +114,7 @@ def measure(
         serving.Client(target, model="benchmark") as client,
         grpc.insecure_channel(target) as channel,
         grpcio_floor.running(request.ByteSize()) as floor,
+        socket_floor.running(request.ByteSize()) as plain,
         python_signature.running(
             version, WORD, config.intra_op_parallelism_threads
         ) as from_python,
@@ -135,6 +142,7 @@ def measure(
             "python": _timed(answer),
             "grpcio": lambda: floor(0.0),
             "grpcio, rested": lambda: floor(seconds),
+            "socket, rested": lambda: plain(seconds),
         }
         return _figures(_medians(ways, calls, rounds))
 
@@ -185,6 +193,7 @@ def _figures(medians: dict[str, float]) -> dict[str, Any]:
             "the server's Python": round(medians["python"], 3),
             "grpcio": round(medians["grpcio"], 3),
             "grpcio, after a rest": round(medians["grpcio, rested"], 3),
+            "a plain socket, after a rest": round(medians["socket, rested"], 3),
         },
     }
 

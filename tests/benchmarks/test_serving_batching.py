@@ -10,6 +10,7 @@ from tests.serving.toys import save_upper
 pytestmark = pytest.mark.tensorflow_only
 
 
+@pytest.mark.slow
 def test_every_way_is_measured(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(serving_batching, "_words", lambda count: ["word"] * count)
     monkeypatch.setattr(serving_batching, "SIZES", (1, 2))

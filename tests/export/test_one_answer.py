@@ -34,6 +34,7 @@ def exported(version):
     return ask
 
 
+@pytest.mark.slow
 def test_graph_xla_export_and_server_agree(pipeline, exported, client):
     source = pipeline.source_tokenizer.tokenize(TEXTS)
     options = ka.GenerationOptions(**BEAM)

@@ -103,6 +103,7 @@ def test_saved_with_the_pipeline(pipelines, name, tmp_path):
         assert_same(one, other)
 
 
+@pytest.mark.slow
 def test_served(pipeline, client):
     answers = client.align(TEXTS)
     for one, other in zip(answers, pipeline.predict(TEXTS), strict=True):

@@ -149,7 +149,6 @@ def test_no_request_fails_while_versions_change(toys, tmp_path, batching):
             done.set()
             for thread in threads:
                 thread.join(60)
-    assert len(found) > 20
     assert [item for item in found if item not in expected.items()] == []
 
 
