@@ -25,7 +25,7 @@ help:
 	@echo "make test        lint, types, import contracts, all tests; layers and search on JAX"
 	@echo "make test-torch  layers and search on torch (installs $(TORCH))"
 	@echo "make test-slow   what takes long and rarely breaks (3 minutes)"
-	@echo "make test-mechanisms  every score with every alignment; each learns (17 minutes)"
+	@echo "make test-mechanisms  every score with every alignment; each learns (10 minutes)"
 	@echo "make test-reliability  the server under load, damage and attack (15 minutes)"
 	@echo "make test-deploy  the manifests of deploy/ against published schemas"
 	@echo "make bench-train, make bench-generate   ratios to plain Keras and torch"
