@@ -26,7 +26,7 @@ help:
 	@echo "make test-torch  layers and search on torch (installs $(TORCH))"
 	@echo "make test-slow   what takes long and rarely breaks (3 minutes)"
 	@echo "make test-mechanisms  every score with every alignment; each learns (10 minutes)"
-	@echo "make test-reliability  the server under load, damage and attack (15 minutes)"
+	@echo "make test-reliability  the server under load, damage and attack (10 minutes)"
 	@echo "make test-deploy  the manifests of deploy/ against published schemas"
 	@echo "make bench-train, make bench-generate   ratios to plain Keras and torch"
 	@echo "make bench-shortlist  generation with a lexical shortlist and without"
