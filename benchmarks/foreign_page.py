@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from benchmarks import pages
 from benchmarks.harness import ROOT
 
 RESULTS = ROOT / "benchmarks" / "results" / "clients" / "foreign_clients.json"
@@ -21,14 +22,10 @@ def write(results: Path = RESULTS, place: Path = PAGE) -> None:
 
 def page(text: str, results: Path = RESULTS) -> str:
     """The page with the figures that are stored now."""
-    before, mark, rest = text.partition(BEGIN)
-    _, other, after = rest.partition(END)
-    if not mark or not other:
-        raise ValueError(f"expected the lines {BEGIN!r} and {END!r}")
     found = "No figures are stored: `make bench-clients` makes them."
     if results.exists():
         found = table(json.loads(results.read_text(encoding="utf-8")))
-    return f"{before}{BEGIN}\n{found}\n\n{END}{after}"
+    return pages.renewed(text, BEGIN, END, f"{found}\n")
 
 
 def table(stored: dict[str, Any]) -> str:

@@ -34,10 +34,27 @@ def main() -> int:
 
 
 def _wait(request: bytes, context: grpc.ServicerContext) -> bytes:
+    return waited(request)
+
+
+def waited(request: bytes) -> bytes:
+    """The answer to a request, after the wait that it asks for."""
     start = time.perf_counter()
     time.sleep(_SECONDS.unpack_from(request)[0])
-    waited = time.perf_counter() - start
-    return _SECONDS.pack(waited) + request[_SECONDS.size :]
+    took = time.perf_counter() - start
+    return _SECONDS.pack(took) + request[_SECONDS.size :]
+
+
+def asking(call: Callable[[bytes], bytes], size: int) -> Floor:
+    """Asks for a wait with messages of so many bytes, and takes the wait off."""
+
+    def floor(seconds: float) -> float:
+        start = time.perf_counter()
+        answer = call(_SECONDS.pack(seconds).ljust(size, b"x"))
+        all_of_it = time.perf_counter() - start
+        return 1000 * (all_of_it - _SECONDS.unpack_from(answer)[0])
+
+    return floor
 
 
 @contextmanager
@@ -48,15 +65,7 @@ def running(size: int) -> Iterator[Floor]:
         try:
             assert process.stdout is not None
             with grpc.insecure_channel(f"127.0.0.1:{process.stdout.readline()}") as to:
-                call = to.unary_unary(f"/{_SERVICE}/{_METHOD}")
-
-                def floor(seconds: float) -> float:
-                    start = time.perf_counter()
-                    answer = call(_SECONDS.pack(seconds).ljust(size, b"x"))
-                    all_of_it = time.perf_counter() - start
-                    return 1000 * (all_of_it - _SECONDS.unpack_from(answer)[0])
-
-                yield floor
+                yield asking(to.unary_unary(f"/{_SERVICE}/{_METHOD}"), size)
         finally:
             process.terminate()
 

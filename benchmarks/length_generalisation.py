@@ -16,6 +16,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
+from benchmarks import pages
 from benchmarks.copying import Setting, keep
 from benchmarks.harness import ROOT
 from benchmarks.mechanisms import MECHANISMS
@@ -147,11 +148,7 @@ def tables(found: Mapping[str, Mapping[str, Any]]) -> str:
 
 def page(text: str, found: Mapping[str, Mapping[str, Any]]) -> str:
     """The page of the documentation with these figures between its two marks."""
-    before, mark, rest = text.partition(BEGIN)
-    _, other, after = rest.partition(END)
-    if not mark or not other:
-        raise ValueError(f"expected the lines {BEGIN!r} and {END!r}")
-    return f"{before}{BEGIN}\n{tables(found)}\n\n{END}{after}"
+    return pages.renewed(text, BEGIN, END, f"{tables(found)}\n")
 
 
 def _plain(setting: Setting) -> dict[str, Any]:

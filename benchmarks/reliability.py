@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks import pages
 from benchmarks.harness import ROOT
 
 RESULTS = ROOT / "benchmarks" / "results" / "reliability"
@@ -31,11 +32,7 @@ def main(given: Sequence[str] | None = None) -> int:
 
 def page(text: str, results: Path = RESULTS) -> str:
     """The page with the figures that are stored now."""
-    before, mark, rest = text.partition(BEGIN)
-    _, other, after = rest.partition(END)
-    if not mark or not other:
-        raise ValueError(f"expected the lines {BEGIN!r} and {END!r}")
-    return f"{before}{BEGIN}\n{tables(results)}\n{END}{after}"
+    return pages.renewed(text, BEGIN, END, tables(results))
 
 
 def tables(results: Path) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks import pages
 from benchmarks.harness import ROOT
 
 RESULTS = ROOT / "benchmarks" / "results" / "serving"
@@ -25,10 +26,6 @@ def write(results: Path = RESULTS, place: Path = PAGE) -> None:
 
 def page(text: str, results: Path = RESULTS) -> str:
     """The page with the figures that are stored now."""
-    before, mark, rest = text.partition(BEGIN)
-    _, other, after = rest.partition(END)
-    if not mark or not other:
-        raise ValueError(f"expected the lines {BEGIN!r} and {END!r}")
     tables: dict[str, Callable[[dict[str, Any]], str]]
     tables = {"overhead": overhead, "batching": batching}
     parts = []
@@ -40,7 +37,7 @@ def page(text: str, results: Path = RESULTS) -> str:
             parts.append(f"{_circumstances(stored)}\n")
     if not parts:
         parts = ["None are stored: `make bench-serving` makes them.\n"]
-    return "\n".join([before + BEGIN, *parts, END + after])
+    return pages.renewed(text, BEGIN, END, "\n".join(parts))
 
 
 def overhead(stored: dict[str, Any]) -> str:

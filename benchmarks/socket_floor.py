@@ -6,16 +6,12 @@ what it costs on this machine to wake a thread.
 
 import argparse
 import socket
-import struct
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from benchmarks.grpcio_floor import Floor
-
-_SECONDS = struct.Struct("<d")
+from benchmarks.grpcio_floor import Floor, asking, waited
 
 
 def main() -> int:
@@ -28,10 +24,7 @@ def main() -> int:
     with peer:
         peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         while request := peer.recv(size, socket.MSG_WAITALL):
-            start = time.perf_counter()
-            time.sleep(_SECONDS.unpack_from(request)[0])
-            waited = time.perf_counter() - start
-            peer.sendall(_SECONDS.pack(waited) + request[_SECONDS.size :])
+            peer.sendall(waited(request))
     return 0
 
 
@@ -46,14 +39,11 @@ def running(size: int) -> Iterator[Floor]:
             with socket.create_connection(("127.0.0.1", port)) as to:
                 to.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
-                def floor(seconds: float) -> float:
-                    start = time.perf_counter()
-                    to.sendall(_SECONDS.pack(seconds).ljust(size, b"x"))
-                    answer = to.recv(size, socket.MSG_WAITALL)
-                    all_of_it = time.perf_counter() - start
-                    return 1000 * (all_of_it - _SECONDS.unpack_from(answer)[0])
+                def call(message: bytes) -> bytes:
+                    to.sendall(message)
+                    return to.recv(size, socket.MSG_WAITALL)
 
-                yield floor
+                yield asking(call, size)
         finally:
             process.terminate()
 

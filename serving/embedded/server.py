@@ -135,11 +135,9 @@ class Server:
             config = configuration.of_paths(paths)
         batching = self._options.batching
         self._listeners: list[Listener] = []
-        self._scheduler = None
+        self._scheduler, session = None, self._options.session
         if batching is not None:
             self._scheduler = Scheduler(batching, self._tell)
-        session = self._options.session
-        if batching is not None:
             session = batching.shared(session)
         loader = SavedModelLoader(
             self._options.tags,

@@ -16,7 +16,9 @@ from tests.layers.gradients import (
 )
 from tests.layers.weights import randomize
 
-TOLERANCE = 5e-6  # of the largest number of an array, and at least of 1
+TOLERANCE = 2e-6  # of the largest number of an array, and at least of 1
+# Their gradients round more; those of attentions agree to 1e-14 in float64.
+ROUNDED = dict.fromkeys(["bahdanau_layer_norm", "forward_transition", "marginal"], 5e-6)
 tensorflow_only = pytest.mark.tensorflow_only
 # Every class once: a score or an alignment with two heads where it has them.
 CLASSES = dict(cases.DISTINCT)
@@ -30,11 +32,11 @@ MARGINAL = [
 ]
 
 
-def _assert_same(got, wanted):
+def _assert_same(got, wanted, tolerance=TOLERANCE):
     flat = zip(keras.tree.flatten(got), keras.tree.flatten(wanted), strict=True)
     for a, b in flat:
         scale = np.abs(b).max(initial=1)
-        assert_allclose(a, b, rtol=1e-5, atol=TOLERANCE * scale)
+        assert_allclose(a, b, rtol=1e-5, atol=tolerance * scale)
 
 
 def _attention(name, heads):
@@ -73,7 +75,7 @@ def _decoder(case, attention, cell):
     return decoder, run, [data["inputs"], data["value"]]
 
 
-def _check_compiled(layer, run, arrays, how):
+def _check_compiled(layer, run, arrays, how, tolerance=TOLERANCE):
     def loss(*tensors):
         return sum(ops.sum(ops.sin(3.0 * x)) for x in run(*tensors))
 
@@ -83,13 +85,15 @@ def _check_compiled(layer, run, arrays, how):
     _assert_same(
         value_and_gradients(loss, arrays, variables, how),
         value_and_gradients(loss, arrays, variables),
+        tolerance,
     )
 
 
 @pytest.mark.parametrize("how", COMPILERS)
 @pytest.mark.parametrize("name, heads", [*FEW, *OTHERS])
 def test_attention(name, heads, how):
-    _check_compiled(*_attention(name, heads), how)
+    tolerance = ROUNDED.get(name, TOLERANCE)
+    _check_compiled(*_attention(name, heads), how, tolerance)
 
 
 def _marginal(name):
@@ -105,7 +109,7 @@ def _marginal(name):
 @pytest.mark.parametrize("how", COMPILERS)
 @pytest.mark.parametrize("name", MARGINAL)
 def test_marginal_attention(name, how):
-    _check_compiled(*_marginal(name), how)
+    _check_compiled(*_marginal(name), how, ROUNDED["marginal"])
 
 
 @pytest.mark.parametrize("how", COMPILERS)
