@@ -11,8 +11,7 @@ from pathlib import Path
 import grpc
 from google.protobuf import json_format
 
-from serving import methods
-from serving.messages import predict_pb2, tensor_pb2
+from serving.messages import predict_pb2, remote_calls, tensor_pb2
 
 _GRPCURL = 64  # its exit status is this and the number of the code
 _SAID = re.compile(r"^ +Message: (.*)$", re.MULTILINE)
@@ -36,7 +35,7 @@ def check_refusals(grpcurl: Path, target: str, model: str) -> Iterator[str]:
         SystemExit: Code or message differ, or the code is not that of the table.
     """
     with grpc.insecure_channel(target) as channel:
-        predict = methods.PREDICT.on(channel)
+        predict = remote_calls.PREDICT.on(channel)
         for row, (request, code) in refusals(model).items():
             ours, theirs = _ask(predict, request), _curl(grpcurl, target, request)
             if ours != theirs or ours[0] != code:
@@ -75,7 +74,7 @@ def _curl(
     grpcurl: Path, target: str, request: predict_pb2.PredictRequest
 ) -> tuple[str, str]:
     written = json_format.MessageToJson(request, preserving_proto_field_name=True)
-    place = f"{methods.PREDICT.service}/{methods.PREDICT.name}"
+    place = f"{remote_calls.PREDICT.service}/{remote_calls.PREDICT.name}"
     done = subprocess.run(
         [grpcurl, "-plaintext", "-max-time", "30", "-d", written, target, place],
         capture_output=True,

@@ -17,7 +17,7 @@ from typing import Any
 import serving
 from benchmarks import machine
 from benchmarks.harness import ROOT
-from keras_attention.evaluate import sequence_error_rate, token_error_rate
+from keras_attention.metrics.error_rates import sequence_error_rate, token_error_rate
 
 PAGE = ROOT / "docs" / "pronunciation.md"
 RESULTS = ROOT / "benchmarks" / "results" / "quality" / "pronounce.json"

@@ -26,8 +26,8 @@ from benchmarks import machine, serving_page, session_driver
 from benchmarks.foreign_clients import running
 from benchmarks.harness import ROOT
 from serving import aio
-from serving.embedded.batching import BatchingOptions
 from serving.messages import session_pb2
+from serving.server.batching import BatchingOptions
 
 RESULTS = serving_page.RESULTS / "batching.json"
 SIZES = (1, 16, 32, 64, 128, 256)

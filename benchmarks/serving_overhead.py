@@ -32,12 +32,17 @@ from benchmarks import (
 )
 from benchmarks.foreign_clients import running
 from benchmarks.harness import ROOT
-from serving import methods
-from serving.embedded import predict
-from serving.embedded.servable import Servable
-from serving.embedded.session import SavedModelSession
-from serving.messages import model_pb2, predict_pb2, session_pb2, signature_pb2
-from serving.tensors import encode
+from serving.messages import (
+    model_pb2,
+    predict_pb2,
+    remote_calls,
+    session_pb2,
+    signature_pb2,
+)
+from serving.server.methods import predict
+from serving.server.runtime.session import SavedModelSession
+from serving.server.versions.servable import Servable
+from serving.tensors.encoding import encode
 
 RESULTS = serving_page.RESULTS / "overhead.json"
 BAR_MS = 0.4
@@ -119,7 +124,7 @@ def measure(
             version, WORD, config.intra_op_parallelism_threads
         ) as from_python,
     ):
-        stub = methods.PREDICT.on(channel)
+        stub = remote_calls.PREDICT.on(channel)
         alone = _timed(lambda: session.run(feeds, fetches))
         known = Known(session.signatures, session.run(feeds, fetches))
         message = request.SerializeToString()

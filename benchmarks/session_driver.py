@@ -17,10 +17,10 @@ from pathlib import Path
 
 import numpy as np
 
-from serving.embedded.batching import BatchingOptions, BatchingRunner, Scheduler
-from serving.embedded.servable import Runner
-from serving.embedded.session import SavedModelSession
 from serving.messages import session_pb2
+from serving.server.batching import BatchingOptions, BatchingRunner, Scheduler
+from serving.server.runtime.session import SavedModelSession
+from serving.server.versions.servable import Runner
 
 #: Rows of a request, requests at once, whether they are merged, and seconds: words a
 #: second and processor seconds a word.

@@ -17,7 +17,7 @@ import keras
 from babel.dates import format_date
 
 import keras_attention as ka
-from keras_attention.evaluate import sequence_error_rate, token_error_rate
+from keras_attention.metrics.error_rates import sequence_error_rate, token_error_rate
 from keras_attention.text import CharacterTokenizer
 
 # No two dates are written alike: "1/2/04" would be January or February.

@@ -27,7 +27,7 @@ import numpy as np
 
 import keras_attention as ka
 import serving
-from keras_attention.evaluate import sequence_error_rate, token_error_rate
+from keras_attention.metrics.error_rates import sequence_error_rate, token_error_rate
 from keras_attention.text import CharacterTokenizer, WordTokenizer
 from keras_attention.visualize import plot_prediction
 

@@ -5,37 +5,35 @@ without `custom_objects`. Text and export need TensorFlow and are imported when
 they are first asked for.
 """
 
+import sys
 from typing import Any
 
-from keras_attention import (
-    alignments,
-    losses,
-    metrics,
-    readouts,
-    schedules,
-    scores,
-)
-from keras_attention.attention import Attention
-from keras_attention.bahdanau import BahdanauAttention
-from keras_attention.context_gates import ContextGate
-from keras_attention.copying import CopyGenerator
-from keras_attention.decoder import AttentionDecoder
+from keras_attention import losses, metrics
+from keras_attention.attention import alignments, scores
+from keras_attention.attention.attention import Attention
+from keras_attention.attention.bahdanau import BahdanauAttention
+from keras_attention.attention.fixed_context import FixedContext
+from keras_attention.attention.linear_time_monotonic import WalkingAttention
+from keras_attention.attention.luong import LuongAttention
+from keras_attention.attention.memory import AttentionMemory, AttentionState
+from keras_attention.attention.multi_source.flat import FlatAttention
+from keras_attention.attention.multi_source.hierarchical import HierarchicalAttention
+from keras_attention.attention.pooling import AttentionPooling
+from keras_attention.decoder import copying, readouts
+from keras_attention.decoder import sampling_schedules as schedules
+from keras_attention.decoder.context_gate import ContextGate
+from keras_attention.decoder.copying import CopyGenerator
+from keras_attention.decoder.decoder import AttentionDecoder
+from keras_attention.decoder.exact_marginal import MarginalAttention
+from keras_attention.decoder.orders import DecoderState
 from keras_attention.encoder import RecurrentEncoder
-from keras_attention.ensemble import Ensemble
-from keras_attention.fixed_context import FixedContext
-from keras_attention.flat_attention import FlatAttention
 from keras_attention.generation import Generation, GenerationOptions, generate
-from keras_attention.hierarchical_attention import HierarchicalAttention
-from keras_attention.luong import LuongAttention
-from keras_attention.marginal import MarginalAttention
-from keras_attention.memory import AttentionMemory, AttentionState
-from keras_attention.monotonic_generation import generate_monotonic
-from keras_attention.orders import DecoderState
-from keras_attention.pooling import AttentionPooling
-from keras_attention.scoring import Scores
-from keras_attention.seq2seq import Seq2Seq
-from keras_attention.shortlist import Restricted, Shortlist
-from keras_attention.walking import WalkingAttention
+from keras_attention.metrics import error_rates
+from keras_attention.models.ensemble import Ensemble
+from keras_attention.models.lexical_shortlist import Restricted, Shortlist
+from keras_attention.models.likelihood import Scores
+from keras_attention.models.linear_time_monotonic import generate_monotonic
+from keras_attention.models.seq2seq import Seq2Seq
 
 __version__ = "0.1.0"
 
@@ -75,6 +73,19 @@ __all__ = [
     "schedules",
     "scores",
 ]
+
+# Import paths of version 0.1.0 whose modules now stand in a room.
+sys.modules |= {
+    f"{__name__}.{name}": module
+    for name, module in {
+        "alignments": alignments,
+        "copying": copying,
+        "evaluate": error_rates,
+        "readouts": readouts,
+        "schedules": schedules,
+        "scores": scores,
+    }.items()
+}
 
 _NEEDS_TENSORFLOW = {"TextToText", "Prediction", "ScoredText"}
 

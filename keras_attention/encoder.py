@@ -5,10 +5,10 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_attention.arguments import number, positive_integer
-from keras_attention.cells import CellStack
-from keras_attention.masks import as_mask, keep_where_masked, zero_where_masked
-from keras_attention.scan import scan
+from keras_attention.backend.cells import CellStack
+from keras_attention.backend.loop import scan
+from keras_attention.backend.masks import as_mask, keep_where_masked, zero_where_masked
+from keras_attention.layer_support.argument_checks import number, positive_integer
 
 _NO_AFFINES: dict[str, Any] = {}
 _CELLS = {"lstm": keras.layers.LSTMCell, "gru": keras.layers.GRUCell}

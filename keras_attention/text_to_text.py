@@ -9,22 +9,22 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_attention import archive
-from keras_attention.exporting.graphs import Graphs, Parts
-from keras_attention.exporting.options import Choice
-from keras_attention.exporting.saved_model import export
+from keras_attention.export.saved_model import export
 from keras_attention.generation import GenerationOptions
-from keras_attention.generation.features import features
-from keras_attention.generation.option_checks import LISTS, RANGES, dtype_of
-from keras_attention.generation.rows import option_values
-from keras_attention.prediction import (
+from keras_attention.generation.options.features import features
+from keras_attention.generation.options.row_options import option_values
+from keras_attention.generation.options.validation import LISTS, RANGES, dtype_of
+from keras_attention.pipeline import archive
+from keras_attention.pipeline.graphs import Graphs, Parts
+from keras_attention.pipeline.option_inputs import Choice
+from keras_attention.pipeline.prediction import (
     Prediction,
     ScoredText,
     predictions,
     scored_texts,
 )
 from keras_attention.text import Tokenizer, UnknownWords, batches, encode
-from keras_attention.text.special import END_ID, PAD_ID, START_ID
+from keras_attention.text.special_symbols import END_ID, PAD_ID, START_ID
 
 # What is asked of a model.
 _NEEDED = (

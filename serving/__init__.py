@@ -11,11 +11,10 @@ imported here.
 """
 
 from serving import aio, errors
-from serving.certificates import Certificates
-from serving.channel import Keepalive, Retry
-from serving.client import Client
-from serving.errors import ServingError
-from serving.values import (
+from serving.client.certificates import Certificates
+from serving.client.client import Client
+from serving.client.connection import Keepalive, Retry
+from serving.client.values import (
     ModelMetadata,
     Prediction,
     ScoredText,
@@ -23,6 +22,7 @@ from serving.values import (
     TensorSpec,
     VersionStatus,
 )
+from serving.errors import ServingError
 
 __all__ = [
     "Certificates",

@@ -12,12 +12,18 @@ from typing import Any, TypeVar
 import grpc
 import numpy as np
 
-from serving.certificates import Certificates
-from serving.channel import MAX_MESSAGE_BYTES, Connection, Keepalive, Retry
-from serving.client import check_time
-from serving.dialogue import DEFAULT_SIGNATURE, Call, Dialogue, ModelDialogues, Pause
+from serving.client.certificates import Certificates
+from serving.client.client import check_time
+from serving.client.connection import MAX_MESSAGE_BYTES, Connection, Keepalive, Retry
+from serving.client.request_flows import (
+    DEFAULT_SIGNATURE,
+    Call,
+    Dialogue,
+    ModelDialogues,
+    Pause,
+)
+from serving.client.values import ModelMetadata, Prediction, ScoredText, VersionStatus
 from serving.errors import ServingError, from_rpc
-from serving.values import ModelMetadata, Prediction, ScoredText, VersionStatus
 
 T = TypeVar("T")
 

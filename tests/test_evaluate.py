@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keras_attention.evaluate import (
+from keras_attention.metrics.error_rates import (
     edit_distance,
     sequence_error_rate,
     token_error_rate,

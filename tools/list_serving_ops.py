@@ -6,7 +6,7 @@ of their own (Linux, Python 3.11):
 
     pip install tensorflow-cpu==2.20.0
     pip install --no-deps tensorflow-text==2.20.0
-    python tools/list_serving_ops.py > keras_attention/exporting/serving_ops.txt
+    python tools/list_serving_ops.py > keras_attention/export/serving_ops.txt
 """
 
 import sys

@@ -23,8 +23,8 @@
 | `result.py` | what comes back |
 """
 
-from keras_attention.generation.loop import generate
-from keras_attention.generation.options import GenerationOptions
+from keras_attention.generation.from_step_function import generate
+from keras_attention.generation.options.generation_options import GenerationOptions
 from keras_attention.generation.result import Generation
 
 __all__ = ["Generation", "GenerationOptions", "generate"]

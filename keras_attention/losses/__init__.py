@@ -17,14 +17,14 @@ All but the first are for the output `"weights"` of a model with
     model.fit(inputs, {"logits": ids, "weights": valid_pairs(ids, inputs["source_ids"])})
 """  # noqa: E501
 
+from keras_attention.losses.alignment_labels import gold_alignment, valid_pairs
+from keras_attention.losses.base import WeightsLoss
 from keras_attention.losses.coverage import CoverageLoss
 from keras_attention.losses.crossentropy import MaskedCrossentropy
 from keras_attention.losses.doubly_stochastic import DoublyStochastic
 from keras_attention.losses.entropy import EntropyLoss
 from keras_attention.losses.guided_alignment import GuidedAlignment
 from keras_attention.losses.guided_attention import GuidedAttention
-from keras_attention.losses.labels import gold_alignment, valid_pairs
-from keras_attention.losses.weights import WeightsLoss
 
 __all__ = [
     "CoverageLoss",

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_attention.precision import at_least_float32
+from keras_attention.backend.precision import at_least_float32
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")

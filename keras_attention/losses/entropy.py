@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_attention.losses.weights import WeightsLoss, counted_targets
+from keras_attention.losses.base import WeightsLoss, counted_targets
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")

@@ -5,8 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_attention.arguments import positive_number
-from keras_attention.losses.weights import WeightsLoss, counted_targets
+from keras_attention.layer_support.argument_checks import positive_number
+from keras_attention.losses.base import WeightsLoss, counted_targets
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")

@@ -13,11 +13,11 @@
 """
 
 try:
-    from keras_attention.text.batches import batches, encode
     from keras_attention.text.character_tokenizer import CharacterTokenizer
-    from keras_attention.text.pairs import Pair, read_pairs
+    from keras_attention.text.length_batches import batches, encode
+    from keras_attention.text.pair_files import Pair, read_pairs
     from keras_attention.text.tokenizer import TokenizedText, Tokenizer
-    from keras_attention.text.unknown import UnknownWords
+    from keras_attention.text.unknown_words import UnknownWords
     from keras_attention.text.word_tokenizer import WordTokenizer
 except ModuleNotFoundError as error:
     raise ImportError(

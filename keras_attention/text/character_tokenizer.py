@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from keras_attention.text.code_points import check_normalization, code_points
-from keras_attention.text.pieces import Pieces, characters
+from keras_attention.text.splitting import Pieces, characters
 from keras_attention.text.tokenizer import (
     DEFAULT_MAX_LENGTH,
     TokenizedText,

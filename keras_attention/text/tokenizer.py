@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from keras_attention.text.pieces import Pieces
-from keras_attention.text.special import END_ID, END_TOKEN, PAD_ID
+from keras_attention.text.special_symbols import END_ID, END_TOKEN, PAD_ID
+from keras_attention.text.splitting import Pieces
 
 DEFAULT_MAX_LENGTH = 1024
 

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_attention.text.pieces import Pieces
-from keras_attention.text.special import (
+from keras_attention.text.special_symbols import (
     END_ID,
     SPECIAL_TEXT,
     SPECIAL_TOKENS,
     START_ID,
     UNKNOWN_ID,
 )
+from keras_attention.text.splitting import Pieces
 
 _ROWS_AT_ONCE = 1024
 

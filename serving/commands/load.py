@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from serving.aio import Client
-from serving.channel import Retry
+from serving.client.connection import Retry
+from serving.client.load_generator import Load, drive, report
+from serving.client.request_flows import DEFAULT_SIGNATURE
 from serving.commands.target import add_target, arguments
-from serving.dialogue import DEFAULT_SIGNATURE
-from serving.load import Load, drive, report
 
 HELP = "drive a server at a rate, show latencies"
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from serving.client import Client
+from serving.client.client import Client
 
 
 def add_option(parser: argparse.ArgumentParser) -> None:

@@ -8,11 +8,11 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from serving.client import Client
+from serving.client.client import Client
+from serving.client.values import Prediction
 from serving.commands import model_options
 from serving.commands.target import add_target, client
 from serving.errors import SignatureNotFound
-from serving.values import Prediction
 
 HELP = "ask a model, one answer per line"
 

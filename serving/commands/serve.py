@@ -8,9 +8,14 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-from serving.embedded.call_log import formatter
-from serving.engines import contradictions, flags, rest_flags, shorthand
-from serving.engines.choice import choose
+from serving.launcher import (
+    flag_contradictions,
+    rest_flags,
+    short_flags,
+    tf_serving_flags,
+)
+from serving.launcher.engine_choice import choose
+from serving.server.observability.call_log import formatter
 
 _LOG = logging.getLogger("serving")
 
@@ -19,9 +24,9 @@ HELP = "serve a model with the flags of tensorflow_model_server"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of this command."""
-    flags.add_flags(parser)
+    tf_serving_flags.add_flags(parser)
     rest_flags.add_flags(parser)
-    shorthand.add_flags(parser)
+    short_flags.add_flags(parser)
 
 
 def run(options: argparse.Namespace, unknown: Sequence[str]) -> int:
@@ -32,11 +37,11 @@ def run(options: argparse.Namespace, unknown: Sequence[str]) -> int:
         ValueError: A flag makes no sense.
     """
     with ExitStack() as files:
-        options = shorthand.write(options, files)
-        contradictions.check(options)
+        options = short_flags.write(options, files)
+        flag_contradictions.check(options)
         engine = choose(options.engine, options.docker_image, given(options))
         _log_to_stderr(options.log_format)
-        for line in contradictions.ignored(options):
+        for line in flag_contradictions.ignored(options):
             _LOG.warning(line)
         return engine.run(options, unknown, files)
 
@@ -51,8 +56,8 @@ def given(options: argparse.Namespace) -> dict[str, str]:
         name: _text(value)
         for name, value in vars(options).items()
         if name in usual
-        and name not in flags.OWN
-        and (value != usual[name] or name in flags.OTHER_DEFAULTS)
+        and name not in tf_serving_flags.OWN
+        and (value != usual[name] or name in tf_serving_flags.OTHER_DEFAULTS)
     }
 
 

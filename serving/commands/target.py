@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from serving.certificates import Certificates
-from serving.client import Client
+from serving.client.certificates import Certificates
+from serving.client.client import Client
 
 
 def add_target(parser: argparse.ArgumentParser) -> None:

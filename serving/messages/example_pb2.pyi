@@ -2,7 +2,13 @@
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Mapping, Optional as _Optional, Union as _Union
+from typing import (
+    ClassVar as _ClassVar,
+    Iterable as _Iterable,
+    Mapping as _Mapping,
+    Optional as _Optional,
+    Union as _Union,
+)
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -32,7 +38,12 @@ class Feature(_message.Message):
     bytes_list: BytesList
     float_list: FloatList
     int64_list: Int64List
-    def __init__(self, bytes_list: _Optional[_Union[BytesList, _Mapping]] = ..., float_list: _Optional[_Union[FloatList, _Mapping]] = ..., int64_list: _Optional[_Union[Int64List, _Mapping]] = ...) -> None: ...
+    def __init__(
+        self,
+        bytes_list: _Optional[_Union[BytesList, _Mapping]] = ...,
+        float_list: _Optional[_Union[FloatList, _Mapping]] = ...,
+        int64_list: _Optional[_Union[Int64List, _Mapping]] = ...,
+    ) -> None: ...
 
 class Features(_message.Message):
     __slots__ = ("feature",)
@@ -42,7 +53,12 @@ class Features(_message.Message):
         VALUE_FIELD_NUMBER: _ClassVar[int]
         key: str
         value: Feature
-        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Feature, _Mapping]] = ...) -> None: ...
+        def __init__(
+            self,
+            key: _Optional[str] = ...,
+            value: _Optional[_Union[Feature, _Mapping]] = ...,
+        ) -> None: ...
+
     FEATURE_FIELD_NUMBER: _ClassVar[int]
     feature: _containers.MessageMap[str, Feature]
     def __init__(self, feature: _Optional[_Mapping[str, Feature]] = ...) -> None: ...
@@ -51,4 +67,6 @@ class Example(_message.Message):
     __slots__ = ("features",)
     FEATURES_FIELD_NUMBER: _ClassVar[int]
     features: Features
-    def __init__(self, features: _Optional[_Union[Features, _Mapping]] = ...) -> None: ...
+    def __init__(
+        self, features: _Optional[_Union[Features, _Mapping]] = ...
+    ) -> None: ...

@@ -15,4 +15,10 @@ class SSLConfig(_message.Message):
     server_cert: str
     custom_ca: str
     client_verify: bool
-    def __init__(self, server_key: _Optional[str] = ..., server_cert: _Optional[str] = ..., custom_ca: _Optional[str] = ..., client_verify: bool = ...) -> None: ...
+    def __init__(
+        self,
+        server_key: _Optional[str] = ...,
+        server_cert: _Optional[str] = ...,
+        custom_ca: _Optional[str] = ...,
+        client_verify: bool = ...,
+    ) -> None: ...

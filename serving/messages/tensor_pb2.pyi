@@ -3,7 +3,13 @@ from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Mapping, Optional as _Optional, Union as _Union
+from typing import (
+    ClassVar as _ClassVar,
+    Iterable as _Iterable,
+    Mapping as _Mapping,
+    Optional as _Optional,
+    Union as _Union,
+)
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -43,6 +49,7 @@ class DataType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     DT_INT2: _ClassVar[DataType]
     DT_UINT2: _ClassVar[DataType]
     DT_FLOAT4_E2M1FN: _ClassVar[DataType]
+
 DT_INVALID: DataType
 DT_FLOAT: DataType
 DT_DOUBLE: DataType
@@ -86,22 +93,41 @@ class TensorShapeProto(_message.Message):
         NAME_FIELD_NUMBER: _ClassVar[int]
         size: int
         name: str
-        def __init__(self, size: _Optional[int] = ..., name: _Optional[str] = ...) -> None: ...
+        def __init__(
+            self, size: _Optional[int] = ..., name: _Optional[str] = ...
+        ) -> None: ...
+
     DIM_FIELD_NUMBER: _ClassVar[int]
     UNKNOWN_RANK_FIELD_NUMBER: _ClassVar[int]
     dim: _containers.RepeatedCompositeFieldContainer[TensorShapeProto.Dim]
     unknown_rank: bool
-    def __init__(self, dim: _Optional[_Iterable[_Union[TensorShapeProto.Dim, _Mapping]]] = ..., unknown_rank: bool = ...) -> None: ...
+    def __init__(
+        self,
+        dim: _Optional[_Iterable[_Union[TensorShapeProto.Dim, _Mapping]]] = ...,
+        unknown_rank: bool = ...,
+    ) -> None: ...
 
 class ResourceHandleProto(_message.Message):
-    __slots__ = ("device", "container", "name", "hash_code", "maybe_type_name", "dtypes_and_shapes")
+    __slots__ = (
+        "device",
+        "container",
+        "name",
+        "hash_code",
+        "maybe_type_name",
+        "dtypes_and_shapes",
+    )
     class DtypeAndShape(_message.Message):
         __slots__ = ("dtype", "shape")
         DTYPE_FIELD_NUMBER: _ClassVar[int]
         SHAPE_FIELD_NUMBER: _ClassVar[int]
         dtype: DataType
         shape: TensorShapeProto
-        def __init__(self, dtype: _Optional[_Union[DataType, str]] = ..., shape: _Optional[_Union[TensorShapeProto, _Mapping]] = ...) -> None: ...
+        def __init__(
+            self,
+            dtype: _Optional[_Union[DataType, str]] = ...,
+            shape: _Optional[_Union[TensorShapeProto, _Mapping]] = ...,
+        ) -> None: ...
+
     DEVICE_FIELD_NUMBER: _ClassVar[int]
     CONTAINER_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -113,8 +139,20 @@ class ResourceHandleProto(_message.Message):
     name: str
     hash_code: int
     maybe_type_name: str
-    dtypes_and_shapes: _containers.RepeatedCompositeFieldContainer[ResourceHandleProto.DtypeAndShape]
-    def __init__(self, device: _Optional[str] = ..., container: _Optional[str] = ..., name: _Optional[str] = ..., hash_code: _Optional[int] = ..., maybe_type_name: _Optional[str] = ..., dtypes_and_shapes: _Optional[_Iterable[_Union[ResourceHandleProto.DtypeAndShape, _Mapping]]] = ...) -> None: ...
+    dtypes_and_shapes: _containers.RepeatedCompositeFieldContainer[
+        ResourceHandleProto.DtypeAndShape
+    ]
+    def __init__(
+        self,
+        device: _Optional[str] = ...,
+        container: _Optional[str] = ...,
+        name: _Optional[str] = ...,
+        hash_code: _Optional[int] = ...,
+        maybe_type_name: _Optional[str] = ...,
+        dtypes_and_shapes: _Optional[
+            _Iterable[_Union[ResourceHandleProto.DtypeAndShape, _Mapping]]
+        ] = ...,
+    ) -> None: ...
 
 class VariantTensorDataProto(_message.Message):
     __slots__ = ("type_name", "metadata", "tensors")
@@ -124,10 +162,34 @@ class VariantTensorDataProto(_message.Message):
     type_name: str
     metadata: bytes
     tensors: _containers.RepeatedCompositeFieldContainer[TensorProto]
-    def __init__(self, type_name: _Optional[str] = ..., metadata: _Optional[bytes] = ..., tensors: _Optional[_Iterable[_Union[TensorProto, _Mapping]]] = ...) -> None: ...
+    def __init__(
+        self,
+        type_name: _Optional[str] = ...,
+        metadata: _Optional[bytes] = ...,
+        tensors: _Optional[_Iterable[_Union[TensorProto, _Mapping]]] = ...,
+    ) -> None: ...
 
 class TensorProto(_message.Message):
-    __slots__ = ("dtype", "tensor_shape", "version_number", "tensor_content", "half_val", "float_val", "double_val", "int_val", "string_val", "scomplex_val", "int64_val", "bool_val", "dcomplex_val", "resource_handle_val", "variant_val", "uint32_val", "uint64_val", "float8_val")
+    __slots__ = (
+        "dtype",
+        "tensor_shape",
+        "version_number",
+        "tensor_content",
+        "half_val",
+        "float_val",
+        "double_val",
+        "int_val",
+        "string_val",
+        "scomplex_val",
+        "int64_val",
+        "bool_val",
+        "dcomplex_val",
+        "resource_handle_val",
+        "variant_val",
+        "uint32_val",
+        "uint64_val",
+        "float8_val",
+    )
     DTYPE_FIELD_NUMBER: _ClassVar[int]
     TENSOR_SHAPE_FIELD_NUMBER: _ClassVar[int]
     VERSION_NUMBER_FIELD_NUMBER: _ClassVar[int]
@@ -159,9 +221,35 @@ class TensorProto(_message.Message):
     int64_val: _containers.RepeatedScalarFieldContainer[int]
     bool_val: _containers.RepeatedScalarFieldContainer[bool]
     dcomplex_val: _containers.RepeatedScalarFieldContainer[float]
-    resource_handle_val: _containers.RepeatedCompositeFieldContainer[ResourceHandleProto]
+    resource_handle_val: _containers.RepeatedCompositeFieldContainer[
+        ResourceHandleProto
+    ]
     variant_val: _containers.RepeatedCompositeFieldContainer[VariantTensorDataProto]
     uint32_val: _containers.RepeatedScalarFieldContainer[int]
     uint64_val: _containers.RepeatedScalarFieldContainer[int]
     float8_val: bytes
-    def __init__(self, dtype: _Optional[_Union[DataType, str]] = ..., tensor_shape: _Optional[_Union[TensorShapeProto, _Mapping]] = ..., version_number: _Optional[int] = ..., tensor_content: _Optional[bytes] = ..., half_val: _Optional[_Iterable[int]] = ..., float_val: _Optional[_Iterable[float]] = ..., double_val: _Optional[_Iterable[float]] = ..., int_val: _Optional[_Iterable[int]] = ..., string_val: _Optional[_Iterable[bytes]] = ..., scomplex_val: _Optional[_Iterable[float]] = ..., int64_val: _Optional[_Iterable[int]] = ..., bool_val: _Optional[_Iterable[bool]] = ..., dcomplex_val: _Optional[_Iterable[float]] = ..., resource_handle_val: _Optional[_Iterable[_Union[ResourceHandleProto, _Mapping]]] = ..., variant_val: _Optional[_Iterable[_Union[VariantTensorDataProto, _Mapping]]] = ..., uint32_val: _Optional[_Iterable[int]] = ..., uint64_val: _Optional[_Iterable[int]] = ..., float8_val: _Optional[bytes] = ...) -> None: ...
+    def __init__(
+        self,
+        dtype: _Optional[_Union[DataType, str]] = ...,
+        tensor_shape: _Optional[_Union[TensorShapeProto, _Mapping]] = ...,
+        version_number: _Optional[int] = ...,
+        tensor_content: _Optional[bytes] = ...,
+        half_val: _Optional[_Iterable[int]] = ...,
+        float_val: _Optional[_Iterable[float]] = ...,
+        double_val: _Optional[_Iterable[float]] = ...,
+        int_val: _Optional[_Iterable[int]] = ...,
+        string_val: _Optional[_Iterable[bytes]] = ...,
+        scomplex_val: _Optional[_Iterable[float]] = ...,
+        int64_val: _Optional[_Iterable[int]] = ...,
+        bool_val: _Optional[_Iterable[bool]] = ...,
+        dcomplex_val: _Optional[_Iterable[float]] = ...,
+        resource_handle_val: _Optional[
+            _Iterable[_Union[ResourceHandleProto, _Mapping]]
+        ] = ...,
+        variant_val: _Optional[
+            _Iterable[_Union[VariantTensorDataProto, _Mapping]]
+        ] = ...,
+        uint32_val: _Optional[_Iterable[int]] = ...,
+        uint64_val: _Optional[_Iterable[int]] = ...,
+        float8_val: _Optional[bytes] = ...,
+    ) -> None: ...

@@ -7,11 +7,11 @@ import argparse
 import pytest
 
 from serving.commands import serve
-from serving.embedded.batching import read_options
-from serving.embedded.config_file import ConfigFile
-from serving.embedded.text_config import read_config
-from serving.engines.flags import IMAGE, OWN
+from serving.launcher.tf_serving_flags import IMAGE, OWN
 from serving.messages import monitoring_config_pb2
+from serving.server.batching import read_options
+from serving.server.config.config_file import ConfigFile
+from serving.server.config.text_format import read_config
 from tests.deploy.manifests import DEPLOY, by_kind, documents, kustomization, on_gpus
 
 
@@ -120,8 +120,7 @@ def test_pods_stop_in_time_and_by_a_signal(folder):
     assert pod["shareProcessNamespace"]
     # Connections end before the pod that they lead to.
     arguments = dict(
-        word.split("=")
-        for word in flags(folder).grpc_channel_arguments.split(",")
+        word.split("=") for word in flags(folder).grpc_channel_arguments.split(",")
     )
     assert int(arguments["grpc.max_connection_age_grace_ms"]) < 1000 * int(seconds)
 

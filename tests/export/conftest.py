@@ -7,7 +7,7 @@ import pytest
 import keras_attention as ka
 import serving
 from keras_attention.text import CharacterTokenizer
-from serving.embedded import Server, ServerOptions
+from serving.server import Server, ServerOptions
 
 TEXTS = [
     "star",

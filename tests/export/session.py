@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from serving.decoding import decode
-from serving.embedded.session import SavedModelSession
+from serving.server.runtime.session import SavedModelSession
+from serving.tensors.decoding import decode
 
 
 class Version:

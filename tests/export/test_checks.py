@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 
 import keras_attention as ka
-from keras_attention.exporting.checks import check_saved_model, serving_ops
-from keras_attention.exporting.finishing import finish
+from keras_attention.export.graph_checks import check_saved_model, serving_ops
+from keras_attention.export.postprocessing import finish
 from tests.export.test_graph import assert_portable
 
 pytestmark = pytest.mark.tensorflow_only

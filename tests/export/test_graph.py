@@ -10,8 +10,8 @@ from tensorflow.core.framework import types_pb2
 from tensorflow.core.protobuf import saved_model_pb2
 
 import keras_attention as ka
-from keras_attention.exporting.checks import serving_ops
-from serving.embedded.refusal import Refusal
+from keras_attention.export.graph_checks import serving_ops
+from serving.server.refusal import Refusal
 from tests.export.session import Version
 
 pytestmark = pytest.mark.tensorflow_only

@@ -7,7 +7,7 @@ import pytest
 import keras_attention as ka
 import serving
 from keras_attention.text import CharacterTokenizer
-from serving.embedded import Server, ServerOptions
+from serving.server import Server, ServerOptions
 from tests.export.conftest import TEXTS
 from tests.export.test_graph import assert_portable
 from tests.export.test_stepwise import check

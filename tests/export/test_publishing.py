@@ -45,8 +45,7 @@ def test_warm_up_requests_are_answered(version):
         log = prediction_log_pb2.PredictionLog.FromString(record.numpy())
         request = log.predict_log.request
         inputs = {
-            name: tf.make_ndarray(tensor)
-            for name, tensor in request.inputs.items()
+            name: tf.make_ndarray(tensor) for name, tensor in request.inputs.items()
         }
         name = request.model_spec.signature_name
         outputs = loaded.ask(name, **inputs)

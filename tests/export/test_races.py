@@ -5,7 +5,7 @@ from threading import Barrier
 
 import pytest
 
-from keras_attention.exporting.publish import publish, staging, versions
+from keras_attention.export.version_folders import publish, staging, versions
 
 pytestmark = pytest.mark.tensorflow_only
 

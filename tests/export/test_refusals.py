@@ -3,8 +3,8 @@
 import pytest
 import tensorflow as tf
 
-from keras_attention.exporting import token_lists
-from keras_attention.exporting.refusals import Problem, refuse_rows, refuse_sizes
+from keras_attention.pipeline import token_lists
+from keras_attention.pipeline.refusals import Problem, refuse_rows, refuse_sizes
 from keras_attention.text import CharacterTokenizer, WordTokenizer
 
 pytestmark = pytest.mark.tensorflow_only

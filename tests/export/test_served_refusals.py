@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from keras_attention.exporting.options import option_inputs
-from keras_attention.generation.option_checks import INT32, RANGES
+from keras_attention.generation.options.validation import INT32, RANGES
+from keras_attention.pipeline.option_inputs import option_inputs
 from serving.errors import InvalidRequest
 
 pytestmark = pytest.mark.tensorflow_only

@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 
 import keras_attention as ka
-from keras_attention.exporting.graphs import Graphs, Parts
-from keras_attention.exporting.stepwise import Stepwise, filled, named
+from keras_attention.export.step_signatures import Stepwise, filled, named
+from keras_attention.pipeline.graphs import Graphs, Parts
 from keras_attention.text import CharacterTokenizer
 from serving.errors import InvalidRequest
 from tests.export.conftest import TEXTS

@@ -3,7 +3,7 @@
 import pytest
 import tensorflow as tf
 
-from keras_attention.exporting.finishing import finish
+from keras_attention.export.postprocessing import finish
 from tests.export.test_graph import graph_of
 
 pytestmark = pytest.mark.tensorflow_only

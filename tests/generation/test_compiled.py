@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import keras_attention as ka
-from keras_attention.generation.models import Functions, generate_from
+from keras_attention.generation.from_model import Functions, generate_from
 from tests.generation import models
 from tests.generation.answers import widened
 from tests.generation.tables import Tables, as_numpy

@@ -6,8 +6,8 @@ from keras import ops
 from numpy.testing import assert_allclose
 
 import keras_attention as ka
-from keras_attention.generation.ranking import coverage_term, rank_score
-from keras_attention.generation.rows import option_values, row_options
+from keras_attention.generation.options.row_options import option_values, row_options
+from keras_attention.generation.penalties import coverage_term, rank_score
 from tests.generation.answers import assert_best, options_of, rules, widened
 from tests.generation.tables import END, PAD, Tables
 from tests.layers.gradients import to_numpy

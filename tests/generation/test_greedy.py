@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import keras_attention as ka
-from keras_attention.generation.features import features
+from keras_attention.generation.options.features import features
 from tests.generation import models
 from tests.generation.tables import END, PAD, START, Tables, as_numpy
 from tests.reference import generation as oracle

@@ -5,8 +5,8 @@ import pytest
 from keras import ops
 
 import keras_attention as ka
-from keras_attention.generation import ngrams
-from keras_attention.generation.rows import option_values, row_options
+from keras_attention.generation import no_repeat_ngram
+from keras_attention.generation.options.row_options import option_values, row_options
 from tests.generation import models
 from tests.generation.answers import assert_best
 from tests.generation.tables import END, PAD, Tables, as_numpy
@@ -32,7 +32,7 @@ def test_what_would_be_repeated():
     for t in range(length + 1):
         history = np.where(np.arange(length) < t, tokens, -1).astype("int32")
         known = map(ops.convert_to_tensor, (history, matched, logits))
-        got = to_numpy(ngrams.repeating(*known, rows))
+        got = to_numpy(no_repeat_ngram.repeating(*known, rows))
         for row, n in enumerate(sizes):
             for slot in range(slots):
                 prefix = tuple(tokens[row, slot, :t].tolist())
@@ -41,7 +41,9 @@ def test_what_would_be_repeated():
                 blocked[n] += sum(wanted)
         if t < length:
             history, token = map(ops.convert_to_tensor, (history, tokens[..., t]))
-            matched = ngrams.lengthened(history, ops.convert_to_tensor(matched), token)
+            matched = no_repeat_ngram.lengthened(
+                history, ops.convert_to_tensor(matched), token
+            )
     assert all(blocked[n] for n in range(1, 8))
 
 

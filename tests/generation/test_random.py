@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from keras_attention.generation import random
+from keras_attention.generation.search import random_numbers
 from tests.generation.chi_square import assert_plausible
 from tests.layers.gradients import to_numpy
 
 
 def uniform(seeds, slots=1, step=0, tokens=1):
     seeds = np.asarray(seeds, "int32")
-    return to_numpy(random.uniform(seeds, slots, np.int32(step), tokens))
+    return to_numpy(random_numbers.uniform(seeds, slots, np.int32(step), tokens))
 
 
 def consecutive(axis):
@@ -59,12 +59,16 @@ def test_never_zero_or_one():
         number = uniform([seed], tokens=token + 1)[0, 0, token]
         assert 0.9999 < number < 1.0
     seeds = [30120, 0, -(2**31), 2**31 - 1]
-    noise = to_numpy(random.gumbel(np.array(seeds, "int32"), 3, np.int32(0), 400))
+    noise = to_numpy(
+        random_numbers.gumbel(np.array(seeds, "int32"), 3, np.int32(0), 400)
+    )
     assert np.isfinite(noise).all()
 
 
 def test_gumbel_moments():
-    noise = to_numpy(random.gumbel(np.arange(400, dtype="int32"), 5, np.int32(2), 50))
+    noise = to_numpy(
+        random_numbers.gumbel(np.arange(400, dtype="int32"), 5, np.int32(2), 50)
+    )
     error = np.sqrt(noise.size)
     assert_allclose(noise.mean(), np.euler_gamma, atol=4 * np.pi / np.sqrt(6) / error)
     assert_allclose(noise.var(), np.pi**2 / 6, atol=4 * 3.5 / error)

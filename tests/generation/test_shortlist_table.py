@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import keras_attention as ka
-from keras_attention.shortlist.counts import expected_counts
+from keras_attention.models.lexical_shortlist.expected_counts import expected_counts
 from tests.generation import models
 from tests.layers.gradients import to_numpy
 from tests.reference import shortlists

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import keras_attention as ka
-from keras_attention.masks import as_mask
+from keras_attention.backend.masks import as_mask
 
 INF, NAN = float("inf"), float("nan")
 NO_FRACTION = (1.0, -0.1, NAN, INF, "0.1", None, True)

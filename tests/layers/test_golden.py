@@ -10,11 +10,11 @@ from keras import ops
 from numpy.testing import assert_allclose
 
 import keras_attention as ka
-from keras_attention.alignments.monotonic import monotonic_weights
-from keras_attention.generation.backtrack import sequences
-from keras_attention.generation.pool import Pool
-from keras_attention.generation.ranking import coverage_term, normalizer, rank_score
-from keras_attention.generation.rows import option_values, row_options
+from keras_attention.attention.alignments.monotonic import monotonic_weights
+from keras_attention.generation.options.row_options import option_values, row_options
+from keras_attention.generation.penalties import coverage_term, normalizer, rank_score
+from keras_attention.generation.search.backtracking import sequences
+from keras_attention.generation.search.finished import Pool
 from tests import reference
 from tests.layers.gradients import to_numpy
 from tests.layers.weights import variable

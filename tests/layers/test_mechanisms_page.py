@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import keras_attention as ka
-from keras_attention import bridges, orders
+from keras_attention.decoder import bridges, orders
 
 PAGE = Path(__file__).parents[2] / "docs" / "mechanisms.md"
 TEXT = PAGE.read_text(encoding="utf-8")

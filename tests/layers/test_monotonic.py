@@ -7,8 +7,8 @@ from keras import ops
 from numpy.testing import assert_allclose
 
 import keras_attention as ka
-from keras_attention.alignments.monotonic import monotonic_weights
-from keras_attention.recurrence import linear_recurrence
+from keras_attention.attention.alignments.monotonic import monotonic_weights
+from keras_attention.backend.linear_recurrence import linear_recurrence
 from tests.layers import cases
 from tests.layers.gradients import (
     BACKEND,

@@ -7,7 +7,7 @@ from keras import ops
 from numpy.testing import assert_allclose
 
 import keras_attention as ka
-from keras_attention.scheduled_sampling import sample
+from keras_attention.decoder.scheduled_sampling import sample
 from tests.layers.gradients import to_numpy
 from tests.layers.weights import randomize, variable
 

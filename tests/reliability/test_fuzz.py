@@ -17,7 +17,7 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from serving.dtypes import BY_NUMBER
+from serving.tensors.dtypes import BY_NUMBER
 from tests.reliability import http2
 from tests.reliability.figures import keep, mebibytes
 from tests.reliability.test_memory import mirrored

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
-from serving.tensors import encode
+from serving.tensors.encoding import encode
 from tests.reliability.figures import keep, mebibytes
 from tests.reliability.watched import POLLING, texts, watched
 from tests.serving.toys import MIRRORED

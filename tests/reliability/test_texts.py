@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
 import serving
-from serving.tensors import encode
+from serving.tensors.encoding import encode
 from tests.export.conftest import pipeline, version
 from tests.reliability.figures import keep
 from tests.reliability.test_fuzz import fuzz

@@ -6,8 +6,8 @@ import threading
 
 import numpy as np
 
-from serving.embedded.batching import BatchingRunner
-from serving.embedded.refusal import Refusal
+from serving.server.batching import BatchingRunner
+from serving.server.refusal import Refusal
 
 
 def strings(*items):

@@ -17,7 +17,7 @@ import grpc
 import pytest
 
 import serving
-from serving.embedded import RestOptions, Server, ServerOptions
+from serving.server import RestOptions, Server, ServerOptions
 from tests.serving.contract import checks_refusals, stubs
 from tests.serving.web import asks
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from google.protobuf import text_format
 
-from serving.embedded.configuration import of_message
-from serving.embedded.models import Models
-from serving.embedded.refusal import Refusal
-from serving.embedded.servable import Servable
-from serving.embedded.session import SavedModelSession
 from serving.messages import config_pb2, model_pb2
+from serving.server.config.model_config import of_message
+from serving.server.refusal import Refusal
+from serving.server.runtime.session import SavedModelSession
+from serving.server.versions.model_manager import Models
+from serving.server.versions.servable import Servable
 
 UNAVAILABLE_LABEL = (
     "Request to assign label to version {} of model {}, which is not currently "

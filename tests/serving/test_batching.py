@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serving.embedded import BatchingOptions
-from serving.embedded.batching import BatchingRunner, Scheduler
-from serving.embedded.refusal import Refusal
-from serving.embedded.session import SavedModelSession
+from serving.server import BatchingOptions
+from serving.server.batching import BatchingRunner, Scheduler
+from serving.server.refusal import Refusal
+from serving.server.runtime.session import SavedModelSession
 from tests.serving.batching_calls import Call, Room, names, strings, wait_for
 
 FULL = "The batch scheduling queue to which this task was submitted is full; "

@@ -9,11 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import serving
-from serving.embedded import BatchingOptions, Server, ServerOptions
-from serving.embedded.batching import read_options
-from serving.embedded.session import SavedModelSession
-from serving.embedded.text_config import ConfigError
 from serving.messages import session_pb2
+from serving.server import BatchingOptions, Server, ServerOptions
+from serving.server.batching import read_options
+from serving.server.config.text_format import ConfigError
+from serving.server.runtime.session import SavedModelSession
 from tests.serving.batching_calls import wait_for
 
 
@@ -163,7 +163,7 @@ def test_a_server_that_merges_loads_with_shared_processors(toys, monkeypatch):
         asked.append(config.intra_op_parallelism_threads)
         return SavedModelSession(path, tags, config)
 
-    monkeypatch.setattr("serving.embedded.loading.SavedModelSession", load)
+    monkeypatch.setattr("serving.server.versions.loading.SavedModelSession", load)
     for batching in (None, BatchingOptions(threads=os.cpu_count() or 1)):
         options = ServerOptions(host="127.0.0.1", port=0, batching=batching)
         with Server({"upper": toys / "upper"}, options):

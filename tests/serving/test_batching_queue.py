@@ -8,9 +8,9 @@ import grpc
 import numpy as np
 import pytest
 
-from serving.embedded import BatchingOptions
-from serving.embedded.batching.queue import Queue, Task
-from serving.embedded.refusal import Refusal
+from serving.server import BatchingOptions
+from serving.server.batching.queue import Queue, Task
+from serving.server.refusal import Refusal
 
 DIFFERENT = (
     "Tensors with name 'serving_default_a:0' from different tasks have different "

@@ -8,8 +8,8 @@ import signal
 import pytest
 
 import serving
-from serving.embedded.call_log import formatter
 from serving.errors import ServingError
+from serving.server.observability.call_log import formatter
 from tests.serving.conftest import free_port
 from tests.serving.web import ask
 
@@ -78,8 +78,8 @@ def test_no_lines_unless_wanted(toys, start):
 def test_names_from_clients_cannot_forge_lines(caplog):
     import grpc
 
-    from serving.embedded.call_log import log_call
-    from serving.embedded.calls import Call
+    from serving.server.observability.call_log import log_call
+    from serving.server.observability.call_record import Call
 
     caplog.set_level("INFO", "serving.calls")
     name = 'x\nINFO call code="OK"'

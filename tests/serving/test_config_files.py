@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from serving.embedded.text_config import ConfigError, parse_config, read_config
 from serving.messages import batching_pb2, monitoring_config_pb2, ssl_config_pb2
+from serving.server.config.text_format import ConfigError, parse_config, read_config
 
 MONITORING = monitoring_config_pb2.MonitoringConfig
 SSL = ssl_config_pb2.SSLConfig

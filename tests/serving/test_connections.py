@@ -15,9 +15,9 @@ import pytest
 
 import serving
 from serving import errors
-from serving.channel import Connection
-from serving.embedded import Server
-from serving.embedded.tls import Tls
+from serving.client.connection import Connection
+from serving.server import Server
+from serving.server.tls import Tls
 from tests.serving.conftest import LOOPBACK
 from tests.serving.parties import CLIENTS, EXPIRED, OURS, STRANGERS
 

@@ -11,15 +11,15 @@ import pytest
 import trustme
 
 from serving.commands import serve
-from serving.embedded.batching import BatchingOptions, read_options
-from serving.embedded.config_file import ConfigFile
-from serving.embedded.tls import read_tls
-from serving.engines import contradictions, shorthand
-from serving.engines.binary import Binary
-from serving.engines.docker import Docker
-from serving.engines.flags import OWN
-from serving.engines.orders import orders
 from serving.errors import StartupFailed
+from serving.launcher import flag_contradictions, short_flags
+from serving.launcher.binary import Binary
+from serving.launcher.docker import Docker
+from serving.launcher.launch_specification import orders
+from serving.launcher.tf_serving_flags import OWN
+from serving.server.batching import BatchingOptions, read_options
+from serving.server.config.config_file import ConfigFile
+from serving.server.tls import read_tls
 from tests.serving.conftest import ROOT
 from tests.serving.stand_ins import flags_of
 
@@ -30,8 +30,8 @@ def launch(place, *words, files=None):
     serve.add_arguments(parser)
     options, unknown = parser.parse_known_args(words)
     with ExitStack() as kept:
-        options = shorthand.write(options, kept if files is None else files)
-        contradictions.check(options)
+        options = short_flags.write(options, kept if files is None else files)
+        flag_contradictions.check(options)
         told = orders(options, serve.given(options), unknown)
         return place.launch(told, options.host), list(told.warnings)
 
@@ -275,8 +275,8 @@ def test_what_tf_serving_ignores_is_told(words):
     parser = argparse.ArgumentParser()
     serve.add_arguments(parser)
     options = parser.parse_args(words.split())
-    contradictions.check(options)
-    assert [*contradictions.ignored(options), None][0] == WITHOUT_EFFECT[words]
+    flag_contradictions.check(options)
+    assert [*flag_contradictions.ignored(options), None][0] == WITHOUT_EFFECT[words]
 
 
 @pytest.mark.parametrize(

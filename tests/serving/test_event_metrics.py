@@ -12,15 +12,15 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 import serving
-from serving.embedded import BatchingOptions, RestOptions, Server
-from serving.embedded import event_metrics as names
-from serving.embedded.batching import Scheduler
-from serving.embedded.event_metrics import EventMetrics
-from serving.embedded.events import Loaded, Ran, Taken, WarmedUp
-from serving.embedded.loading import SavedModelLoader
-from serving.embedded.refusal import Refusal
-from serving.embedded.session import SavedModelSession
-from serving.embedded.warmup import REQUESTS
+from serving.server import BatchingOptions, RestOptions, Server
+from serving.server.batching import Scheduler
+from serving.server.observability import event_metrics
+from serving.server.observability.event_metrics import EventMetrics
+from serving.server.observability.events import Loaded, Ran, Taken, WarmedUp
+from serving.server.refusal import Refusal
+from serving.server.runtime.session import SavedModelSession
+from serving.server.versions.loading import SavedModelLoader
+from serving.server.versions.warmup import REQUESTS
 from tests.serving.batching_calls import Room
 from tests.serving.conftest import LOOPBACK
 from tests.serving.test_metrics import LABEL, PATH
@@ -56,11 +56,11 @@ def test_the_page_says_what_happened(version):
         text = ask(server.rest_port, "GET", PATH).body.decode()
     micros = 1e6 * (time.perf_counter() - began)
     for name, kind in {
-        names.ATTEMPTS: "counter",
-        names.LOAD: "counter",
-        names.WARM_UP: "histogram",
-        names.QUEUE: "histogram",
-        names.RUNS: "counter",
+        event_metrics.ATTEMPTS: "counter",
+        event_metrics.LOAD: "counter",
+        event_metrics.WARM_UP: "histogram",
+        event_metrics.QUEUE: "histogram",
+        event_metrics.RUNS: "counter",
     }.items():
         assert f"# TYPE {name} {kind}\n" in text
     found = {
@@ -68,18 +68,24 @@ def test_the_page_says_what_happened(version):
         for name, labels, value in SAMPLE.findall(text)
     }
     place, pool = ("model_path", str(path)), ("thread_pool_name", "")
-    assert found[names.ATTEMPTS, place, ("status", "success")] == 1
-    assert found[f"{names.WARM_UP}_count", place, ("status", "OK")] == 1
+    assert found[event_metrics.ATTEMPTS, place, ("status", "success")] == 1
+    assert found[f"{event_metrics.WARM_UP}_count", place, ("status", "OK")] == 1
     # Warm-up requests go through the queue too.
-    assert found[f"{names.QUEUE}_count", pool] == found[(names.RUNS,)] == 2 + 3
+    assert (
+        found[f"{event_metrics.QUEUE}_count", pool]
+        == found[(event_metrics.RUNS,)]
+        == 2 + 3
+    )
     for key in (
-        (names.LOAD, place),
-        (f"{names.WARM_UP}_sum", place, ("status", "OK")),
-        (f"{names.QUEUE}_sum", pool),
+        (event_metrics.LOAD, place),
+        (f"{event_metrics.WARM_UP}_sum", place, ("status", "OK")),
+        (f"{event_metrics.QUEUE}_sum", pool),
     ):
         assert 0 < found[key] < micros
     bounds = [
-        dict(key[1:])["le"] for key in found if key[0] == f"{names.QUEUE}_bucket"
+        dict(key[1:])["le"]
+        for key in found
+        if key[0] == f"{event_metrics.QUEUE}_bucket"
     ]
     assert bounds[:3] == ["100", "120", "144"] and len(bounds) == 53
 
@@ -126,7 +132,7 @@ def test_batches_tell_of_each_task_and_of_each_run(toys):
 def test_versions_that_came_and_went_take_no_memory():
     registry = CollectorRegistry()
     metrics = EventMetrics(registry)
-    for number in range(3 * names.MOST_PATHS):
+    for number in range(3 * event_metrics.MOST_PATHS):
         path = Path("/models/m", str(number))
         metrics.observe(Loaded(Path("/models/m/kept"), 0.5, worked=True))
         metrics.observe(Loaded(path, 1.0, worked=number % 2 == 0))
@@ -137,10 +143,14 @@ def test_versions_that_came_and_went_take_no_memory():
         samples = [s for f in registry.collect() if f.name == name for s in f.samples]
         return {sample.labels["model_path"] for sample in samples}
 
-    last = range(2 * names.MOST_PATHS + 1, 3 * names.MOST_PATHS)
+    last = range(2 * event_metrics.MOST_PATHS + 1, 3 * event_metrics.MOST_PATHS)
     kept = {f"/models/m/{number}" for number in last}
-    assert paths(names.ATTEMPTS) == paths(names.LOAD) == kept | {"/models/m/kept"}
-    assert paths(names.WARM_UP) == kept
+    assert (
+        paths(event_metrics.ATTEMPTS)
+        == paths(event_metrics.LOAD)
+        == kept | {"/models/m/kept"}
+    )
+    assert paths(event_metrics.WARM_UP) == kept
     total = {"model_path": "/models/m/kept"}
-    found = registry.get_sample_value(f"{names.LOAD}_total", total)
-    assert found == 3 * names.MOST_PATHS * 0.5e6
+    found = registry.get_sample_value(f"{event_metrics.LOAD}_total", total)
+    assert found == 3 * event_metrics.MOST_PATHS * 0.5e6

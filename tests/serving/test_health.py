@@ -12,7 +12,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from serving.embedded import Server
+from serving.server import Server
 from tests.reliability import http2
 from tests.serving.conftest import LOOPBACK
 

@@ -10,10 +10,9 @@ import grpc
 import pytest
 
 import serving
-from serving import methods
-from serving.embedded import Server, ServerOptions
 from serving.errors import DeadlineExceeded, Overloaded, ServerUnavailable
-from serving.messages import status_pb2
+from serving.messages import remote_calls, status_pb2
+from serving.server import Server, ServerOptions
 
 
 def inputs(folder):
@@ -85,7 +84,7 @@ class Flaky:
 
     def __init__(self, failures: int):
         self.calls, self._failures = 0, failures
-        method = methods.GET_MODEL_STATUS
+        method = remote_calls.GET_MODEL_STATUS
         handler = grpc.unary_unary_rpc_method_handler(
             self._answer, method.request.FromString, method.response.SerializeToString
         )

@@ -12,9 +12,16 @@ import numpy as np
 import pytest
 
 import serving
-from serving.embedded import Server, ServerOptions
+from serving.client.load_generator import (
+    UNSENT,
+    Load,
+    Outcome,
+    drive,
+    percentile,
+    report,
+)
 from serving.errors import Overloaded, ServingError
-from serving.load import UNSENT, Load, Outcome, drive, percentile, report
+from serving.server import Server, ServerOptions
 
 
 def test_requests_are_due_at_the_rate():

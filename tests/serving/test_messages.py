@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 from google.protobuf import descriptor_pb2
 
-from serving import messages, methods
-from serving.embedded import reflection
+from serving import messages
 from serving.messages import (
     config_pb2,
     inference_pb2,
@@ -21,12 +20,14 @@ from serving.messages import (
     model_pb2,
     predict_pb2,
     prediction_log_pb2,
+    remote_calls,
     session_pb2,
     signature_pb2,
     status_pb2,
     tensor_pb2,
 )
-from serving.tensors import encode
+from serving.server.grpc import reflection
+from serving.tensors.encoding import encode
 from tests.serving.conftest import ROOT, environment
 
 _MODULES = [
@@ -176,7 +177,8 @@ def test_every_field_has_their_number_and_type(descriptor):
 
 
 @pytest.mark.parametrize(
-    "method", [m for m in vars(methods).values() if isinstance(m, methods.Method)]
+    "method",
+    [m for m in vars(remote_calls).values() if isinstance(m, remote_calls.Method)],
 )
 def test_methods_are_theirs(method):
     from tensorflow_serving.apis import model_service_pb2, prediction_service_pb2

@@ -11,9 +11,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 import serving
-from serving.embedded import RestOptions, Server
-from serving.embedded.metrics import BUCKETS
 from serving.errors import ServingError
+from serving.server import RestOptions, Server
+from serving.server.observability.metrics import BUCKETS
 from tests.serving.conftest import LOOPBACK, free_port
 from tests.serving.web import ask
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from serving.embedded import BatchingOptions, examples
-from serving.embedded.batching import BatchingRunner, Scheduler
-from serving.embedded.servable import Servable
-from serving.embedded.session import SavedModelSession
 from serving.messages import inference_pb2
+from serving.server import BatchingOptions
+from serving.server.batching import BatchingRunner, Scheduler
+from serving.server.methods import classify_regress
+from serving.server.runtime.session import SavedModelSession
+from serving.server.versions.servable import Servable
 
 TASKS = {"classify": "classify", "regress": "regress"}
 
@@ -51,11 +52,13 @@ def test_tasks_share_a_run_and_its_time(models):
     for signature, method in TASKS.items():
         task = request.tasks.add(method_name=f"tensorflow/serving/{method}")
         task.model_spec.name, task.model_spec.signature_name = "m", signature
-    classified, regressed = examples.multi_inference(models, request, 60_000).results
+    classified, regressed = classify_regress.multi_inference(
+        models, request, 60_000
+    ).results
     assert models.asked == [(2, 3, 60_000)]
 
     alone = add_examples(inference_pb2.ClassificationRequest())
     alone.model_spec.name, alone.model_spec.signature_name = "m", "classify"
-    expected = examples.classify(models, alone, 0).result
+    expected = classify_regress.classify(models, alone, 0).result
     assert classified.classification_result == expected
     assert [row.value for row in regressed.regression_result.regressions] == [3, -4]

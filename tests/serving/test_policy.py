@@ -8,12 +8,13 @@ from google.protobuf import text_format
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.embedded import configuration, policy
-from serving.embedded.config_file import ConfigFile
-from serving.embedded.models import Models
-from serving.embedded.refusal import Refusal
-from serving.embedded.text_config import ConfigError, read_config
 from serving.messages import config_pb2
+from serving.server.config import model_config
+from serving.server.config.config_file import ConfigFile
+from serving.server.config.text_format import ConfigError, read_config
+from serving.server.refusal import Refusal
+from serving.server.versions import version_policy
+from serving.server.versions.model_manager import Models
 
 _POLICY = config_pb2.FileSystemStoragePathSourceConfig.ServableVersionPolicy
 
@@ -31,21 +32,21 @@ _POLICY = config_pb2.FileSystemStoragePathSourceConfig.ServableVersionPolicy
     ],
 )
 def test_policies(text, chosen):
-    found = policy.from_message(text_format.Parse(text, _POLICY()))
+    found = version_policy.from_message(text_format.Parse(text, _POLICY()))
     assert list(found.choose({1: "a", 9: "c", 3: "b"})) == chosen
 
 
 @given(st.sets(st.integers(0, 99)), st.integers(1, 9))
 def test_latest_is_the_end_of_the_sorted_list(present, count):
-    chosen = policy.Latest(count).choose(dict.fromkeys(present))
+    chosen = version_policy.Latest(count).choose(dict.fromkeys(present))
     assert list(chosen) == sorted(present)[-count:][::-1]
 
 
 def parse(text, current=""):
     old = {}
     if current:
-        old = configuration.of_message(_message(current), {})
-    return configuration.of_message(_message(text), old)
+        old = model_config.of_message(_message(current), {})
+    return model_config.of_message(_message(text), old)
 
 
 def _message(text):
@@ -135,7 +136,7 @@ def test_an_emptied_file_takes_no_models_away():
 def test_what_stays_the_same_is_the_same_object():
     old = parse(several(one(), one("n")))
     text = several(one("n", rest="model_type: TENSORFLOW"), one(base_path="/o"))
-    new = configuration.of_message(_message(text), old)
+    new = model_config.of_message(_message(text), old)
     assert new["n"] is old["n"]
     assert new["m"] != old["m"]
 
@@ -224,6 +225,6 @@ model_config_list: {
 """
     )
     found = read_config(path, config_pb2.ModelServerConfig)
-    entry = configuration.of_message(found, {})["first"]
-    assert entry.policy == policy.Specific(frozenset({42, 43}))
+    entry = model_config.of_message(found, {})["first"]
+    assert entry.policy == version_policy.Specific(frozenset({42, 43}))
     assert entry.labels == {"stable": 42, "canary": 43}

@@ -9,11 +9,9 @@ import threading
 import grpc
 import pytest
 
-from serving.embedded import (
-    LoadPolicy,
-)
-from serving.embedded.refusal import Refusal
 from serving.errors import ModelLoadFailed
+from serving.server import LoadPolicy
+from serving.server.refusal import Refusal
 from tests.serving.model_configs import (
     LABELS,
     UNAVAILABLE_LABEL,

@@ -17,14 +17,14 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from serving.embedded import (
+from serving.server import (
     BatchingOptions,
     ConfigFile,
     RestOptions,
     Server,
     ServerOptions,
 )
-from serving.embedded.models import Models
+from serving.server.versions.model_manager import Models
 from tests.serving import web
 from tests.serving.model_configs import LABELS, load, spec, text_of
 from tests.serving.toys import save_upper, without_index

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serving.embedded.refusal import Refusal
-from serving.embedded.rest import document
+from serving.server.refusal import Refusal
+from serving.server.rest import json_parser
 
 VALUES = st.recursive(
     st.none()
@@ -43,7 +43,7 @@ def texts(draw):
 
 def outcome(body):
     try:
-        return repr(document.parse(body))
+        return repr(json_parser.parse(body))
     except Refusal as refusal:
         return str(refusal)
 
@@ -53,12 +53,12 @@ def outcome(body):
 def test_large_documents_are_read_like_small_ones(text):
     body = text.encode("utf-8", "surrogatepass")
     expected = outcome(body)
-    swift = document._SWIFT_ITEMS
-    document._SWIFT_ITEMS = -1
+    swift = json_parser._SWIFT_ITEMS
+    json_parser._SWIFT_ITEMS = -1
     try:
         assert outcome(body) == expected
     finally:
-        document._SWIFT_ITEMS = swift
+        json_parser._SWIFT_ITEMS = swift
 
 
 @pytest.mark.parametrize(
@@ -69,20 +69,20 @@ def test_long_lists_are_read_to_the_end(end):
     head = '{"inputs": [' + ", ".join(map(str, range(30_000)))
     assert len(head) > 2 << 16
     body = (head + end).encode()
-    assert len(body) < document._SWIFT_BYTES
+    assert len(body) < json_parser._SWIFT_BYTES
     expected = outcome(body)
-    swift = document._SWIFT_ITEMS
-    document._SWIFT_ITEMS = -1
+    swift = json_parser._SWIFT_ITEMS
+    json_parser._SWIFT_ITEMS = -1
     try:
         assert outcome(body) == expected
     finally:
-        document._SWIFT_ITEMS = swift
+        json_parser._SWIFT_ITEMS = swift
 
 
 def test_too_many_escapes_are_refused():
-    body = b'{"inputs": ["' + b"\\n" * (document.MAX_ITEMS + 1) + b'"]}'
+    body = b'{"inputs": ["' + b"\\n" * (json_parser.MAX_ITEMS + 1) + b'"]}'
     with pytest.raises(Refusal, match="at most 2097152 JSON escapes"):
-        document.parse(body)
+        json_parser.parse(body)
 
 
 @pytest.mark.parametrize(

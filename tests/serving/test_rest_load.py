@@ -14,7 +14,7 @@ from concurrent import futures
 
 import pytest
 
-from serving.embedded import RestOptions, Server
+from serving.server import RestOptions, Server
 from tests.serving.conftest import LOOPBACK
 from tests.serving.web import ask
 
@@ -193,7 +193,7 @@ def test_clients_that_wait_for_leave_to_send_get_it(server):
 
 
 def test_chunked_and_pipelined_requests(server):
-    body = b"5\r\n{\"inp\r\na\r\nuts\":[\"a\"]\r\n1\r\n}\r\n0\r\n\r\n"
+    body = b'5\r\n{"inp\r\na\r\nuts":["a"]\r\n1\r\n}\r\n0\r\n\r\n'
     request = (
         f"POST {UPPER} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
     ).encode() + body
@@ -217,9 +217,7 @@ def test_bodies_where_none_belong_are_not_read(server):
 @pytest.fixture(scope="module")
 def impatient(toys):
     """A server that gives clients half a second."""
-    with serving_rest(
-        toys, "upper", slow_client_seconds=0.5, idle_seconds=0.5
-    ) as port:
+    with serving_rest(toys, "upper", slow_client_seconds=0.5, idle_seconds=0.5) as port:
         yield port
 
 

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from serving.embedded import ConfigFile, Server
+from serving.server import ConfigFile, Server
 from tests.serving.conftest import LOOPBACK
 from tests.serving.toys import save_upper
 from tests.serving.web import ask

@@ -5,10 +5,10 @@ from __future__ import annotations
 import grpc
 import pytest
 
-from serving.embedded import RestOptions
-from serving.embedded.refusal import Refusal
-from serving.embedded.rest.api import Api
-from serving.embedded.rest.server import RestServer
+from serving.server import RestOptions
+from serving.server.refusal import Refusal
+from serving.server.rest.api import Api
+from serving.server.rest.server import RestServer
 from tests.serving.web import ask
 
 # TF Serving's map, http_server.cc.

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serving.decoding import decode
-from serving.embedded.refusal import Refusal
-from serving.embedded.rest import inputs, outputs
-from serving.embedded.rest.document import parse
 from serving.messages import signature_pb2, tensor_pb2
-from serving.tensors import encode
+from serving.server.refusal import Refusal
+from serving.server.rest import predict_inputs, predict_outputs
+from serving.server.rest.json_parser import parse
+from serving.tensors.decoding import decode
+from serving.tensors.encoding import encode
 
 MAX = float(np.finfo(np.float32).max)
 FLOATS = st.floats(width=32)
@@ -70,7 +70,7 @@ def test_values_survive_both_ways(dtype):
         value, shape, flat = drawn
         known = 1 + shape.index(0) if 0 in shape else len(shape)
         body = json.dumps({"inputs": value}).encode()
-        form, tensors = inputs.tensors(parse(body), infos(x=dtype))
+        form, tensors = predict_inputs.tensors(parse(body), infos(x=dtype))
         assert form == "inputs"
         array = decode(tensors["x"])
         # Behind an empty dimension a list says nothing of the others.
@@ -81,8 +81,8 @@ def test_values_survive_both_ways(dtype):
         np.testing.assert_array_equal(
             array.ravel(), expected_array.astype(array.dtype).ravel()
         )
-        back = json.loads(outputs.columns({"y": encode(array)}))["outputs"]
-        again = inputs.tensors({"inputs": back}, infos(x=dtype))[1]["x"]
+        back = json.loads(predict_outputs.columns({"y": encode(array)}))["outputs"]
+        again = predict_inputs.tensors({"inputs": back}, infos(x=dtype))[1]["x"]
         np.testing.assert_array_equal(decode(again), array)
 
     check()
@@ -90,11 +90,11 @@ def test_values_survive_both_ways(dtype):
 
 def test_the_largest_float_is_written_too_large_to_be_read():
     """Nine digits round it up; TF Serving refuses its own answer here as well."""
-    (text,) = outputs.decimals(np.array([MAX], np.float32))
+    (text,) = predict_outputs.decimals(np.array([MAX], np.float32))
     assert text == "3.40282347e+38"
     with pytest.raises(Refusal, match="3.40282347e\\+38 to float without loss"):
-        inputs.tensors({"inputs": json.loads(text)}, infos(x="float32"))
-    inputs.tensors({"inputs": MAX}, infos(x="float32"))
+        predict_inputs.tensors({"inputs": json.loads(text)}, infos(x="float32"))
+    predict_inputs.tensors({"inputs": MAX}, infos(x="float32"))
 
 
 CELLS = (
@@ -128,10 +128,10 @@ def test_all_rows_at_once_are_the_rows_one_by_one(dtype, names):
     @settings(deadline=None, max_examples=150, derandomize=True)
     @given(ROWS)
     def check(rows):
-        slow = outcome(inputs._row_by_row, rows)
+        slow = outcome(predict_inputs._row_by_row, rows)
         if names == "xy" and not isinstance(rows[0], dict):
             return  # refused before that
-        assert outcome(inputs._from_rows, rows) == slow
+        assert outcome(predict_inputs._from_rows, rows) == slow
 
     check()
 
@@ -140,7 +140,7 @@ def test_all_rows_at_once_are_the_rows_one_by_one(dtype, names):
 @settings(deadline=None, derandomize=True)
 def test_decimals_read_back_as_the_same_float(values):
     array = np.array(values, np.float32)
-    texts = outputs.decimals(array)
+    texts = predict_outputs.decimals(array)
     found = np.array([float(text) for text in texts], np.float32)
     np.testing.assert_array_equal(found, array)
     signed = ~np.isnan(array)
@@ -153,7 +153,7 @@ def test_decimals_read_back_as_the_same_float(values):
 @settings(deadline=None, derandomize=True)
 def test_decimals_read_back_as_the_same_double(values):
     array = np.array(values, np.float64)
-    found = np.array([float(text) for text in outputs.decimals(array)])
+    found = np.array([float(text) for text in predict_outputs.decimals(array)])
     np.testing.assert_array_equal(found, array)
 
 

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 import serving
-from serving.embedded import c_tensors
-from serving.embedded.refusal import Refusal
-from serving.embedded.session import SavedModelSession
 from serving.errors import DeadlineExceeded
+from serving.server.refusal import Refusal
+from serving.server.runtime import c_tensors
+from serving.server.runtime.session import SavedModelSession
 from tests.serving.toys import without_index
 
 

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from serving.embedded.refusal import Refusal
-from serving.embedded.rest import outputs
-from serving.tensors import encode
+from serving.server.refusal import Refusal
+from serving.server.rest import predict_outputs
+from serving.tensors.encoding import encode
 from tests.serving.conformance.test_predict import N, asking
 from tests.serving.contract import INVALID, refused
 from tests.serving.web import ask
@@ -118,7 +118,7 @@ def test_bodies_that_cannot_be_unpacked(server, status, encoding, pack):
 def test_outputs_of_rows_have_equally_many():
     tensors = {name: encode(np.zeros(n, np.int32)) for name, n in (("a", 2), ("b", 3))}
     with pytest.raises(Refusal) as caught:
-        outputs.rows(tensors)
+        predict_outputs.rows(tensors)
     assert caught.value.message == (
         "Tensor name: b has inconsistent batch size: 3 expecting: 2"
     )

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serving.decoding import Allowance, decode
-from serving.dtypes import BY_NUMBER, TensorError, TensorTooLarge, dtype_named
 from serving.messages import tensor_pb2
-from serving.tensors import as_array, encode
+from serving.tensors.decoding import Allowance, decode
+from serving.tensors.dtypes import BY_NUMBER, TensorError, TensorTooLarge, dtype_named
+from serving.tensors.encoding import as_array, encode
 
 _INT32 = st.integers(-(2**31), 2**31 - 1)
 _FLOAT = st.floats(width=32)

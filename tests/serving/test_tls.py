@@ -11,12 +11,11 @@ import grpc
 import pytest
 
 import serving
-from serving import methods
-from serving.embedded import RestOptions, Server
-from serving.embedded.text_config import ConfigError
-from serving.embedded.tls import Tls, read_tls
 from serving.errors import HandshakeFailed
-from serving.messages import status_pb2
+from serving.messages import remote_calls, status_pb2
+from serving.server import RestOptions, Server
+from serving.server.config.text_format import ConfigError
+from serving.server.tls import Tls, read_tls
 from tests.serving.conftest import LOOPBACK, ROOT, free_port
 from tests.serving.parties import (
     CLIENTS,
@@ -55,7 +54,7 @@ def over_grpc(server, root, client=None, target="127.0.0.1"):
 
 
 def status_over(channel):
-    method = methods.GET_MODEL_STATUS
+    method = remote_calls.GET_MODEL_STATUS
     call = channel.unary_unary(
         method.path,
         request_serializer=method.request.SerializeToString,

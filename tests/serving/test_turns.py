@@ -7,8 +7,8 @@ import threading
 import grpc
 import pytest
 
-from serving.embedded.refusal import Refusal
-from serving.embedded.turns import Turns
+from serving.server.admission import Turns
+from serving.server.refusal import Refusal
 
 
 class Caller:

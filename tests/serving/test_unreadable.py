@@ -9,7 +9,7 @@ import grpc
 import pytest
 from grpc import _server  # what it keeps is what this is about
 
-from serving.embedded import Server, ServerOptions
+from serving.server import Server, ServerOptions
 
 REFLECTION = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
 METHODS = [

@@ -10,11 +10,11 @@ import shutil
 import grpc
 import pytest
 
-from serving.embedded.config_file import ConfigFile
-from serving.embedded.loading import SavedModelLoader
-from serving.embedded.models import Models
-from serving.embedded.warmup import REQUESTS
 from serving.errors import ModelLoadFailed
+from serving.server.config.config_file import ConfigFile
+from serving.server.versions.loading import SavedModelLoader
+from serving.server.versions.model_manager import Models
+from serving.server.versions.warmup import REQUESTS
 from tests.serving.model_configs import (
     load,
     made,

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 
 import serving
-from serving.embedded import Server, ServerOptions
-from serving.embedded.configuration import of_paths
-from serving.embedded.models import Models
-from serving.embedded.refusal import Refusal
-from serving.embedded.servable import Servable
-from serving.embedded.session import SavedModelSession
-from serving.embedded.storage import versions
 from serving.errors import ModelLoadFailed, ModelNotFound
 from serving.messages import model_pb2
+from serving.server import Server, ServerOptions
+from serving.server.config.model_config import of_paths
+from serving.server.refusal import Refusal
+from serving.server.runtime.session import SavedModelSession
+from serving.server.versions.model_manager import Models
+from serving.server.versions.servable import Servable
+from serving.server.versions.version_folders import versions
 from tests.serving.toys import without_index
 
 

@@ -11,14 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
-from serving.embedded import Server, ServerOptions, tfrecord
-from serving.embedded.loading import SavedModelLoader
-from serving.embedded.refusal import Refusal
-from serving.embedded.servable import Servable
-from serving.embedded.session import SavedModelSession
-from serving.embedded.tfrecord import masked_crc32c, records
-from serving.embedded.warmup import REQUESTS, warm_up
 from serving.errors import ModelLoadFailed
+from serving.server import Server, ServerOptions
+from serving.server.refusal import Refusal
+from serving.server.runtime.session import SavedModelSession
+from serving.server.versions import tfrecord
+from serving.server.versions.loading import SavedModelLoader
+from serving.server.versions.servable import Servable
+from serving.server.versions.tfrecord import masked_crc32c, records
+from serving.server.versions.warmup import REQUESTS, warm_up
 
 
 def write(path, items):
@@ -220,7 +221,7 @@ def test_a_version_that_does_not_warm_up_replaces_nothing(model):
 
 
 def test_what_the_exporter_writes_is_replayed(model):
-    warmup = pytest.importorskip("keras_attention.exporting.warmup")
+    warmup = pytest.importorskip("keras_attention.export.warmup_requests")
     servable, path = model
     request = {"text": tf.constant(["a", "b"])}
     warmup.write(path, "m", [("serving_default", request)])

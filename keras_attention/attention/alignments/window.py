@@ -1,0 +1,170 @@
+"""A window around where attention was, for any alignment without a state."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_attention.attention.alignments.base import CarriedAlignment
+from keras_attention.attention.alignments.hard import best_position
+from keras_attention.attention.alignments.registered import registry
+from keras_attention.attention.alignments.valid_positions import places
+from keras_attention.layer_support.building import build_part
+from keras_attention.layer_support.ownership import claim
+
+_CENTRES = ("argmax", "median", "mean")
+_WHEN = ("inference", "always")
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class WindowAlignment(CarriedAlignment):
+    r"""Another alignment, among the positions around where attention was.
+
+    $$ a_t = \mathrm{alignment}\big( e_{ts} :
+       c_{t-1} - b \le s \le c_{t-1} + f \big), \qquad c_0 = 0 $$
+
+    with c the centre of the weights of the step before. Positions outside of the window
+    are as if they were padding. It keeps attention from jumping and, where b is 0, from
+    going back.
+
+    Args:
+        alignment: Name, configuration or instance: one that has no state and takes
+            the energies that count as they are (`softmax`, `sigmoid`, `sparsemax`,
+            `entmax15`, `entmax`, `hard`, `gumbel`, `exp`).
+        before: b, positions before the centre.
+        after: f, positions after it.
+        centre: What is carried on of the weights: `"argmax"`, the position of the
+            largest; `"median"`, the first up to which half of their sum lies; or
+            `"mean"`, the position nearest to their mean.
+        when: `"inference"`, in training there is no window; or `"always"`.
+
+    Positions count valid ones only. Every row and every head has a window of its own. A
+    step without weights, such as one whose query is NaN, leaves the window where it is.
+
+    State: c, `[B, H]`.
+
+    Weights: those of the alignment.
+
+    Relative to the papers: Ping et al. have a window at inference only, with b = 0 and
+    f = 2 and the largest weight, as is the default here; the window of Chorowski et al.
+    goes from $c - w$ to $c + w - 1$ around the median.
+
+    Raises:
+        ValueError: A negative width, an unknown centre, or an alignment that carries a
+            state or looks at more than the energies.
+
+    References:
+        Ping et al. 2018, arXiv 1710.07654, section 3.6 (attention block); Chorowski et
+        al. 2015, arXiv 1506.07503, section 2.3 (windowing).
+
+    Example:
+
+    >>> import numpy as np
+    >>> import keras_attention as ka
+    >>> window = ka.alignments.WindowAlignment("softmax", before=0, after=1)
+    >>> _, weights = ka.Attention("zero", window)(
+    ...     np.ones((1, 2, 1)), np.ones((1, 4, 1)), return_attention_scores=True
+    ... )
+    >>> np.asarray(weights)[0].tolist()
+    [[0.5, 0.5, 0.0, 0.0], [0.5, 0.5, 0.0, 0.0]]
+    """
+
+    def __init__(
+        self,
+        alignment: Any = "softmax",
+        before: int = 0,
+        after: int = 2,
+        centre: str = "argmax",
+        when: str = "inference",
+        **layer: Any,
+    ) -> None:
+        super().__init__(**layer)
+        for argument, value, known in (
+            ("centre", centre, _CENTRES),
+            ("when", when, _WHEN),
+        ):
+            if value not in known:
+                raise ValueError(
+                    f"`{argument}` must be one of {known}. "
+                    f"Received: {argument}={value!r}"
+                )
+        made = {"dtype": self.dtype_policy} if isinstance(alignment, str) else {}
+        self.alignment = registry.get(alignment, **made)
+        if not self.alignment.masks_by_head:
+            raise ValueError(
+                "`alignment` must have no state and take the energies within the "
+                "window as they are: expected softmax, sigmoid, sparsemax, entmax15, "
+                "entmax, hard, gumbel, exp, or one of your own with masks_by_head="
+                f"True. Received: alignment={type(self.alignment).__name__}"
+            )
+        claim(self.alignment, self, "alignment")
+        self.needs_log_weights = self.alignment.needs_log_weights
+        self.before = _positions("before", before)
+        self.after = _positions("after", after)
+        self.centre = centre
+        self.when = when
+
+    def build(self, query_shape: Any) -> None:
+        self.alignment.num_heads = self.num_heads
+        build_part(self.alignment, query_shape)
+
+    def draw_noise(self, shape: Any, dtype: Any) -> Any:
+        return self.alignment.draw_noise(shape, dtype)
+
+    def initial_state(self, mask: Any, num_heads: int) -> Any:
+        return ops.zeros((ops.shape(mask)[0], num_heads), "int32")  # [B, H]
+
+    def advance(
+        self, energies: Any, mask: Any, query: Any, state: Any, training: bool = False
+    ) -> tuple[Any, Any]:
+        if training and self.when == "inference":
+            return self.alignment.align(energies, mask, query, ()), state
+        place = ops.expand_dims(places(mask, "int32"), 1)  # [B, 1, S]
+        distance = place - ops.expand_dims(state, -1)  # [B, H, S]
+        inside = ops.logical_and(distance >= -self.before, distance <= self.after)
+        inside = ops.logical_and(inside, ops.expand_dims(mask, 1))
+        weights = self.alignment.align(energies, inside, query, ())  # [B, H, 1, S]
+        return weights, self._moved(ops.stop_gradient(weights), place, mask, state)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {
+            "alignment": keras.saving.serialize_keras_object(self.alignment),
+            "before": self.before,
+            "after": self.after,
+            "centre": self.centre,
+            "when": self.when,
+        }
+
+    def _moved(self, weights: Any, place: Any, mask: Any, state: Any) -> Any:
+        """The next centre, `[B, H]`.
+
+        Args:
+            weights: `[B, H, 1, S]`.
+            place: Places of the positions, `[B, 1, S]`.
+            mask: `[B, S]`.
+            state: Where it was, and stays where there are no weights.
+        """
+        by_head = ops.squeeze(weights, 2)  # [B, H, S]
+        total = ops.sum(by_head, axis=-1)  # [B, H]
+        there = total > 0
+        if self.centre == "argmax":
+            best = ops.squeeze(best_position(weights), 2)  # [B, H, S]
+            centre = ops.sum(ops.cast(best, "int32") * place, axis=-1)
+        elif self.centre == "median":
+            below = ops.cumsum(by_head, axis=-1) < ops.expand_dims(total, -1) / 2.0
+            below = ops.logical_and(below, ops.expand_dims(mask, 1))
+            centre = ops.sum(ops.cast(below, "int32"), axis=-1)
+        else:
+            moment = ops.sum(by_head * ops.cast(place, by_head.dtype), axis=-1)
+            mean = moment / ops.where(there, total, ops.ones_like(total))
+            centre = ops.round(ops.where(there, mean, ops.zeros_like(mean)))
+        return ops.where(there, ops.cast(centre, "int32"), state)  # [B, H]
+
+
+def _positions(argument: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError(
+            f"`{argument}` must be an integer of at least 0. "
+            f"Received: {argument}={value!r}"
+        )
+    return value

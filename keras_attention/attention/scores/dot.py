@@ -1,0 +1,66 @@
+"""Dot score: Luong et al. 2015, section 3.1 (dot)."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_attention.attention.heads import check_heads, split_heads
+from keras_attention.attention.scores.base import Score
+from keras_attention.attention.scores.scale import add_scale_weight, check_scale, scaled
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class DotScore(Score):
+    r"""Dot score.
+
+    $$ e_{ts} = c \; q_t^\top k_s $$
+
+    Args:
+        scale: None ($c = 1$, the paper), `"sqrt"` ($c = 1/\sqrt{D}$ with D the
+            depth of a head; Vaswani et al. 2017, section 3.2.1) or `"learned"`
+            (a scalar weight `g` that starts at 1).
+
+    Query and key must have the same depth, which the number of heads divides.
+
+    Raises:
+        ValueError: Unknown scale, or query and key of different depth.
+
+    References:
+        Luong, Pham & Manning 2015, arXiv 1508.04025, section 3.1 (dot).
+
+    Example:
+
+    >>> import numpy as np
+    >>> import keras_attention as ka
+    >>> tuple(ka.Attention("dot")(np.ones((2, 3, 4)), np.ones((2, 5, 4))).shape)[1:]
+    (3, 4)
+    """
+
+    pairwise = True
+
+    def __init__(self, scale: str | None = None, **layer: Any) -> None:
+        super().__init__(**layer)
+        check_scale(scale)
+        self.scale = scale
+
+    def build(self, query_shape: Any, key_shape: Any) -> None:
+        if query_shape[-1] != key_shape[-1]:
+            raise ValueError(
+                "The dot score compares query and key directly: expected the same "
+                f"depth. Received: query {query_shape[-1]}, key {key_shape[-1]} "
+                "(the general score maps one to the other)"
+            )
+        check_heads(query_shape[-1], self.num_heads, "the depth of the query")
+        self.g = add_scale_weight(self, self.scale)
+
+    def precompute(self, key: Any) -> Any:
+        return split_heads(key, self.num_heads)  # [B, H, S, D/H]
+
+    def energies(self, query: Any, keys: Any, state: Any) -> Any:
+        query = split_heads(query, self.num_heads)  # [B, H, T, D/H]
+        query = scaled(query, self.scale, self.g, query.shape[-1])
+        return ops.matmul(query, ops.swapaxes(keys, -1, -2))  # [B, H, T, S]
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"scale": self.scale}

@@ -1,0 +1,141 @@
+"""Location-sensitive score: Chorowski et al. 2015."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_attention.attention.scores.additive import AdditiveScore
+from keras_attention.attention.scores.base import Score
+from keras_attention.attention.scores.coverage import (
+    inner_config,
+    split_layer_arguments,
+)
+from keras_attention.backend.precision import at_least_float32
+from keras_attention.layer_support.argument_checks import positive_integer
+from keras_attention.layer_support.building import build_part
+
+_SOURCES = {"previous": 1, "cumulative": 1, "both": 2}
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class LocationSensitiveScore(Score):
+    r"""Additive score that sees where attention was, through a convolution.
+
+    $$ f_t = F * a_{t-1}, \qquad
+       e_{ts} = v^\top \tanh(W_q q_t + W_k k_s + U f_{ts} + b) $$
+
+    Args:
+        units: Depth U of the hidden layer. None takes the depth of the query.
+        filters: Depth of the location features $f$.
+        width: Positions that a filter spans, an odd number.
+        sources: What is convolved: the `"previous"` weights (the paper), the
+            `"cumulative"` sum of all weights so far, or `"both"` as two channels
+            (Shen et al. 2018, section 2.2, as Tacotron 2 is built).
+        **additive: Further arguments of `AdditiveScore`, and of the layer. `use_bias`
+            is True unless said otherwise, as in the paper.
+
+    State: previous and cumulative weights, each `[B, H, S]`, zeros before the first
+    step. Every head convolves its own, with the same filters.
+
+    Weights: `additive/...` of `AdditiveScore`, `filters [width, C, filters]` and
+    `location [filters, U]`.
+
+    Raises:
+        ValueError: Unknown `sources`, `filters` or `width` not positive, or `width`
+            even.
+
+    References:
+        Chorowski et al. 2015, arXiv 1506.07503, equations 8 and 9.
+
+    Example:
+
+    >>> import numpy as np
+    >>> import keras_attention as ka
+    >>> score = ka.scores.LocationSensitiveScore(8, filters=4, width=5)
+    >>> tuple(ka.Attention(score)(np.ones((2, 3, 4)), np.ones((2, 9, 6))).shape)[1:]
+    (3, 6)
+    """
+
+    def __init__(
+        self,
+        units: int | None = None,
+        filters: int = 32,
+        width: int = 31,
+        sources: str = "previous",
+        **additive: Any,
+    ) -> None:
+        layer, additive = split_layer_arguments(additive)
+        super().__init__(**layer)
+        if sources not in _SOURCES:
+            raise ValueError(
+                f"`sources` must be one of {list(_SOURCES)}. "
+                f"Received: sources={sources!r}"
+            )
+        self.filters = positive_integer("filters", filters)
+        self.width = positive_integer("width", width, odd=True)
+        self.sources = sources
+        dtype = {key: value for key, value in layer.items() if key == "dtype"}
+        self.additive = AdditiveScore(
+            units, **({"use_bias": True} | additive), name="additive", **dtype
+        )
+
+    def build(self, query_shape: Any, key_shape: Any) -> None:
+        self.additive.num_heads = self.num_heads
+        build_part(self.additive, query_shape, key_shape)
+        channels = _SOURCES[self.sources]
+        self.filter_kernel = self.add_weight(
+            name="filters",
+            shape=(self.width, channels, self.filters),
+            initializer="glorot_uniform",
+        )
+        self.location_kernel = self.add_weight(
+            name="location",
+            shape=(self.filters, self.additive.v.shape[0]),
+            initializer="glorot_uniform",
+        )
+
+    def precompute(self, key: Any) -> Any:
+        return self.additive.precompute(key)  # [B, S, U]
+
+    def initial_state(self, keys: Any, mask: Any) -> Any:
+        shape = (ops.shape(mask)[0], self.num_heads, ops.shape(mask)[1])
+        zeros = ops.zeros(shape, at_least_float32(keys.dtype))  # [B, H, S]
+        return (zeros,) * _SOURCES[self.sources]
+
+    def next_state(self, state: Any, weights: Any, context: Any, query: Any) -> Any:
+        weights = ops.cast(weights, state[0].dtype)
+        return {
+            "previous": (weights,),
+            "cumulative": (state[-1] + weights,),
+            "both": (weights, state[-1] + weights),
+        }[self.sources]
+
+    def energies(self, query: Any, keys: Any, state: Any) -> Any:
+        batch, heads, positions = ops.shape(state[0])
+        seen = ops.stack(state, axis=-1)  # [B, H, S, C]
+        seen = ops.reshape(seen, (-1, positions, len(state)))  # [B*H, S, C]
+        seen = ops.cast(seen, keys.dtype)
+        kernel = ops.cast(self.filter_kernel, keys.dtype)
+        features = ops.conv(seen, kernel, padding="same", data_format="channels_last")
+        features = ops.reshape(
+            features, (batch, heads, positions, self.filters)
+        )  # [B, H, S, F]
+        location = ops.cast(self.location_kernel, keys.dtype)
+        # A product for each head: TensorFlow's broadcasting one ends the process when
+        # its gradient is taken in half precision.
+        parts = ops.split(location, self.num_heads, axis=-1)  # H of [F, U/H]
+        hidden = [
+            ops.matmul(ops.reshape(features[:, head], (-1, self.filters)), part)
+            for head, part in enumerate(parts)
+        ]  # H of [B*S, U/H]
+        hidden = ops.concatenate(hidden, axis=-1)  # [B*S, U]
+        hidden = ops.reshape(hidden, ops.shape(keys))  # [B, S, U]
+        return self.additive.energies(query, keys + hidden, ())
+
+    def get_config(self) -> dict[str, Any]:
+        return (
+            super().get_config()
+            | inner_config(self.additive)
+            | {"filters": self.filters, "width": self.width, "sources": self.sources}
+        )

@@ -1,0 +1,1 @@
+"""Tensor computations below any layer: loops over time, kernels, masks, precision."""

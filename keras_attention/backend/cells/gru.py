@@ -1,0 +1,57 @@
+"""GRU cell with its input projection outside the loop."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_attention.backend.cells.prepared_cell import PreparedCell
+
+
+def prepare_gru(cell: keras.layers.GRUCell, fed_depth: int, dtype: str) -> PreparedCell:
+    """`keras.layers.GRUCell` without dropout, in both its forms.
+
+    Args:
+        cell: A built cell; gates in Keras' order z, r, h. With `reset_after`
+            the reset gate acts after the recurrent product, as in cuDNN.
+        fed_depth: How many of the last input rows are only known in the loop.
+        dtype: Compute dtype.
+    """
+    units = cell.units
+    kernel = ops.cast(cell.kernel, dtype)  # [D + F, 3U]
+    known = kernel.shape[0] - fed_depth
+    fed_kernel = kernel[known:] if fed_depth else None  # [F, 3U]
+    recurrent = ops.cast(cell.recurrent_kernel, dtype)  # [U, 3U]
+    bias = recurrent_bias = None
+    if cell.use_bias:
+        bias = ops.cast(cell.bias, dtype)  # [3U] or [2, 3U]
+        if cell.reset_after:
+            bias, recurrent_bias = bias[0], bias[1]
+    # Slices of weights are made here, once, not in every step.
+    recurrent_gates = recurrent[:, : 2 * units]
+    recurrent_candidate = recurrent[:, 2 * units :]
+
+    def project(x: Any) -> Any:
+        projected = ops.matmul(x, kernel[:known])  # [..., 3U]
+        return projected if bias is None else projected + bias
+
+    def step(projected: Any, fed: Any, states: tuple[Any, ...]) -> Any:
+        (h,) = states
+        x = projected if fed is None else projected + ops.matmul(fed, fed_kernel)
+        x_z, x_r, x_h = ops.split(x, 3, axis=-1)  # each [B, U]
+        gate = cell.recurrent_activation
+        if cell.reset_after:
+            inner = ops.matmul(h, recurrent)  # [B, 3U]
+            if recurrent_bias is not None:
+                inner = inner + recurrent_bias
+            h_z, h_r, h_h = ops.split(inner, 3, axis=-1)
+            z, r = gate(x_z + h_z), gate(x_r + h_r)
+            candidate = cell.activation(x_h + r * h_h)
+        else:
+            h_z, h_r = ops.split(ops.matmul(h, recurrent_gates), 2, axis=-1)
+            z, r = gate(x_z + h_z), gate(x_r + h_r)
+            candidate = cell.activation(x_h + ops.matmul(r * h, recurrent_candidate))
+        h = z * h + (1 - z) * candidate
+        return h, (h,)
+
+    return PreparedCell(project, step)

@@ -1,0 +1,51 @@
+"""LSTM cell with its input projection outside the loop."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_attention.backend.cells.prepared_cell import PreparedCell
+
+
+def prepare_lstm(
+    cell: keras.layers.LSTMCell, fed_depth: int, dtype: str
+) -> PreparedCell:
+    """`keras.layers.LSTMCell` without dropout.
+
+    The rows of the kernel that meet `x` are applied before the loop; those that
+    meet `fed` are stacked on the recurrent kernel, so that a step is one matrix
+    product.
+
+    Args:
+        cell: A built cell; gates in Keras' order i, f, c, o.
+        fed_depth: How many of the last input rows are only known in the loop.
+        dtype: Compute dtype.
+    """
+    kernel = ops.cast(cell.kernel, dtype)  # [D + F, 4U]
+    inside = ops.cast(cell.recurrent_kernel, dtype)  # [U, 4U]
+    known = kernel.shape[0] - fed_depth
+    if fed_depth:
+        inside = ops.concatenate([kernel[known:], inside], axis=0)  # [F + U, 4U]
+    bias = ops.cast(cell.bias, dtype) if cell.use_bias else None
+
+    def project(x: Any) -> Any:
+        projected = ops.matmul(x, kernel[:known])  # [..., 4U]
+        return projected if bias is None else projected + bias
+
+    def step(
+        projected: Any, fed: Any, states: tuple[Any, ...], affine: Any = None
+    ) -> Any:
+        h, c = states
+        known_now = h if fed is None else ops.concatenate([fed, h], axis=-1)  # [B, F+U]
+        if affine is None:
+            gates = projected + ops.matmul(known_now, inside)  # [B, 4U]
+        else:
+            gates = affine(projected, known_now)  # [B, 4U]
+        i, f, candidate, o = ops.split(gates, 4, axis=-1)  # each [B, U]
+        gate = cell.recurrent_activation
+        c = gate(f) * c + gate(i) * cell.activation(candidate)
+        h = gate(o) * cell.activation(c)
+        return h, (h, c)
+
+    return PreparedCell(project, step, inside)

@@ -1,0 +1,1 @@
+"""The decoder: a cell, an attention, an order and a readout."""

@@ -1,0 +1,125 @@
+"""The ways to call an exported model: strings in, strings and alignments out.
+
+Every tensor starts with the batch.
+
+| signature | in | out |
+|---|---|---|
+| `serving_default` | text | text, log_prob |
+| `predict_with_options` | text, options | text, log_prob |
+| `n_best` | text, options | text, log_prob `[B, N]` |
+| `align` | text, options | text, log_prob, tokens, alignment and more |
+| `score` | text, target_text | log_prob, token_log_prob, alignment and more |
+| `encode` | text | memory and state |
+| `step` | token, memory, state | what may come next, state |
+
+The last three are there for models that have `score`, or `encode` and `stepper`.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from keras_attention.export.step_signatures import Stepwise
+from keras_attention.pipeline import option_inputs
+from keras_attention.pipeline.graphs import Graphs
+from keras_attention.pipeline.option_inputs import Tensors
+from keras_attention.pipeline.refusals import refuse_sizes
+
+ENCODE, STEP = "encode", "step"
+
+
+class Signature(NamedTuple):
+    """One way to call an exported model.
+
+    Attributes:
+        inputs: What is taken, by name.
+        defaults: What the server takes for inputs that are not sent, `[1]`.
+        trial: What an export is tried with, where that is not the default.
+        answer: Graph function of the inputs by name.
+    """
+
+    inputs: Mapping[str, tf.TensorSpec]
+    defaults: dict[str, np.ndarray]
+    trial: dict[str, np.ndarray]
+    answer: Callable[[Tensors], Tensors]
+
+
+def signatures(shared: Graphs) -> dict[str, Signature]:
+    """All signatures that a model can have, by name."""
+    model = shared.parts.model
+    found = {
+        "serving_default": _texts(lambda inputs: _serving_default(shared, inputs)),
+        "predict_with_options": _with_options(
+            shared, lambda found: _first(found, ("text", "log_prob"))
+        ),
+        "n_best": _with_options(
+            shared,
+            lambda found: {name: found[name] for name in ("text", "log_prob")},
+            alternatives=True,
+        ),
+        "align": _with_options(shared, lambda found: _first(found, tuple(found))),
+    }
+    if hasattr(model, "score"):
+        found["score"] = _texts(
+            lambda inputs: _score(shared, inputs), "text", "target_text"
+        )
+    if hasattr(model, "encode") and hasattr(model, "stepper"):
+        stepwise = Stepwise(shared)
+        found[ENCODE] = _texts(stepwise.encode)
+        found[STEP] = Signature(stepwise.specs, {}, {}, stepwise.step)
+    return found
+
+
+def _texts(answer: Callable[[Tensors], Tensors], *names: str) -> Signature:
+    specs = {name: _rows(name, tf.string) for name in names or ("text",)}
+    return Signature(specs, {}, {}, answer)
+
+
+def _with_options(
+    shared: Graphs, chosen: Callable[[Tensors], Tensors], alternatives: bool = False
+) -> Signature:
+    inputs = option_inputs.option_inputs(shared.max_beam_size, alternatives)
+    # A search, but a short one.
+    short = {"beam_size": min(2, shared.max_beam_size), "max_length": 4}
+
+    def answer(tensors: Tensors) -> Tensors:
+        asked = {"alternatives": tf.ones([1], tf.int32), **tensors}
+        text = asked.pop("text")
+        return chosen(shared.checked_search(text, asked))
+
+    return Signature(
+        {"text": _rows("text", tf.string)}
+        | {name: _rows(name, option.dtype) for name, option in inputs.items()},
+        {name: option.array() for name, option in inputs.items()},
+        {name: inputs[name]._replace(default=short[name]).array() for name in short},
+        answer,
+    )
+
+
+def _rows(name: str, dtype: Any) -> tf.TensorSpec:
+    return tf.TensorSpec([None], dtype, name=name)
+
+
+def _serving_default(shared: Graphs, inputs: Tensors) -> Tensors:
+    text = inputs["text"]
+    rows = tf.shape(text)
+    answers = shared.greedy(text, tf.zeros(rows, tf.int32), tf.zeros(rows, tf.float32))
+    return _first(answers, ("text", "log_prob"))
+
+
+def _first(answers: Tensors, names: tuple[str, ...]) -> Tensors:
+    """Of several answers the best; what is said of the source has no others."""
+    return {
+        name: value if name.startswith("source_") else value[:, 0]
+        for name, value in ((name, answers[name]) for name in names)
+    }
+
+
+def _score(shared: Graphs, inputs: Tensors) -> Tensors:
+    text, targets = inputs["text"], {"target_text": inputs["target_text"]}
+    with tf.control_dependencies(
+        [refuse_sizes(targets, tf.shape(text)[0], or_one=False)]
+    ):
+        return shared.score(tf.identity(text), targets["target_text"])

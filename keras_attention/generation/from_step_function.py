@@ -1,0 +1,159 @@
+"""Generation with any step function: the way in."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from keras import ops, tree
+
+from keras_attention.generation.options.features import Features, all_greedy, features
+from keras_attention.generation.options.generation_options import GenerationOptions
+from keras_attention.generation.options.length_limits import capacity, row_limits
+from keras_attention.generation.options.row_options import (
+    RowOptions,
+    option_values,
+    row_options,
+)
+from keras_attention.generation.result import Generation, among_places
+from keras_attention.generation.search.greedy import greedy
+from keras_attention.generation.search.loop import SpecialIds, search
+
+StepFunction = Callable[[Any, Any], tuple[Any, Any, Any]]
+
+
+class Source(NamedTuple):
+    """What generation knows of the source: B, `[B]` or None, `[B, S]` or None."""
+
+    batch_size: Any
+    length: Any
+    mask: Any
+
+
+def generate(
+    step_fn: StepFunction,
+    initial_state: Any,
+    options: GenerationOptions | None = None,
+    *,
+    pad_id: int = 0,
+    start_id: int = 1,
+    end_id: int = 2,
+    source_length: Any = None,
+    source_mask: Any = None,
+    batch_size: Any = None,
+    vocabulary_size: int | None = None,
+    max_beam_size: int | None = None,
+) -> Generation:
+    r"""Generate with any step function, in eager code or in a graph.
+
+    Greedy where nothing else is asked for, otherwise `generation.search`: beam
+    search or sampling, every row with its own options. Padding is never chosen.
+
+    Args:
+        step_fn: `logits, weights, state = step_fn(ids, state)` with `ids [B]`
+            the previous tokens, `logits [B, V]`, `weights [B, S]`, `[B, H, S]`
+            or None, and `state` a structure of tensors `[B, ...]`. With a beam
+            of K it is called for `B * K` rows, row b's hypotheses together (for
+            a decoder: `decoder.stepper(memory, beam_size=K)`).
+        initial_state: The state before the first step.
+        options: `ka.GenerationOptions`; None takes the defaults.
+        pad_id, start_id, end_id: The special tokens.
+        source_length: `[B]`, for options that depend on it.
+        source_mask: `[B, S]`, for the coverage penalty; implies the length.
+        batch_size: B, default the first dimension of the first state tensor.
+        vocabulary_size: V, to check the ids in the options by.
+        max_beam_size: K where `beam_size` is a tensor of a graph, and N where
+            `alternatives` is one: no row may ask for more, which is not checked.
+
+    Returns:
+        `ka.Generation`.
+
+    Example:
+
+    >>> import keras, numpy as np
+    >>> import keras_attention as ka
+    >>> table = np.eye(4, dtype="float32")[[0, 3, 0, 2]]  # start > 3 > end
+    >>> generation = ka.generate(
+    ...     lambda ids, state: (keras.ops.take(table, ids, axis=0), None, state),
+    ...     np.zeros((1, 1), "float32"),
+    ...     ka.GenerationOptions(max_length=5),
+    ... )
+    >>> np.asarray(generation.ids).tolist()
+    [[3, 2]]
+    """
+    options = options or GenerationOptions()
+    initial_state = tree.map_structure(ops.convert_to_tensor, initial_state)
+    if batch_size is None:
+        batch_size = ops.shape(tree.flatten(initial_state)[0])[0]
+    if source_length is None and source_mask is not None:
+        source_length = ops.sum(ops.cast(source_mask, "int32"), axis=-1)
+    options.check_rows(batch_size)
+    return run(
+        lambda slots: step_fn,
+        initial_state,
+        option_values(options, pad_id, end_id, vocabulary_size),
+        # The step function may be made for so many hypotheses.
+        features(options, max_beam_size, fixed_sizes=True),
+        SpecialIds(pad_id, start_id, end_id),
+        Source(batch_size, source_length, source_mask),
+    )
+
+
+def run(
+    stepper: Callable[[Any], StepFunction],
+    initial_state: Any,
+    values: Mapping[str, Any],
+    features: Features,
+    special: SpecialIds,
+    source: Source,
+    adapted: Callable[[RowOptions], RowOptions] = lambda rows: rows,
+) -> Generation:
+    """Greedy search where that is all that is asked for, else `search.search`.
+
+    Where only the running graph can tell, it decides there.
+
+    Args:
+        stepper: Given K, a step function for `B * K` rows.
+        initial_state: Tensors `[B, ...]`.
+        values: The options, from `rows.option_values`.
+        features: What is known of them.
+        special: The special ids.
+        source: The source.
+        adapted: What becomes of the options before they are searched by.
+    """
+    width = None if source.mask is None else ops.shape(source.mask)[1]
+    most = capacity(values, width)
+
+    def simply(limits: Any) -> Generation:
+        answer = greedy(
+            stepper(1), initial_state, limits, source.batch_size, *special, most
+        )
+        if features.several:
+            answer = among_places(answer, features.places, special.pad)
+        return answer
+
+    if features.greedy:
+        return simply(row_limits(values, source.batch_size, source.length))
+    rows = adapted(row_options(values, source.batch_size, source.length))
+
+    def searching() -> Generation:
+        return search(
+            stepper, initial_state, rows, features, special, source.mask, most
+        )
+
+    if features.greedy is False:
+        return searching()
+
+    # Branches of a graph return the same structure, of the same types.
+    def branch(choose: Callable[[], Generation]) -> Callable[[], Any]:
+        def answer() -> Any:
+            fields = choose()._asdict()
+            fields["log_probs"] = ops.cast(fields["log_probs"], "float32")
+            return {name: x for name, x in fields.items() if x is not None}
+
+        return answer
+
+    answer = ops.cond(
+        all_greedy(values, rows),
+        branch(lambda: simply(rows.limit)),
+        branch(searching),
+    )
+    return Generation(**({"weights": None} | answer))

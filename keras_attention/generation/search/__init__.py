@@ -1,0 +1,1 @@
+"""The searches: greedy, beams, diverse groups, samples, in one loop over steps."""

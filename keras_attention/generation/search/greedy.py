@@ -1,0 +1,96 @@
+"""Greedy search: the fast path when nothing else is asked for."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import ops, tree
+
+from keras_attention.backend.loop import room, unfold
+from keras_attention.backend.precision import at_least_float32
+from keras_attention.backend.sizes import size
+from keras_attention.generation.result import Generation
+
+
+def greedy(
+    step_fn: Callable[[Any, Any], Any],
+    initial_state: Any,
+    limits: Any,
+    batch_size: Any,
+    pad_id: int,
+    start_id: int,
+    end_id: int,
+    capacity: Any = None,
+) -> Generation:
+    r"""$y_t = \arg\max_y \log p(y \mid y_{<t}, x)$ until the end or the limit.
+
+    Args:
+        step_fn: As for `ka.generate`.
+        initial_state: Tensors `[B, ...]`.
+        limits: `[B]` int32, most tokens of each row.
+        batch_size: B.
+        pad_id, start_id, end_id: The special tokens. Padding is never chosen.
+        capacity: The most steps, where that must be known before (`scan.room`).
+    """
+
+    def step(t: Any, carried: tuple[Any, ...]) -> Any:
+        ids, state, ended, log_probs, lengths = carried
+        logits, weights, state = step_fn(ids, state)
+        logits = ops.cast(logits, at_least_float32(logits.dtype))
+        # Padding means "after the end": a row that emitted it could not be read.
+        tokens = ops.arange(size(logits, 1), dtype="int32")
+        is_pad = ops.equal(tokens, pad_id)  # [V]
+        allowed = ops.where(is_pad, -float("inf"), logits)
+        chosen = ops.cast(ops.argmax(allowed, axis=-1), "int32")  # [B]
+        # The chosen logit is the largest, so no gather is needed.
+        # (`initial`: without it Keras refuses a batch of zero rows.)
+        best = ops.max(allowed, axis=-1, initial=-float("inf"))
+        log_prob = best - ops.logsumexp(logits, axis=-1)  # [B]
+        ids = ops.where(ended, pad_id, chosen)
+        log_probs = log_probs + ops.where(ended, 0.0, log_prob)
+        lengths = lengths + ops.cast(ops.logical_not(ended), "int32")
+        emitted = {"ids": ids}
+        if weights is not None:
+            emitted["weights"] = _zero_rows(ended, weights)
+        ended = ops.logical_or(
+            ended, ops.logical_or(ops.equal(chosen, end_id), lengths >= limits)
+        )
+        return (ids, state, ended, log_probs, lengths), emitted
+
+    def proceed(carried: tuple[Any, ...]) -> Any:
+        return ops.logical_not(ops.all(carried[2]))
+
+    zeros = ops.zeros((batch_size,), "int32")
+    carried = (
+        zeros + start_id,
+        initial_state,
+        ops.zeros((batch_size,), "bool"),
+        ops.zeros((batch_size,), _log_prob_dtype(initial_state)),
+        zeros,
+    )
+    bound = ops.max(ops.concatenate([limits, ops.ones((1,), "int32")]))
+    carried, emitted, steps = unfold(
+        step, carried, proceed, bound, room(bound, capacity)
+    )
+    weights = emitted.get("weights")
+    if weights is not None:
+        order = (1, 0, 2) if len(weights.shape) == 3 else (1, 2, 0, 3)
+        weights = ops.transpose(weights, order)  # [B, T, S] or [B, H, T, S]
+    ids = ops.transpose(emitted["ids"])  # [B, T]
+    columns = ops.arange(size(ids, 1), dtype="int32")
+    lengths = carried[4]
+    written = ops.expand_dims(columns, 0) < ops.expand_dims(lengths, 1)  # [B, T]
+    ids = ops.where(written, ids, pad_id)
+    return Generation(ids, lengths, carried[3], weights, steps)
+
+
+def _zero_rows(rows: Any, x: Any) -> Any:
+    for _ in range(len(x.shape) - 1):
+        rows = ops.expand_dims(rows, -1)
+    return ops.where(rows, 0.0, x)
+
+
+def _log_prob_dtype(state: Any) -> str:
+    """float64 only for a model that computes in it."""
+    dtypes = {keras.backend.standardize_dtype(x.dtype) for x in tree.flatten(state)}
+    return "float64" if "float64" in dtypes else "float32"

@@ -1,0 +1,181 @@
+"""Hypotheses that go on."""
+
+from typing import Any, NamedTuple
+
+from keras import ops, tree
+
+from keras_attention.backend.gather import gather
+from keras_attention.backend.loop import dynamic_shapes
+from keras_attention.backend.sizes import size
+from keras_attention.generation.no_repeat_ngram import lengthened
+from keras_attention.generation.options.features import Needs, when
+from keras_attention.generation.options.row_options import RowOptions
+
+NOTHING = -float("inf")
+
+
+class Live(NamedTuple):
+    """K slots a row, dead where the score is -inf.
+
+    What no row needs is `()`, or has no width where only the running graph can tell.
+
+    Attributes:
+        ids: `[B, K]` last tokens.
+        state: The step function's state, tensors `[B * K, ...]`.
+        score: `[B, K]` sums of what the search takes the tokens' log-probabilities
+            to be (penalised for repetition where that is on).
+        log_prob: `[B, K]` sums of the model's own log-probabilities.
+        coverage: `[B, K, S]` sums of weights.
+        history: `[B, K, L]` tokens so far, -1 after them.
+        matched: `[B, K, L]`, see `ngrams`.
+    """
+
+    ids: Any
+    state: Any
+    score: Any
+    log_prob: Any
+    coverage: Any
+    history: Any
+    matched: Any
+
+
+class Extension(NamedTuple):
+    """What every slot goes on with, and what may end; `[B, K]` each.
+
+    Attributes:
+        slot: The slot that a slot's next hypothesis comes from.
+        token: Its next token.
+        there: Whether there is such a hypothesis.
+        may_end: Whether the hypothesis that is in this slot may end now.
+    """
+
+    slot: Any
+    token: Any
+    there: Any
+    may_end: Any
+
+
+class Grid(NamedTuple):
+    """The slots of a batch, which no step changes.
+
+    Attributes:
+        rows: B.
+        slots: K.
+        own: `[B, K]`, every slot its own.
+        first: `[B, 1]`, where the slots of a row begin among those of all.
+    """
+
+    rows: Any
+    slots: Any
+    own: Any
+    first: Any
+
+
+def grid(rows: Any, slots: Any) -> Grid:
+    """The slots of B rows of K each."""
+    row = ops.expand_dims(ops.arange(rows, dtype="int32"), 1)  # [B, 1]
+    slot = ops.expand_dims(ops.arange(slots, dtype="int32"), 0)  # [1, K]
+    return Grid(rows, slots, ops.zeros_like(row) + slot, row * slots)
+
+
+def first_hypotheses(
+    initial_state: Any,
+    rows: RowOptions,
+    needs: Needs,
+    grid: Grid,
+    source_mask: Any,
+    steps: Any,
+    start_id: int,
+) -> Live:
+    """One empty hypothesis for every group of a beam, and for every draw."""
+    batch_size, slots, place = grid.rows, grid.slots, grid.own
+    group = ops.maximum(rows.beam_size // rows.beam_groups, 1)
+    first = ops.equal(place % ops.expand_dims(group, 1), 0)
+    first = ops.logical_and(first, place < ops.expand_dims(rows.beam_size, 1))
+    asked = place < ops.expand_dims(rows.alternatives, 1)
+    alive = ops.where(ops.expand_dims(rows.sample, 1), asked, first)  # [B, K]
+    zeros = ops.cast(ops.zeros_like(place), "float32")  # [B, K]
+    coverage: Any = ()
+    if needs.coverage is not False:
+        if source_mask is None:
+            raise ValueError(
+                "`coverage_penalty` needs the mask of the source. Expected: "
+                "`source_mask`. Received: None"
+            )
+        width = _width(needs.coverage, size(source_mask, 1))
+        coverage = ops.zeros((batch_size, slots, width), "float32")
+    history: Any = ()
+    if needs.history is not False:
+        width = _width(needs.history, steps)
+        history = ops.full((batch_size, slots, width), -1, "int32")
+    matched: Any = ()
+    if needs.ngrams is not False:
+        width = _width(needs.ngrams, steps)
+        matched = ops.zeros((batch_size, slots, width), "int32")
+    return Live(
+        ids=ops.zeros_like(place) + start_id,
+        state=tree.map_structure(
+            lambda x: x if _is_one(slots) else ops.repeat(x, slots, axis=0),
+            initial_state,
+        ),
+        score=ops.where(alive, zeros, NOTHING),
+        log_prob=zeros,
+        coverage=coverage,
+        history=history,
+        matched=matched,
+    )
+
+
+def remembered(live: Live, needs: Needs, choice: Extension, t: Any) -> tuple[Any, Any]:
+    """`history` and `matched` of the hypotheses that go on."""
+
+    def grown() -> Any:
+        history = at_slots(live.history, choice.slot)
+        matched = when(
+            needs.ngrams,
+            lambda: lengthened(
+                history, at_slots(live.matched, choice.slot), choice.token
+            ),
+            lambda: live.matched,
+        )
+        here = ops.equal(ops.arange(size(history, 2), dtype="int32"), t)  # [L]
+        return ops.where(here, ops.expand_dims(choice.token, -1), history), matched
+
+    return when(needs.history, grown, lambda: (live.history, live.matched))
+
+
+def at_slots(x: Any, slot: Any) -> Any:
+    """`x[b, slot[b, k]]` for `x [B, K, ...]`."""
+    return gather(x, slot, batch_axes=1)  # [B, K, ...]
+
+
+def state_at_slots(state: Any, slot: Any, grid: Grid) -> Any:
+    """The state's tensors `[B * K, ...]` in the order of `slot [B, K]`."""
+    if _is_one(grid.slots):
+        return state
+    index = ops.reshape(grid.first + slot, (-1,))  # [B * K]
+    return tree.map_structure(lambda x: gather(x, index), state)
+
+
+def at_tokens(table: Any, slot: Any, token: Any) -> Any:
+    """`table[b, slot, token]` for `[B, K]` slots and tokens."""
+    slots, width = size(table, 1), size(table, 2)
+    flat = ops.reshape(table, (-1, slots * width))  # [B, K * V]
+    return gather(flat, slot * width + token, batch_axes=1)
+
+
+def by_slot(x: Any, slots: Any) -> Any:
+    """`[B * K, ...]` to `[B, K, ...]`."""
+    rest = (size(x, axis) for axis in range(1, len(x.shape)))
+    return ops.reshape(x, (-1, slots, *rest))
+
+
+def _width(needed: Any, width: Any) -> Any:
+    """0 where the running graph finds that the buffer is not needed."""
+    if needed is True or not dynamic_shapes():
+        return width
+    return ops.where(needed, width, 0)
+
+
+def _is_one(slots: Any) -> bool:
+    return isinstance(slots, int) and slots == 1

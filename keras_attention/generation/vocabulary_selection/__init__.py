@@ -1,0 +1,1 @@
+"""Vocabulary selection: a search over some tokens instead of all."""

@@ -1,0 +1,1 @@
+"""Helpers that every Keras layer here needs: checks, building, ownership, lookup."""

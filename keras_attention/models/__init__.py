@@ -1,0 +1,1 @@
+"""Whole models: the encoder-decoder, ensembles, likelihoods, shortlists."""

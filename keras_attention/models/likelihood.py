@@ -1,0 +1,105 @@
+"""How probable given targets are."""
+
+import functools
+from typing import Any, NamedTuple
+
+from keras import ops
+
+from keras_attention.backend.loop import scan
+from keras_attention.backend.precision import at_least_float32
+from keras_attention.generation.from_model import Functions, Model
+from keras_attention.generation.search.loop import SpecialIds
+from keras_attention.generation.vocabulary_selection.candidate_search import Narrow
+
+
+class Scores(NamedTuple):
+    """Targets as the model sees them.
+
+    Attributes:
+        log_probs: `[B]`, sums over the tokens, the end included.
+        token_log_probs: `[B, T]`, 0 at padding.
+        lengths: `[B]` int32, tokens without padding.
+        weights: `[B, T, S]` attention weights (`[B, H, T, S]` with several
+            heads), 0 at padding; None for a model that has none.
+    """
+
+    log_probs: Any
+    token_log_probs: Any
+    lengths: Any
+    weights: Any
+
+
+def score_with(
+    model: Model,
+    source_ids: Any,
+    target_ids: Any,
+    *,
+    functions: Functions,
+    narrow: Narrow | None = None,
+) -> Scores:
+    r"""$\log p(y_t \mid y_{<t}, x)$ of every token, and the sum over each row.
+
+    The model is stepped through the targets as generation steps it through a
+    forced prefix, so that both give the same numbers, and logits are never held
+    for more than one step.
+
+    Args:
+        model: Anything that `generation.models.generate_from` takes.
+        source_ids: `[B, S]` integers, every row ending in `end_id`, then `pad_id`.
+        target_ids: `[B, T]` integers, T >= 1, without start symbol, `pad_id` after
+            the last token.
+        functions: Where the model keeps its graphs.
+        narrow: Says which tokens to look at, the targets' own among them.
+    """
+    arrays = []
+    for argument, ids in (("source_ids", source_ids), ("target_ids", target_ids)):
+        ids = ops.cast(ops.convert_to_tensor(ids), "int32")
+        if len(ids.shape) != 2:
+            raise ValueError(
+                f"`{argument}` must have rank 2. "
+                f"Received: {argument} of shape {tuple(ids.shape)}"
+            )
+        arrays.append(ids)
+    ids = ((None, None), "int32")
+    run = functions.get("score", functools.partial(_score, model, narrow), (ids, ids))
+    return run(*arrays)
+
+
+def _score(
+    model: Model, narrow: Narrow | None, source_ids: Any, target_ids: Any
+) -> Scores:
+    memory, state, _ = model.encode(source_ids)
+    if narrow is None:
+        special = SpecialIds(model.pad_id, model.start_id, model.end_id)
+        step_fn = model.stepper(memory)
+    else:
+        narrowed = narrow(source_ids, target_ids)
+        special = narrowed.special
+        step_fn = narrowed.stepper(model, memory)(1)
+        target_ids = ops.take(narrowed.places, target_ids)
+    first = ops.full_like(target_ids[:, :1], special.start)
+    previous = ops.concatenate([first, target_ids[:, :-1]], axis=1)  # [B, T]
+
+    def step(state: Any, row: dict[str, Any]) -> Any:
+        logits, weights, state = step_fn(row["previous"], state)
+        logits = ops.cast(logits, at_least_float32(logits.dtype))
+        chosen = ops.take_along_axis(logits, ops.expand_dims(row["target"], -1), -1)
+        log_prob = ops.squeeze(chosen, -1) - ops.logsumexp(logits, axis=-1)  # [B]
+        valid = ops.not_equal(row["target"], special.pad)
+        emitted = {"log_probs": ops.where(valid, log_prob, ops.zeros_like(log_prob))}
+        if weights is not None:
+            for _ in range(len(weights.shape) - 1):
+                valid = ops.expand_dims(valid, -1)
+            emitted["weights"] = ops.where(valid, weights, ops.zeros_like(weights))
+        return state, emitted
+
+    rows = {"previous": ops.transpose(previous), "target": ops.transpose(target_ids)}
+    _, emitted = scan(step, state, rows)
+    weights = emitted.get("weights")
+    if weights is not None:
+        order = (1, 0, 2) if len(weights.shape) == 3 else (1, 2, 0, 3)
+        weights = ops.transpose(weights, order)  # [B, T, S] or [B, H, T, S]
+    log_probs = ops.transpose(emitted["log_probs"])  # [B, T]
+    valid = ops.not_equal(target_ids, special.pad)
+    lengths = ops.sum(ops.cast(valid, "int32"), axis=-1)
+    return Scores(ops.sum(log_probs, axis=-1), log_probs, lengths, weights)

@@ -1,0 +1,1 @@
+"""Graphs from text to text, which prediction and export share."""

@@ -1,0 +1,192 @@
+"""What a pipeline computes, in graphs that its signatures share.
+
+A graph that several signatures call stands in a SavedModel once, and what a
+signature does not return is not computed for it.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from keras_attention.generation import Generation, GenerationOptions
+from keras_attention.pipeline import option_inputs
+from keras_attention.pipeline.option_inputs import Tensors
+from keras_attention.text import TokenizedText, Tokenizer, UnknownWords
+
+_TEXT = tf.TensorSpec([None], tf.string, name="text")
+_TARGET = tf.TensorSpec([None], tf.string, name="target_text")
+_IDS = tf.TensorSpec([None, None], tf.int32)
+_INTEGERS = tf.TensorSpec([None], tf.int32)
+_NUMBERS = tf.TensorSpec([None], tf.float32)
+
+
+class Parts(NamedTuple):
+    """What a pipeline consists of."""
+
+    model: Any
+    source_tokenizer: Tokenizer
+    target_tokenizer: Tokenizer
+    unknown_words: UnknownWords | None = None
+
+
+class Graphs:
+    """The graphs of a pipeline, traced when they are first needed.
+
+    Args:
+        parts: Of the pipeline.
+        max_beam_size: The largest beam, and the most answers for a text.
+    """
+
+    def __init__(self, parts: Parts, max_beam_size: int) -> None:
+        self.parts = parts
+        self.max_beam_size = max_beam_size
+
+    @functools.cached_property
+    def source(self) -> Callable[[Any], TokenizedText]:
+        """Texts `[B]` as tokens of the source."""
+        return _graph(self.parts.source_tokenizer.tokenize_with_offsets, _TEXT)
+
+    @functools.cached_property
+    def target(self) -> Callable[[Any], TokenizedText]:
+        """Texts `[B]` as tokens of the target."""
+        return _graph(self.parts.target_tokenizer.tokenize_with_offsets, _TEXT)
+
+    @functools.cached_property
+    def tokens(self) -> Callable[[Any], Any]:
+        """Target ids `[B, T]` as strings."""
+        return _graph(self.parts.target_tokenizer.tokens, _IDS)
+
+    @functools.cached_property
+    def greedy(self) -> Callable[[Any, Any, Any], Tensors]:
+        """Answers to texts `[B]`, from `max_length` and `max_length_ratio` `[B]`."""
+        return _graph(self._greedy, _TEXT, _INTEGERS, _NUMBERS)
+
+    @functools.cached_property
+    def search(self) -> Callable[[Any, option_inputs.Choice], Tensors]:
+        """Answers to texts `[B]` with every option."""
+        inputs = option_inputs.option_inputs(self.max_beam_size, alternatives=True)
+        numbers = {
+            name: tf.TensorSpec([None], inputs[name].dtype)
+            for name in inputs
+            if name not in option_inputs.LISTS
+        }
+        return _graph(self._search, _TEXT, option_inputs.Choice(numbers, _IDS, _IDS))
+
+    @functools.cached_property
+    def checked_search(self) -> Callable[[Any, Tensors], Tensors]:
+        """`search` with options as a signature takes them, of 1 row or B each."""
+        inputs = option_inputs.option_inputs(self.max_beam_size, alternatives=True)
+        specs = {name: tf.TensorSpec([None], inputs[name].dtype) for name in inputs}
+        return _graph(self._checked_search, _TEXT, specs)
+
+    @functools.cached_property
+    def score(self) -> Callable[[Any, Any], Tensors]:
+        """How probable target texts `[B]` are, token by token."""
+        return _graph(self._score, _TEXT, _TARGET)
+
+    def _greedy(self, text: Any, max_length: Any, max_length_ratio: Any) -> Tensors:
+        source = self.source(text)
+        ratio = option_inputs.bounded_ratio(max_length_ratio, source.length)
+        generation = self.parts.model.generate(
+            source.ids,
+            GenerationOptions(max_length=max_length, max_length_ratio=ratio),
+        )
+        # [B, T] to [B, N, T] with N = 1, and so on
+        one = generation._replace(
+            **{
+                name: tf.expand_dims(getattr(generation, name), 1)
+                for name in ("ids", "lengths", "log_probs", "weights")
+            }
+        )
+        return self._answers(source, one)
+
+    def _search(self, text: Any, choice: option_inputs.Choice) -> Tensors:
+        source = self.source(text)
+        numbers = dict(choice.numbers)
+        numbers["max_length_ratio"] = option_inputs.bounded_ratio(
+            numbers["max_length_ratio"], source.length
+        )
+        generation = self.parts.model.generate(
+            source.ids,
+            GenerationOptions(
+                banned_tokens=choice.banned, prefix=choice.prefix, **numbers
+            ),
+            self.max_beam_size,
+        )
+        return self._answers(source, generation)
+
+    def _checked_search(self, text: Any, inputs: Tensors) -> Tensors:
+        inputs = option_inputs.spread(inputs, tf.shape(text)[0])
+        choice = option_inputs.read(
+            inputs, self.parts.target_tokenizer, self.max_beam_size
+        )
+        with tf.control_dependencies([choice.prefix]):
+            return self.search(tf.identity(text), choice)
+
+    def _score(self, text: Any, target_text: Any) -> Tensors:
+        source = self.source(text)
+        ids = self.target(target_text).ids
+        scores = self.parts.model.score(source.ids, ids)
+        return {
+            "log_prob": tf.cast(scores.log_probs, tf.float32),
+            "token_log_prob": tf.cast(scores.token_log_probs, tf.float32),
+            "tokens": self.tokens(ids),
+            "length": scores.lengths,
+            "alignment": mean_over_heads(scores.weights, rank=3),
+            **source_answers(source),
+        }
+
+    def _answers(self, source: TokenizedText, generation: Generation) -> Tensors:
+        """All there is to say, N answers for each text.
+
+        Returns:
+            `text`, `log_prob`, `length` `[B, N]`; `tokens` `[B, N, T]`; `alignment`
+            `[B, N, T, S]`, the mean over heads; of the source `source_length` `[B]`
+            and `source_tokens`, `source_start`, `source_end` `[B, S]`.
+        """
+        weights = mean_over_heads(generation.weights, rank=4)
+        shape = tf.shape(generation.ids)
+        sequences = tf.stack([shape[0] * shape[1], shape[2]])
+        ids = tf.reshape(generation.ids, sequences)  # [B * N, T]
+        unknown = None
+        if self.parts.unknown_words is not None:
+            by_row = tf.stack([shape[0], shape[1] * shape[2], tf.shape(weights)[3]])
+            unknown = self.parts.unknown_words.replacements(
+                source, tf.reshape(weights, by_row)
+            )  # [B, N * T]
+            unknown = tf.reshape(unknown, sequences)
+        text = self.parts.target_tokenizer.detokenize(
+            ids, **({} if unknown is None else {"unknown": unknown})
+        )
+        return {
+            "text": tf.reshape(text, shape[:2]),
+            "log_prob": tf.cast(generation.log_probs, tf.float32),
+            "tokens": tf.reshape(self.tokens(ids), shape),
+            "length": generation.lengths,
+            "alignment": weights,
+            **source_answers(source),
+        }
+
+
+def source_answers(source: TokenizedText) -> Tensors:
+    """What an answer says of its source."""
+    return {
+        "source_tokens": source.tokens,
+        "source_start": source.start,
+        "source_end": source.end,
+        "source_length": source.length,
+    }
+
+
+def mean_over_heads(weights: Any, rank: int) -> Any:
+    """Attention weights `[..., T, S]` float32 of `[..., T, S]` or `[..., H, T, S]`."""
+    weights = tf.cast(weights, tf.float32)
+    if weights.shape.rank > rank:
+        weights = tf.reduce_mean(weights, axis=rank - 2)
+    return weights
+
+
+def _graph(function: Callable[..., Any], *specs: Any) -> Any:
+    return tf.function(function, input_signature=specs, autograph=False)

@@ -1,0 +1,1 @@
+"""The clients: requests, connections and the values that are returned."""

@@ -1,0 +1,245 @@
+"""The blocking client."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import Any, TypeVar
+
+import grpc
+import numpy as np
+
+from serving.client.certificates import Certificates
+from serving.client.connection import MAX_MESSAGE_BYTES, Connection, Keepalive, Retry
+from serving.client.request_flows import (
+    DEFAULT_SIGNATURE,
+    Call,
+    Dialogue,
+    ModelDialogues,
+    Pause,
+)
+from serving.client.values import ModelMetadata, Prediction, ScoredText, VersionStatus
+from serving.errors import DeadlineExceeded, ServingError, from_rpc
+
+T = TypeVar("T")
+
+
+class Client:
+    """Asks one model on a TensorFlow Serving server, without TensorFlow.
+
+    Safe to share between threads; close it, or use it in a ``with`` statement.
+
+    Args:
+        target: ``host:port``, or any name that gRPC resolves. With a scheme, such as
+            ``dns:///name:port``, calls are spread over all its addresses in turn.
+        model: Name of the model on the server.
+        version: Version to ask, or None for the newest.
+        label: Version label to ask, such as ``"canary"``, instead of a version.
+        timeout: Seconds for each method below, retries included; None waits for ever.
+        retry: When unavailable servers are tried again.
+        keepalive: Pings that find dead connections; none by default.
+        compression: ``"gzip"`` or ``"deflate"`` for requests; None without.
+        max_message_bytes: Limit for messages in both directions.
+        credentials: For TLS, as :class:`serving.Certificates` or as what gRPC makes of
+            them; None connects in the clear.
+        options: Further gRPC channel arguments as (name, value).
+
+    ::
+
+        with serving.Client("127.0.0.1:8500", model="pronounce") as client:
+            for prediction in client.predict(["hello", "world"]):
+                print(prediction.text, prediction.log_prob)
+    """
+
+    def __init__(
+        self,
+        target: str,
+        *,
+        model: str,
+        version: int | None = None,
+        label: str | None = None,
+        timeout: float | None = 30.0,
+        retry: Retry | None = None,
+        keepalive: Keepalive | None = None,
+        compression: str | None = None,
+        max_message_bytes: int = MAX_MESSAGE_BYTES,
+        credentials: grpc.ChannelCredentials | Certificates | None = None,
+        options: Iterable[tuple[str, Any]] = (),
+    ):
+        self._dialogues = ModelDialogues(model, version, label)
+        self._target = target
+        self._timeout = timeout
+        connection = Connection(
+            target,
+            retry=retry or Retry(),
+            keepalive=keepalive,
+            compression=compression,
+            max_message_bytes=max_message_bytes,
+            credentials=credentials,
+            options=tuple(options),
+        )
+        channel = self._channel = connection.open(grpc)
+        self._calls = functools.cache(lambda method: method.on(channel))
+
+    def predict(
+        self,
+        texts: Iterable[str | bytes],
+        options: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
+    ) -> list[Prediction]:
+        """The model's answer to each text.
+
+        Args:
+            texts: B strings; ``bytes`` are sent as they are.
+            options: Option name to one value for all texts, or to B values. Options
+                left out take the exported defaults. Lists of tokens are strings with
+                spaces between the tokens. None uses the signature
+                ``serving_default``, anything else ``predict_with_options``.
+            timeout: Seconds, instead of the client's.
+
+        Returns:
+            B predictions with ``text`` and ``log_prob``.
+
+        Raises:
+            ServingError: See :mod:`serving.errors`.
+            TypeError: ``texts`` is a single string or holds something else.
+            ValueError: An option does not exist or does not fit.
+        """
+        return self._drive(self._dialogues.predict(texts, options), timeout)
+
+    def align(
+        self,
+        texts: Iterable[str | bytes],
+        options: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
+    ) -> list[Prediction]:
+        """Like :meth:`predict`, with tokens, source offsets and attention weights."""
+        return self._drive(self._dialogues.align(texts, options), timeout)
+
+    def n_best(
+        self,
+        texts: Iterable[str | bytes],
+        options: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
+    ) -> list[list[Prediction]]:
+        """Several answers to each text, best first.
+
+        Args:
+            texts: B strings.
+            options: As for :meth:`predict`, and ``alternatives``; by default as many
+                answers, of as large a beam, as the export allows.
+            timeout: Seconds, instead of the client's.
+
+        Returns:
+            B lists of predictions with ``text`` and ``log_prob``.
+        """
+        return self._drive(self._dialogues.n_best(texts, options), timeout)
+
+    def score(
+        self,
+        texts: Iterable[str | bytes],
+        target_texts: Iterable[str | bytes],
+        timeout: float | None = None,
+    ) -> list[ScoredText]:
+        """How probable it is that texts are answered by given targets.
+
+        Args:
+            texts: B strings.
+            target_texts: B strings.
+            timeout: Seconds, instead of the client's.
+        """
+        return self._drive(self._dialogues.score(texts, target_texts), timeout)
+
+    def call(
+        self,
+        inputs: Mapping[str, Any],
+        signature: str = DEFAULT_SIGNATURE,
+        outputs: Iterable[str] = (),
+        timeout: float | None = None,
+    ) -> dict[str, np.ndarray]:
+        """Calls any signature of any TensorFlow Serving model.
+
+        Args:
+            inputs: Name to array, or to nested lists, which take the dtype that the
+                signature wants; strings as ``str`` or ``bytes``.
+            signature: Its name.
+            outputs: Names of the outputs to compute; all by default.
+            timeout: Seconds, instead of the client's.
+
+        Returns:
+            Output name to array. Strings are ``str`` in arrays of dtype ``object``;
+            ``item.encode("utf-8", "surrogateescape")`` gives the bytes as sent.
+
+        Raises:
+            ServingError: See :mod:`serving.errors`.
+            ValueError: A value cannot be sent, or not as the signature's dtype.
+        """
+        return self._drive(self._dialogues.call(inputs, signature, outputs), timeout)
+
+    def status(self, timeout: float | None = None) -> list[VersionStatus]:
+        """How each version of the model fares, failed ones included."""
+        return self._drive(self._dialogues.status(), timeout)
+
+    def metadata(self, timeout: float | None = None) -> ModelMetadata:
+        """The model's version and signatures."""
+        return self._drive(self._dialogues.metadata(), timeout)
+
+    def wait_until_ready(self, timeout: float | None = None) -> None:
+        """Returns as soon as the server is up and the model can be asked.
+
+        Raises:
+            DeadlineExceeded: It was not within the timeout; the message says what
+                answered last.
+            HandshakeFailed: TLS was not agreed on.
+        """
+        self._drive(self._dialogues.wait_until_ready(), timeout)
+
+    def close(self) -> None:
+        """Closes the connection; calls in flight are cancelled."""
+        self._channel.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _drive(self, dialogue: Dialogue[T], timeout: float | None) -> T:
+        seconds = self._timeout if timeout is None else timeout
+        deadline = None if seconds is None else time.monotonic() + seconds
+        try:
+            step = next(dialogue)
+            while True:
+                left = None if deadline is None else deadline - time.monotonic()
+                try:
+                    reply = self._perform(step, left)
+                except ServingError as error:
+                    step = dialogue.throw(error)
+                else:
+                    step = dialogue.send(reply)
+        except StopIteration as stop:
+            return stop.value
+
+    def _perform(self, step: Call | Pause, left: float | None) -> Any:
+        if isinstance(step, Pause):
+            check_time(left, self._target)
+            time.sleep(step.seconds if left is None else min(step.seconds, left))
+            return None
+        call = self._calls(step.method)
+        try:
+            return call(step.request, timeout=left, wait_for_ready=step.wait_for_ready)
+        except grpc.RpcError as error:
+            raise from_rpc(error, self._target) from error
+
+
+def check_time(left: float | None, target: str) -> None:
+    """Raises DeadlineExceeded when no time is left."""
+    if left is not None and left <= 0:
+        raise DeadlineExceeded(f"{target} was not ready in time", "DEADLINE_EXCEEDED")

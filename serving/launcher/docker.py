@@ -1,0 +1,85 @@
+"""A ``tensorflow_model_server`` in a container."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from serving.launcher.external import Launch, gpu_environment
+from serving.launcher.launch_specification import FILES, Orders
+
+_PROGRAM = "/usr/bin/tensorflow_model_server"
+_FOLDER = "/serving-files"
+
+
+@dataclass(frozen=True)
+class Docker:
+    """The image ``tensorflow/serving``, run by the ``docker`` of the PATH.
+
+    Attributes:
+        docker: Path of the command.
+        where: The image. With a tag that ends in ``-gpu`` all GPUs are handed over.
+    """
+
+    docker: str
+    where: str
+    name: ClassVar[str] = "docker"
+
+    def launch(self, told: Orders, host: str) -> Launch:
+        """See :meth:`serving.launcher.external.Place.launch`.
+
+        Folders of models have the same path inside, so that a file of models holds
+        for both sides; everything is read only.
+        """
+        if "grpc_socket_path" in told.flags:
+            raise ValueError(
+                "--grpc_socket_path: the socket would stay inside the container"
+            )
+        container = f"keras-attention-serving-{os.getpid()}"
+        # Without --init the server would be process 1, which ignores SIGTERM.
+        command = [self.docker, "run", "--rm", "--init", f"--name={container}"]
+        for port in filter(None, (told.port, told.rest_port)):
+            command.append(f"--publish={host}:{port}:{port}")
+        places = _places(told)
+        for source, target in _mounts(told, places):
+            command.append(f"--mount={_mount(source, target)}")
+        environment = gpu_environment(told, os.environ)
+        for name in (*environment, "TF_CPP_MIN_LOG_LEVEL"):
+            command.append(f"--env={name}")  # the value is that of this process
+        if self.where.endswith("-gpu"):
+            command.append("--gpus=all")
+        command += [f"--entrypoint={_PROGRAM}", self.where, *told.words(places)]
+        return Launch(command, environment, (self.docker, "kill", container))
+
+
+def _places(told: Orders) -> dict[str, str]:
+    """Where the server finds files, by flag."""
+    return {
+        flag: f"{_FOLDER}/{flag}/{Path(told.flags[flag]).name}"
+        for flag in FILES
+        if flag in told.flags
+    }
+
+
+def _mounts(told: Orders, places: dict[str, str]) -> Iterator[tuple[str, str]]:
+    for path in sorted(set(told.local.values())):
+        yield str(path), str(path)
+    for flag, target in places.items():
+        source = told.flags[flag]
+        if flag == "model_config_file" and told.polls_models:
+            # A file that is replaced by another one stays the old one inside.
+            source, target = str(Path(source).parent), str(Path(target).parent)
+        yield source, target
+
+
+def _mount(source: str, target: str) -> str:
+    """The fields are those of a line of CSV: a comma in a path needs quotes."""
+    line = io.StringIO()
+    fields = ("type=bind", f"source={source}", f"target={target}", "readonly")
+    csv.writer(line, lineterminator="").writerow(fields)
+    return line.getvalue()

@@ -1,0 +1,1 @@
+"""The methods of the API, independent of gRPC and REST."""

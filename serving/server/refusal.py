@@ -1,0 +1,61 @@
+"""How the embedded server says no, independent of gRPC and REST."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import grpc
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in a configuration a mistake is.
+
+    Attributes:
+        field: Name of the field.
+        entry: Which of the list of models, from 0; None for what is not in the list.
+    """
+
+    field: str
+    entry: int | None = None
+
+
+class Refusal(Exception):
+    """A request or a load ends with this status instead of a result.
+
+    Args:
+        code: Which kind of no.
+        message: The exact text for the client.
+        place: What is wrong in a configuration, if that is known.
+    """
+
+    def __init__(self, code: grpc.StatusCode, message: str, place: Place | None = None):
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.place = place
+
+    def __str__(self) -> str:
+        return f"{self.code.name}: {self.message}"
+
+
+def invalid(message: str, place: Place | None = None) -> Refusal:
+    """The request itself is wrong."""
+    return Refusal(grpc.StatusCode.INVALID_ARGUMENT, message, place)
+
+
+def not_found(message: str) -> Refusal:
+    """What was asked for does not exist."""
+    return Refusal(grpc.StatusCode.NOT_FOUND, message)
+
+
+def late() -> Refusal:
+    """The time of a call was over before it was computed."""
+    return Refusal(
+        grpc.StatusCode.DEADLINE_EXCEEDED, "Timed out waiting for notification"
+    )
+
+
+def unavailable(message: str) -> Refusal:
+    """Not now; perhaps later or elsewhere."""
+    return Refusal(grpc.StatusCode.UNAVAILABLE, message)

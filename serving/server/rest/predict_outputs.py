@@ -1,0 +1,166 @@
+"""Tensors and results to JSON text, number by number as TF Serving writes them."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from serving.messages import inference_pb2, tensor_pb2
+from serving.server.refusal import invalid
+from serving.server.rest.json_tensors import dtype_string
+from serving.tensors.decoding import decode
+from serving.tensors.dtypes import number_of
+
+_UNWRITABLE = {
+    tensor_pb2.DT_UINT16,
+    tensor_pb2.DT_HALF,
+    tensor_pb2.DT_BFLOAT16,
+    tensor_pb2.DT_COMPLEX64,
+    tensor_pb2.DT_COMPLEX128,
+}
+
+
+def rows(outputs: Mapping[str, tensor_pb2.TensorProto]) -> str:
+    """The answer to a request in row format.
+
+    Raises:
+        Refusal: The outputs do not have one batch dimension in common, or a dtype
+            that JSON has not.
+    """
+    batch = None
+    arrays = {name: decode(outputs[name]) for name in sorted(outputs)}
+    for name, array in arrays.items():
+        if not array.ndim:
+            raise invalid(f"Tensor name: {name} has no shape information ")
+        if batch not in (None, len(array)):
+            raise invalid(
+                f"Tensor name: {name} has inconsistent batch size: {len(array)} "
+                f"expecting: {batch}"
+            )
+        batch = len(array)
+    columns = {name: _write(name, array, 1) for name, array in arrays.items()}
+    if len(columns) == 1:
+        (items,) = columns.values()
+    else:
+        keys = [json.dumps(name, ensure_ascii=False) for name in columns]
+        items = [
+            _object(zip(keys, values, strict=True))
+            for values in zip(*columns.values(), strict=True)
+        ]
+    return _document("predictions", f"[{', '.join(items)}]")
+
+
+def columns(outputs: Mapping[str, tensor_pb2.TensorProto]) -> str:
+    """The answer to a request in columnar format.
+
+    Raises:
+        Refusal: JSON has no such dtype.
+    """
+    written = {
+        name: _write(name, decode(outputs[name]), 0)[0] for name in sorted(outputs)
+    }
+    if len(written) == 1:
+        (value,) = written.values()
+    else:
+        value = _object(
+            (json.dumps(name, ensure_ascii=False), text)
+            for name, text in written.items()
+        )
+    return _document("outputs", value)
+
+
+def classifications(result: inference_pb2.ClassificationResult) -> str:
+    """The answer to a classify request."""
+    if not result.classifications:
+        raise invalid("Cannot convert empty ClassificationResults to JSON")
+    items = []
+    for row in result.classifications:
+        scores = decimals(np.array([item.score for item in row.classes], np.float32))
+        labels = [json.dumps(item.label, ensure_ascii=False) for item in row.classes]
+        pairs = (f"[{a}, {b}]" for a, b in zip(labels, scores, strict=True))
+        items.append(f"[{', '.join(pairs)}]")
+    return _document("results", f"[{', '.join(items)}]")
+
+
+def regressions(result: inference_pb2.RegressionResult) -> str:
+    """The answer to a regress request."""
+    if not result.regressions:
+        raise invalid("Cannot convert empty RegressionResults to JSON")
+    values = np.array([item.value for item in result.regressions], np.float32)
+    return _document("results", f"[{', '.join(decimals(values))}]")
+
+
+def error(message: str) -> str:
+    """The body of a refusal."""
+    return _document("error", json.dumps(message, ensure_ascii=False))
+
+
+def decimals(values: np.ndarray) -> list[str]:
+    """Six digits where they say it all, otherwise enough to read the value back.
+
+    >>> decimals(np.array([1, 0.1, 1 / 3, 1e-7, np.nan, -np.inf], np.float32))
+    ['1.0', '0.1', '0.333333343', '1e-07', 'NaN', '-Infinity']
+    """
+    numbers = values.tolist()
+    short = [f"{number:g}" for number in numbers]
+    with np.errstate(over="ignore"):
+        same = np.array(short, np.float64).astype(values.dtype) == values
+    digits = ".9g" if values.dtype == np.float32 else ".17g"
+    texts = []
+    for number, text, exact in zip(numbers, short, same.tolist(), strict=True):
+        if not exact:
+            if math.isnan(number):
+                texts.append("NaN")
+                continue
+            text = format(number, digits)
+        if math.isinf(number):
+            text = "Infinity" if number > 0 else "-Infinity"
+        elif "." not in text and "e" not in text:
+            text += ".0"
+        texts.append(text)
+    return texts
+
+
+def _object(members: Iterable[tuple[str, str]]) -> str:
+    return f"{{{', '.join(f'{key}: {value}' for key, value in members)}}}"
+
+
+def _document(key: str, value: str) -> str:
+    return f'{{\n    "{key}": {value}\n}}'
+
+
+def _write(name: str, array: np.ndarray, outer: int) -> list[str]:
+    """Texts of an array's items: of the whole (0 outer dimensions) or of each row."""
+    number = number_of(array.dtype)
+    if number in _UNWRITABLE:
+        raise invalid(
+            f"Failed to write JSON value for tensor type: {dtype_string(number)}"
+        )
+    texts = _texts(name, array.ravel())
+    count = array.size
+    for dimension in reversed(range(outer, array.ndim)):
+        size = array.shape[dimension]
+        count = math.prod(array.shape[:dimension])
+        starts = range(0, count * size, size) if size else [0] * count
+        texts = [f"[{', '.join(texts[at : at + size])}]" for at in starts]
+    return texts
+
+
+def _texts(name: str, flat: np.ndarray) -> list[str]:
+    if flat.dtype.kind == "f":
+        return decimals(flat)
+    if flat.dtype.kind == "b":
+        return ["true" if item else "false" for item in flat.tolist()]
+    if flat.dtype.kind != "O":
+        return list(map(str, flat.tolist()))
+    if name.endswith("_bytes"):
+        encoded = (base64.b64encode(item).decode() for item in flat)
+        return [f'{{"b64": "{text}"}}' for text in encoded]
+    # TF Serving writes any bytes; a reader of JSON would then fail on the whole.
+    return [
+        json.dumps(item.decode("utf-8", "replace"), ensure_ascii=False) for item in flat
+    ]

@@ -1,0 +1,1 @@
+"""TensorFlow's C++ session through its C library."""

@@ -1,0 +1,286 @@
+"""The gRPC server around the models."""
+
+from __future__ import annotations
+
+import functools
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent import futures
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import grpc
+
+from serving.client.connection import MAX_MESSAGE_BYTES
+from serving.errors import PortInUse, StartupFailed
+from serving.messages import session_pb2
+from serving.server.admission import Turns
+from serving.server.batching import BatchingOptions, Scheduler
+from serving.server.config import model_config
+from serving.server.config.config_file import ConfigFile
+from serving.server.grpc.malformed_requests import RefuseUnreadable
+from serving.server.grpc.service import handlers
+from serving.server.observability.call_record import Observer
+from serving.server.observability.events import Event, Listener
+from serving.server.rest.assembly import metrics_of, rest_side
+from serving.server.rest.options import RestOptions
+from serving.server.startup_checks import check_address, require_extras
+from serving.server.tls import Tls, grpc_credentials
+from serving.server.versions.loading import SavedModelLoader
+from serving.server.versions.model_manager import LoadPolicy, Models
+from serving.server.versions.polling import Poller
+from serving.server.versions.servable import Servable
+
+if TYPE_CHECKING:  # it needs aiohttp
+    from serving.server.rest.server import RestServer
+
+# TF Serving's names: not the full names of the services.
+_HEALTH_NAMES = ("", "PredictionService", "ModelService")
+
+# Calls beyond those that compute or wait: slow to arrive or to be taken, or probes.
+_MORE_CALLS = 1000
+_PENDING = 50_000
+
+
+@dataclass(frozen=True)
+class ServerOptions:
+    """How a server runs, apart from what it serves.
+
+    Attributes:
+        host: Address to listen on; TF Serving listens on all.
+        port: Port for gRPC; 0 takes a free one.
+        threads: Calls that are computed at once.
+        queued: Further calls that wait for their turn; more are refused at once with
+            RESOURCE_EXHAUSTED.
+        max_message_bytes: Limit for received messages.
+        health: Whether to offer gRPC's health service.
+        poll_seconds: Seconds between looks for new versions; 0 never looks again.
+        tags: Tags of the graph in the SavedModel.
+        session: Configuration of TensorFlow's sessions; with batching, threads that
+            it does not give are shared among the batches that are computed at once.
+        loads: How models are loaded.
+        warmup_iterations: How often a version answers each of its warm-up requests
+            before it is served; 0 never.
+        batching: How requests are merged; None computes each on its own.
+        config_poll_seconds: Seconds between looks at the configuration file; 0 never
+            looks again.
+        channel_arguments: Further gRPC arguments as (name, value); they win.
+        rest: How to offer the REST API too; None without it.
+        tls: Certificates for both ports; None without encryption.
+        observers: Are told of every call.
+    """
+
+    host: str = "0.0.0.0"
+    port: int = 8500
+    threads: int = field(default_factory=lambda: 4 * (os.cpu_count() or 1))
+    queued: int = 1000
+    max_message_bytes: int = MAX_MESSAGE_BYTES
+    health: bool = True
+    poll_seconds: float = 1.0
+    tags: tuple[str, ...] = ("serve",)
+    session: session_pb2.ConfigProto = field(default_factory=session_pb2.ConfigProto)
+    loads: LoadPolicy = LoadPolicy()
+    warmup_iterations: int = 1
+    batching: BatchingOptions | None = None
+    config_poll_seconds: float = 0.0
+    channel_arguments: tuple[tuple[str, str | int], ...] = ()
+    rest: RestOptions | None = None
+    tls: Tls | None = None
+    observers: tuple[Observer, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65535:
+            raise ValueError(f"port: expected 0 to 65535, received {self.port}")
+        if self.threads < 1:
+            raise ValueError(f"threads: expected at least 1, received {self.threads}")
+        if self.rest is not None and self.rest.port == self.port != 0:
+            raise ValueError(f"port and REST port: expected two, both are {self.port}")
+
+
+class Server:
+    """Serves models over gRPC, and REST if wanted, with TF Serving's API.
+
+    Models are loaded first; the ports open once they can be asked.
+
+    Args:
+        models: Folder of versions by model name, or a file with a ModelServerConfig
+            in protobuf's text format.
+        options: How to run.
+
+    Attributes:
+        port: The port for gRPC, once started.
+        rest_port: The port for REST, once started; 0 without.
+        servables: What could be asked at the start.
+
+    ::
+
+        with serving.embedded.Server({"pronounce": path}, options) as server:
+            client = serving.Client(f"127.0.0.1:{server.port}", model="pronounce")
+    """
+
+    def __init__(
+        self,
+        models: Mapping[str, str | os.PathLike[str]] | ConfigFile,
+        options: ServerOptions | None = None,
+    ):
+        self._options = options or ServerOptions()
+        self._file = models if isinstance(models, ConfigFile) else None
+        if isinstance(models, ConfigFile):
+            config = models.first()
+        else:
+            paths = {name: Path(path) for name, path in models.items()}
+            config = model_config.of_paths(paths)
+        batching = self._options.batching
+        self._listeners: list[Listener] = []
+        self._scheduler, session = None, self._options.session
+        if batching is not None:
+            self._scheduler = Scheduler(batching, self._tell)
+            session = batching.shared(session)
+        loader = SavedModelLoader(
+            self._options.tags,
+            session,
+            self._options.warmup_iterations,
+            self._scheduler,
+            self._tell,
+        )
+        self._models = Models(config, loader, self._options.loads)
+        self._pollers: list[Poller] = []
+        self.servables: list[Servable] = []
+        self.port = 0
+        self.rest_port = 0
+
+    def start(self) -> None:
+        """Loads the models and opens the port.
+
+        Raises:
+            StartupFailed: A model cannot be loaded, the port is taken, or a package
+                is missing.
+        """
+        options = self._options
+        require_extras(options.rest)
+        check_address(options.host, options.port)
+        if options.rest is not None:
+            check_address(options.host, options.rest.port)
+        metrics = metrics_of(options.rest, self._models)
+        if metrics is not None:
+            self._listeners.append(metrics.events.observe)
+        self.servables = self._models.start()
+        self._rest, observers = rest_side(
+            options.rest, options.tls, self._models, options.observers, metrics
+        )
+        self._build(observers)
+        self.port = self._open_port()
+        if self._rest is not None:
+            self.rest_port = self._open_rest(self._rest)
+        self._server.start()
+        self._pollers.append(Poller(options.poll_seconds, self._models.poll))
+        if self._file is not None:
+            again = functools.partial(self._file.look, self._models)
+            self._pollers.append(Poller(options.config_poll_seconds, again))
+
+    def stop(self, grace: float | None = None) -> None:
+        """Takes no new calls, waits for those in flight, then closes.
+
+        Args:
+            grace: Seconds after which calls still in flight are cut off; None waits
+                for them however long they take.
+        """
+        for poller in self._pollers:
+            poller.stop()
+        self._models.close()
+        self._health.drain()
+        forever = threading.TIMEOUT_MAX
+        stopped = self._server.stop(forever if grace is None else grace)
+        if self._rest is not None:
+            self._rest.stop(grace)
+        stopped.wait()
+        self._executor.shutdown(wait=grace is None, cancel_futures=True)
+        if self._scheduler is not None:
+            self._scheduler.close(wait=grace is None)
+
+    def __enter__(self) -> Server:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _tell(self, event: Event) -> None:
+        for listener in self._listeners:
+            listener(event)
+
+    def _build(self, observers: Sequence[Observer]) -> None:
+        from serving.server.grpc import reflection
+        from serving.server.grpc.health import Health
+
+        options = self._options
+        # A call has a thread from its first byte on, and whoever sends slowly or only
+        # probes must not take one from a call that computes: those have turns.
+        calls = options.threads + options.queued + _MORE_CALLS
+        self._executor = futures.ThreadPoolExecutor(calls, "serving")
+        turns = Turns(options.threads, options.queued)
+        self._server = grpc.server(
+            self._executor,
+            handlers=handlers(self._models, turns, observers),
+            interceptors=(RefuseUnreadable(),),
+            options=list(_arguments(options).items()),
+            maximum_concurrent_rpcs=calls,
+        )
+        self._health = Health(_HEALTH_NAMES)
+        if options.health:
+            self._server.add_generic_rpc_handlers((self._health.handler(),))
+        reflection.enable(self._server)
+
+    def _open_port(self) -> int:
+        address = f"{self._options.host}:{self._options.port}"
+        try:
+            # Again, since loading took a while; gRPC's own words are many.
+            check_address(self._options.host, self._options.port)
+        except StartupFailed:
+            self._discard()
+            raise
+        try:
+            if self._options.tls is None:
+                return self._server.add_insecure_port(address)
+            credentials = grpc_credentials(self._options.tls)
+            return self._server.add_secure_port(address, credentials)
+        except RuntimeError as error:
+            self._discard()
+            raise PortInUse(
+                f"cannot listen on {address}; is another server running there?"
+            ) from error
+
+    def _open_rest(self, rest: RestServer) -> int:
+        try:
+            rest.start(self._options.host)
+        except PortInUse:
+            self._discard()
+            raise
+        return rest.port
+
+    def _discard(self) -> None:
+        self._server.stop(None)
+        self._executor.shutdown()
+
+
+def _arguments(options: ServerOptions) -> dict[str, str | int]:
+    """For gRPC, each name once: of two it takes the first."""
+    return {
+        "grpc.max_receive_message_length": options.max_message_bytes,
+        "grpc.max_send_message_length": -1,
+        # With it two servers could share a port without noticing.
+        "grpc.so_reuseport": 0,
+        # Beyond these gRPC itself cancels calls, which says nothing to clients, before
+        # they can be refused here.
+        "grpc.server.max_pending_requests": _PENDING,
+        "grpc.server.max_pending_requests_hard_limit": 2 * _PENDING,
+        **dict(options.channel_arguments),
+    }

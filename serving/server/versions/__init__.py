@@ -1,0 +1,1 @@
+"""Model versions: found, loaded, warmed up, swapped while running, let go."""

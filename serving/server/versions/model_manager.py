@@ -1,0 +1,250 @@
+"""Which models and versions are served, and how they come and go."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import threading
+import time
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import grpc
+
+from serving.errors import ModelLoadFailed
+from serving.messages import config_pb2, model_pb2, status_pb2
+from serving.server.config import model_config
+from serving.server.config.model_config import Configuration, ModelConfig
+from serving.server.refusal import Refusal
+from serving.server.versions.reconciler import NOT_LOADED, Aligner, Loader, LoadPolicy
+from serving.server.versions.servable import Servable
+from serving.server.versions.version_folders import check_base_path
+from serving.server.versions.version_labels import labels_of
+from serving.server.versions.version_registry import Registry
+
+_LOG = logging.getLogger(__name__)
+
+
+class Models:
+    """All models of a server.
+
+    Newer versions are loaded before older ones are let go; one that fails to load
+    changes nothing but its own status. It is tried again once its files change, so a
+    folder that was seen half copied is picked up when the copy is complete.
+
+    Args:
+        config: What to serve.
+        load: Makes servables.
+        policy: How loads are run.
+    """
+
+    def __init__(
+        self, config: Configuration, load: Loader, policy: LoadPolicy | None = None
+    ):
+        self._config = dict(config)
+        # What loads are for: the same, and during a reload also what it adds.
+        self._wanted = self._config
+        self._policy = policy or LoadPolicy()
+        self._registry = Registry()
+        self._aligner = Aligner(self._registry, load, self._policy, self._is_wanted)
+        self._reloading = threading.Lock()
+        self._jobs: dict[str, tuple[ModelConfig, Future[None]]] = {}
+        self._executor = ThreadPoolExecutor(self._policy.threads or 1, "load")
+        self._closing = threading.Event()
+
+    def start(self) -> list[Servable]:
+        """Loads every model.
+
+        Returns:
+            What can be asked now.
+
+        Raises:
+            ModelLoadFailed: A model has no version that can be loaded, or a label
+                names a version that was not loaded.
+        """
+        for entry in self._config.values():
+            check_base_path(entry.name, entry.base_path)
+        threads = self._policy.threads or 4 * (os.cpu_count() or 1)
+        with ThreadPoolExecutor(threads, "load") as executor:
+            self._settle(self._config.values(), executor, silently=True)
+        started: list[Servable] = []
+        for entry in self._config.values():
+            available = self._registry.available(entry.name)
+            if not available:
+                raise ModelLoadFailed(self._reason(entry))
+            started.extend(servable for _, servable in sorted(available.items()))
+            for number, version in self._registry.versions(entry.name).items():
+                if version.failure is not None:
+                    _LOG.error(NOT_LOADED, entry.name, number, version.failure)
+        try:
+            self._registry.label(self._checked_labels(self._config.values()))
+        except Refusal as refusal:
+            raise ModelLoadFailed(refusal.message) from refusal
+        return started
+
+    def refresh(self) -> None:
+        """Looks at the folders and brings what is served into line with them."""
+        for job in self._submit(self._config.values()):
+            job.result()
+
+    def poll(self) -> None:
+        """Like :meth:`refresh`, but does not wait for loads."""
+        self._submit(self._config.values())
+
+    def reload(self, message: config_pb2.ModelServerConfig) -> None:
+        """Serves other models from now on, or the same ones differently.
+
+        Returns once models that are new can be asked. New versions of the others are
+        looked for afterwards.
+
+        Args:
+            message: The whole new configuration.
+
+        Raises:
+            Refusal: It is not accepted, or a new model cannot be loaded; what was
+                served before still is.
+        """
+        with self._reloading:
+            old = self._config
+            new = model_config.of_message(message, old)
+            added = [entry for name, entry in new.items() if name not in old]
+            stayed = [entry for name, entry in new.items() if name in old]
+            self._checked_labels(stayed)
+            self._wanted = {**old, **{entry.name: entry for entry in added}}
+            try:
+                self._add(added)
+                labels = self._checked_labels(new.values())
+            except BaseException:
+                self._wanted = old
+                for entry in added:
+                    self._aligner.retire(entry.name)
+                raise
+            self._config = self._wanted = new
+            self._registry.label(labels)
+            for name in old:
+                if name not in new:
+                    self._aligner.retire(name)
+                    self._jobs.pop(name, None)
+            self._submit(entry for entry in stayed if old[entry.name] is not entry)
+        if new != old:
+            _LOG.info("serving %d models: %s", len(new), ", ".join(new) or "none")
+
+    def served(self) -> dict[str, bool]:
+        """Every configured model, and whether one of its versions can be asked."""
+        return {name: bool(self._registry.available(name)) for name in self._config}
+
+    def find(self, spec: model_pb2.ModelSpec) -> Servable:
+        """The servable that a request means.
+
+        Raises:
+            Refusal: With TF Serving's code and message.
+        """
+        return self._registry.find(spec)
+
+    def status(self, spec: model_pb2.ModelSpec) -> list[status_pb2.ModelVersionStatus]:
+        """State of one version or of all; labels are ignored, as in TF Serving.
+
+        Raises:
+            Refusal: The model or version was never seen.
+        """
+        return self._registry.status(spec)
+
+    def close(self) -> None:
+        """Begins no further loads."""
+        self._closing.set()
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def _add(self, added: list[ModelConfig]) -> None:
+        self._settle(added, self._executor)
+        failed = [entry for entry in added if not self._registry.available(entry.name)]
+        if not failed:
+            return
+        reasons = []
+        for entry in failed:
+            known = self._registry.versions(entry.name)
+            reasons += [
+                f"{{{{name: {entry.name} version: {number}}} due to error: "
+                f"{version.failure}}}, "
+                for number, version in sorted(known.items())
+                if version.failure is not None
+            ] or [f"{{{self._reason(entry)}}}, "]
+        raise Refusal(
+            grpc.StatusCode.UNKNOWN,
+            f"{len(failed)} model(s) did not become available: {{{''.join(reasons)}}}",
+        )
+
+    def _settle(
+        self,
+        entries: Iterable[ModelConfig],
+        executor: ThreadPoolExecutor,
+        silently: bool = False,
+    ) -> None:
+        """Aligns until every model has a version or no attempt is left."""
+        open_entries = list(entries)
+        while open_entries and not self._closing.is_set():
+            align = self._aligner.align
+            jobs = [executor.submit(align, entry, silently) for entry in open_entries]
+            for job in jobs:
+                job.result()
+            due = {entry.name: self._due(entry.name) for entry in open_entries}
+            open_entries = [
+                entry for entry in open_entries if due[entry.name] < math.inf
+            ]
+            if open_entries:
+                soonest = min(due[entry.name] for entry in open_entries)
+                self._closing.wait(max(0.0, soonest - time.monotonic()))
+
+    def _due(self, name: str) -> float:
+        """When to try again to get any version of a model."""
+        known = self._registry.versions(name).values()
+        if any(version.servable is not None for version in known):
+            return math.inf
+        return min((version.retry_at for version in known), default=math.inf)
+
+    def _submit(self, entries: Iterable[ModelConfig]) -> list[Future[None]]:
+        jobs = []
+        for entry in entries:
+            meant, job = self._jobs.get(entry.name, (None, None))
+            if job is None or meant is not entry or job.done():
+                job = self._executor.submit(self._align_safely, entry)
+                self._jobs[entry.name] = (entry, job)
+            jobs.append(job)
+        return jobs
+
+    def _align_safely(self, entry: ModelConfig) -> None:
+        try:
+            self._aligner.align(entry)
+        except Exception:
+            _LOG.exception("model %s: looking for versions failed", entry.name)
+
+    def _is_wanted(self, entry: ModelConfig) -> bool:
+        return self._wanted.get(entry.name) is entry and not self._closing.is_set()
+
+    def _reason(self, entry: ModelConfig) -> str:
+        """Why nothing of a model is available."""
+        failures = {
+            number: version.failure
+            for number, version in self._registry.versions(entry.name).items()
+            if version.failure is not None
+        }
+        if failures:
+            number = max(failures)
+            text = (
+                f"model {entry.name}: version {number} in {entry.base_path} cannot be "
+                f"loaded: {failures[number]}"
+            )
+            return text.replace("\n", " ")
+        try:
+            check_base_path(entry.name, entry.base_path)
+        except ModelLoadFailed as error:
+            return str(error)
+        return (
+            f"model {entry.name}: none of the versions that its policy names is in "
+            f"{entry.base_path}"
+        )
+
+    def _checked_labels(
+        self, entries: Iterable[ModelConfig]
+    ) -> dict[str, dict[str, int]]:
+        return labels_of(entries, self._registry, self._policy.labels_for_unavailable)

@@ -1,0 +1,165 @@
+"""Which versions are loaded, loading or failed, and under which labels."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+
+from serving.messages import error_codes_pb2, model_pb2, status_pb2
+from serving.server.refusal import Refusal, invalid, not_found
+from serving.server.versions.servable import Servable
+from serving.server.versions.version_folders import Fingerprint
+
+State = status_pb2.ModelVersionStatus
+
+
+@dataclass(frozen=True)
+class Version:
+    """One line of GetModelStatus, and what is behind it.
+
+    Attributes:
+        state: Where it is in its life.
+        servable: What can be asked, if it is available.
+        failure: Why it could not be loaded.
+        failed_files: What it was loaded from when that failed.
+        attempts: Failed loads from these files.
+        retry_at: Time of ``time.monotonic`` from which to try again unasked.
+    """
+
+    state: State.State
+    servable: Servable | None = None
+    failure: Refusal | None = None
+    failed_files: Fingerprint = frozenset()
+    attempts: int = 0
+    retry_at: float = math.inf
+
+
+class Registry:
+    """All versions of all models that were ever seen; safe from several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._versions: dict[str, dict[int, Version]] = {}
+        self._labels: Mapping[str, Mapping[str, int]] = {}
+
+    def find(self, spec: model_pb2.ModelSpec) -> Servable:
+        """The servable that a request means.
+
+        Raises:
+            Refusal: With TF Serving's code and message.
+        """
+        if not spec.name:
+            raise invalid("ModelSpec has no name specified.")
+        choice = spec.WhichOneof("version_choice")
+        with self._lock:
+            known = self._versions.get(spec.name, {})
+            if choice == "version_label":
+                wanted = self._labels.get(spec.name, {}).get(spec.version_label)
+                if wanted is None:
+                    raise invalid(
+                        f"Unrecognized servable version label: {spec.version_label}"
+                    )
+            elif choice == "version":
+                wanted = spec.version.value
+            else:
+                wanted = max(
+                    (n for n, version in known.items() if version.servable is not None),
+                    default=None,
+                )
+            found = known.get(wanted) if wanted is not None else None
+            if found is not None and found.servable is not None:
+                return found.servable
+        if choice is None:
+            raise not_found(f"Servable not found for request: Latest({spec.name})")
+        raise not_found(
+            f"Servable not found for request: Specific({spec.name}, {wanted})"
+        )
+
+    def status(self, spec: model_pb2.ModelSpec) -> list[State]:
+        """State of one version or of all; labels are ignored, as in TF Serving.
+
+        Raises:
+            Refusal: The model or version was never seen.
+        """
+        known = sorted(self.versions(spec.name).items(), reverse=True)
+        if spec.WhichOneof("version_choice") == "version":
+            wanted = spec.version.value
+            known = [item for item in known if item[0] == wanted]
+            missing = f"Could not find version {wanted} of model {spec.name}"
+        else:
+            missing = f"Could not find any versions of model {spec.name}"
+        if not known:
+            raise not_found(missing)
+        return [_message(number, version) for number, version in known]
+
+    def versions(self, name: str) -> dict[int, Version]:
+        """The versions of a model, by number."""
+        with self._lock:
+            return dict(self._versions.get(name, {}))
+
+    def available(self, name: str) -> dict[int, Servable]:
+        """What can be asked of a model, by version."""
+        return {
+            number: version.servable
+            for number, version in self.versions(name).items()
+            if version.servable is not None
+        }
+
+    def labels(self) -> Mapping[str, Mapping[str, int]]:
+        """Version by label by model."""
+        return self._labels
+
+    def label(self, labels: Mapping[str, Mapping[str, int]]) -> None:
+        """Replaces all labels."""
+        self._labels = labels
+
+    def put(
+        self,
+        name: str,
+        number: int,
+        version: Version,
+        still: Callable[[], bool] = lambda: True,
+    ) -> bool:
+        """Notes what became of a version, provided that this ``still`` matters.
+
+        Returns:
+            Whether it did.
+        """
+        with self._lock:
+            if not still():
+                return False
+            self._versions.setdefault(name, {})[number] = version
+            return True
+
+    def retire(self, name: str, keep: Collection[int] = ()) -> list[int]:
+        """Lets go of what is available, except ``keep``.
+
+        Calls in flight keep their servable until they end.
+
+        Returns:
+            The versions that were let go.
+        """
+        with self._lock:
+            known = self._versions.get(name, {})
+            gone = []
+            for number in sorted(set(known) - set(keep)):
+                version = known[number]
+                if version.servable is not None:
+                    known[number] = Version(State.END)
+                    gone.append(number)
+                elif version.retry_at < math.inf:
+                    ended = replace(version, state=State.END, retry_at=math.inf)
+                    known[number] = ended
+            return gone
+
+
+def _message(number: int, version: Version) -> State:
+    message = State(version=number, state=version.state)
+    if version.failure is None or version.state != State.END:
+        message.status.error_code = error_codes_pb2.OK
+    else:
+        message.status.error_code = version.failure.code.value[0]
+        message.status.error_message = version.failure.message
+    return message

@@ -1,0 +1,1 @@
+"""Tensors on the wire: TensorProto from and to NumPy arrays."""
