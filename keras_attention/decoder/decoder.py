@@ -13,6 +13,7 @@ from keras_attention.backend.cells import CellStack
 from keras_attention.backend.masks import as_mask, zero_where_masked
 from keras_attention.backend.precision import require_concrete
 from keras_attention.decoder import bridges, orders, readouts
+from keras_attention.decoder.context_gate import for_order as gate_for_order
 from keras_attention.decoder.orders import DecoderState
 from keras_attention.decoder.teacher_forcing import (
     StepParts,
@@ -125,9 +126,7 @@ class AttentionDecoder(keras.layers.Layer):
             order = self.attention.default_order
         self.order = orders.get(order)
         self.order.check(self.stack)
-        self.context_gate = context_gate.for_order(
-            context_gate, self.order, self.dtype_policy
-        )
+        self.context_gate = gate_for_order(context_gate, self.order, self.dtype_policy)
         if self.context_gate is not None:
             claim(self.context_gate, self, "context_gate")
         chosen = self.order.default_readout if readout is None else readout

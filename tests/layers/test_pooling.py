@@ -7,6 +7,7 @@ from keras import ops
 from numpy.testing import assert_allclose
 
 import keras_attention as ka
+from keras_attention.attention.pooling import structured_penalty
 from tests.layers.gradients import BACKEND, EXACT, directional_differences, to_numpy
 from tests.layers.test_padding import POLICIES, compare
 from tests.layers.weights import randomize
@@ -69,7 +70,7 @@ def test_gradient_with_penalty():
 
     def run(value):
         pooled, weights = layer(value, value_mask=MASK, return_attention_scores=True)
-        penalty = ka.pooling.structured_penalty(weights, ops.convert_to_tensor(MASK))
+        penalty = structured_penalty(weights, ops.convert_to_tensor(MASK))
         return ops.sum(pooled * ops.cast(factors, EXACT)) + penalty
 
     tolerance = 1e-6 if EXACT == "float64" else 2e-2

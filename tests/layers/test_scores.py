@@ -7,6 +7,7 @@ from keras import ops
 from numpy.testing import assert_allclose
 
 import keras_attention as ka
+from keras_attention.attention.linear_time_monotonic import Walk
 from tests.layers.gradients import to_numpy, value_and_gradients
 from tests.layers.weights import randomize, variable
 
@@ -76,7 +77,7 @@ def test_a_walk_asks_the_query_side_about_one_key():
     memory = attention.precompute(VALUE)
     walking = ka.WalkingAttention(attention, memory)
     nothing = ops.zeros((2,), "int32")
-    walk = ka.walking.Walk(nothing, nothing)
+    walk = Walk(nothing, nothing)
     state, walked = attention.initial_state(memory), ka.AttentionState((), walk)
     for t in range(3):
         query = ops.convert_to_tensor(QUERY[:, t])
