@@ -65,7 +65,7 @@ def test_killed_export_leaves_no_version(pipeline, tmp_path):
     program = textwrap.dedent(f"""
         import os, signal
         import keras_attention as ka
-        from keras_attention.exporting import saved_model
+        from keras_attention.export import saved_model
 
         def killed(*arguments):
             os.kill(os.getpid(), signal.SIGKILL)

@@ -17,10 +17,10 @@ pytestmark = pytest.mark.tensorflow_only
 _PROGRAM = """
 import json, sys
 import numpy as np
-from serving.embedded import library
-from serving.embedded.refusal import Refusal
-from serving.embedded.session import SavedModelSession
-from serving.decoding import decode
+from serving.server.runtime import library
+from serving.server.refusal import Refusal
+from serving.server.runtime.session import SavedModelSession
+from serving.tensors.decoding import decode
 from pathlib import Path
 
 library.tensorflow()
