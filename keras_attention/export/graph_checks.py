@@ -1,4 +1,4 @@
-"""What may not be in a graph that others will run."""
+"""Checks of an exported graph: known ops, no device names, shapes checked first."""
 
 import functools
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""What TensorFlow does not write, or should not have written, into a SavedModel."""
+"""Post-processing of a SavedModel: defaults go in, device names and dead nodes out."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The order of events: trace, try out, write, warm up, check, publish."""
+"""Export of a SavedModel: trace, try out, write, warm up, check, publish."""
 
 import os
 from collections.abc import Mapping

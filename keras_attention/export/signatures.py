@@ -1,4 +1,4 @@
-"""The ways to call an exported model: strings in, strings and alignments out.
+"""Signatures of an exported model: strings in, strings and alignments out.
 
 Every tensor starts with the batch.
 

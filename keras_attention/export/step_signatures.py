@@ -1,4 +1,4 @@
-"""Generation one step at a time, with the memory and the state in the client's hands.
+"""Signatures for one step at a time: memory and state in the client's hands.
 
 Both are structures of tensors. A signature takes and gives tensors by name: the
 name of a place in a structure is made of the fields and numbers that lead there,

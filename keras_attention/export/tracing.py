@@ -1,4 +1,4 @@
-"""Signatures as graphs that run on any device."""
+"""Tracing of signatures into graphs that run on any device."""
 
 import contextlib
 from collections.abc import Iterator, Mapping

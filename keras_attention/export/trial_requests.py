@@ -1,4 +1,4 @@
-"""Requests that an export is tried with, and that the server tries it with."""
+"""Trial requests: what an export is tried with, and a server warms up with."""
 
 import contextlib
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Functions without what nobody asks them for.
+"""Removal of the nodes of a function that no caller uses the outputs of.
 
 A graph that several signatures share computes all that any of them returns. A server
 puts functions into the graph before it looks for what is not needed, and takes that out

@@ -1,4 +1,4 @@
-"""Version directories that appear whole or not at all.
+"""Version folders that appear whole or not at all.
 
 A server looks for new versions every second and loads what it finds: a directory
 without its variables loads too, and replaces the good one. So a version is

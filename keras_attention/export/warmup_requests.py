@@ -1,4 +1,4 @@
-"""Requests that TF Serving sends to itself while it loads a version.
+"""Warm-up requests, which TF Serving sends to itself while it loads a version.
 
 A version whose warm-up fails is not put into service, and the one before it goes
 on answering: the best safety that a stock server offers.

@@ -1,4 +1,4 @@
-"""What a pipeline computes, in graphs that its signatures share.
+"""Graphs from text to text, shared by prediction and by the signatures of an export.
 
 A graph that several signatures call stands in a SavedModel once, and what a
 signature does not return is not computed for it.
