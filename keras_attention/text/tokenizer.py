@@ -1,10 +1,12 @@
-"""What a tokenizer is."""
+"""The interface of every tokenizer, and the batches of tokens that it makes."""
 
 import abc
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from keras_attention.layer_support.types import Config, Ids, Tensor
 from keras_attention.text.special_symbols import END_ID, END_TOKEN, PAD_ID
 from keras_attention.text.splitting import Pieces
 
@@ -27,11 +29,11 @@ class TokenizedText(NamedTuple):
         end: `[B, S]` int32, the byte after the last.
     """
 
-    ids: Any
-    length: Any
-    tokens: Any
-    start: Any
-    end: Any
+    ids: Ids
+    length: Tensor
+    tokens: Tensor
+    start: Tensor
+    end: Tensor
 
 
 class Tokenizer(tf.Module, abc.ABC):
@@ -51,15 +53,15 @@ class Tokenizer(tf.Module, abc.ABC):
         """Number of ids, special ones included."""
 
     @abc.abstractmethod
-    def tokenize_with_offsets(self, text: Any) -> TokenizedText:
+    def tokenize_with_offsets(self, text: Tensor) -> TokenizedText:
         """Tokenize `[B]` strings; see `TokenizedText`."""
 
     @abc.abstractmethod
-    def tokens(self, ids: Any) -> Any:
+    def tokens(self, ids: Ids) -> Tensor:
         """One string for each id of `[B, T]`; `""` for padding."""
 
     @abc.abstractmethod
-    def ids(self, tokens: Any) -> Any:
+    def ids(self, tokens: Tensor) -> Ids:
         """Ids int32 of tokens of any shape: the inverse of `tokens`.
 
         Tokens are taken as they are, without normalisation. `""`, `"<s>"`,
@@ -68,7 +70,7 @@ class Tokenizer(tf.Module, abc.ABC):
         """
 
     @abc.abstractmethod
-    def detokenize(self, ids: Any, unknown: Any = None) -> Any:
+    def detokenize(self, ids: Ids, unknown: Tensor = None) -> Tensor:
         """Text `[B]`, valid UTF-8, of ids `[B, T]`, up to the end symbol.
 
         Args:
@@ -78,17 +80,27 @@ class Tokenizer(tf.Module, abc.ABC):
         """
 
     @abc.abstractmethod
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Everything the constructor needs, as JSON can hold it."""
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
+    def from_config(cls, config: Config) -> Any:
         """The tokenizer that `get_config` described."""
         return cls(**config)
 
-    def tokenize(self, text: Any) -> Any:
+    def tokenize(self, text: Tensor) -> Ids:
         """Ids `[B, S]` int32 of `[B]` strings, padded with 0 after the end."""
         return self.tokenize_with_offsets(text).ids
+
+    def check_tokens(self, argument: str, tokens: Sequence[str]) -> None:
+        """Refuse tokens that no text has; here, where none is known, nothing.
+
+        Raises:
+            ValueError: Names the argument and the first of them.
+        """
+
+    def __reduce__(self) -> tuple[Callable[[Config], Any], tuple[Config]]:
+        return type(self).from_config, (self.get_config(),)
 
 
 def check_max_length(max_length: int) -> int:
@@ -106,7 +118,7 @@ def max_bytes(max_length: int) -> int:
     return _BYTES_PER_TOKEN * max_length
 
 
-def with_end(pieces: Pieces, ids: Any, text: Any) -> TokenizedText:
+def with_end(pieces: Pieces, ids: Ids, text: Tensor) -> TokenizedText:
     """Append the end symbol to every row and pad.
 
     Args:
@@ -122,7 +134,7 @@ def with_end(pieces: Pieces, ids: Any, text: Any) -> TokenizedText:
     shape = tf.stack([-1, width])
 
     # Not `tf.concat` of ragged tensors, nor their `to_tensor`: some hundred nodes each.
-    def dense(values: Any, last: Any, padding: Any) -> Any:
+    def dense(values: Tensor, last: Tensor, padding: int | str) -> Tensor:
         rows = tf.raw_ops.RaggedTensorToTensor(
             shape=shape,
             values=values,

@@ -1,12 +1,13 @@
-"""What stands in a text where the model said: a word that is not in my list."""
+"""Replacement of unknown words by what the model looked at."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_attention.layer_support.types import Config, Tensor
 from keras_attention.text.special_symbols import END_ID
 from keras_attention.text.tokenizer import TokenizedText
 
@@ -27,6 +28,7 @@ class UnknownWords(tf.Module):
 
     Raises:
         TypeError: `lexicon` is no mapping from strings to strings.
+        ValueError: A source token is empty, or a string cannot be UTF-8.
 
     References:
         Luong et al. 2015, arXiv 1410.8206, section 3 (which learns positions);
@@ -34,7 +36,7 @@ class UnknownWords(tf.Module):
     """
 
     def __init__(self, lexicon: Mapping[str, str] | None = None) -> None:
-        super().__init__(name="unknown_words")
+        super().__init__()
         lexicon = {} if lexicon is None else lexicon
         if not isinstance(lexicon, Mapping) or not all(
             isinstance(text, str) for pair in lexicon.items() for text in pair
@@ -42,6 +44,12 @@ class UnknownWords(tf.Module):
             raise TypeError(
                 f"A lexicon must map strings to strings. Received: {lexicon!r:.200}"
             )
+        for source, target in lexicon.items():
+            if not source or not _is_utf8(source + target):
+                raise ValueError(
+                    "A lexicon must map source tokens, which are not empty, to texts "
+                    f"that UTF-8 can express. Received: {source!r}: {target!r}"
+                )
         # Arrays, since tf.Module would wrap lists. No source token is empty: the
         # last entry is there because a table cannot be.
         self._sources = np.array([source.encode() for source in lexicon], object)
@@ -55,7 +63,7 @@ class UnknownWords(tf.Module):
                 default_value=-1,
             )
 
-    def replacements(self, source: TokenizedText, weights: Any) -> Any:
+    def replacements(self, source: TokenizedText, weights: Tensor) -> Tensor:
         """What to write for unknown words, `[B, T]` strings.
 
         Args:
@@ -74,7 +82,7 @@ class UnknownWords(tf.Module):
         some = tf.reduce_any(is_word, axis=1, keepdims=True)  # [B, 1]
         return tf.where(some, text, "\ufffd")
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {
             "lexicon": {
                 source.decode(): target.decode()
@@ -83,5 +91,12 @@ class UnknownWords(tf.Module):
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
+    def from_config(cls, config: Config) -> Any:
         return cls(**config)
+
+    def __reduce__(self) -> tuple[Callable[[Config], Any], tuple[Config]]:
+        return type(self).from_config, (self.get_config(),)
+
+
+def _is_utf8(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)
