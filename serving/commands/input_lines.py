@@ -29,8 +29,10 @@ def input_lines() -> list[str]:
         if data.startswith(mark):
             encoding = marked
             break
+    # What cannot be decoded cannot be sent either.
+    errors = sys.stdin.errors.replace("surrogateescape", "strict")
     try:
-        text = data.decode(encoding, sys.stdin.errors)
+        text = data.decode(encoding, errors)
     except UnicodeDecodeError as error:
         before = data[: error.start].decode(encoding)
         raise ValueError(
