@@ -6,9 +6,11 @@ import keras
 
 from keras_attention.text.code_points import CodePoints
 from keras_attention.text.splitting import Pieces, characters
-from keras_attention.text.tokenizer import DEFAULT_MAX_LENGTH
 from keras_attention.text.vocabulary import Vocabulary
-from keras_attention.text.vocabulary_tokenizer import VocabularyTokenizer
+from keras_attention.text.vocabulary_tokenizer import (
+    DEFAULT_MAX_LENGTH,
+    VocabularyTokenizer,
+)
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")

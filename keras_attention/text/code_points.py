@@ -9,8 +9,6 @@ import tensorflow_text as tf_text
 
 from keras_attention.layer_support.types import Tensor
 
-FORMS = (None, "NFC", "NFKC")
-
 # No cased letter lies beyond the two lowest planes.
 _CASED_BELOW = 0x20000
 
@@ -27,16 +25,6 @@ class CodePoints(NamedTuple):
     codes: Tensor
     start: Tensor
     end: Tensor
-
-
-def check_normalization(normalization: str | None) -> str | None:
-    """The argument itself, if it is one of `FORMS`."""
-    if normalization not in FORMS:
-        raise ValueError(
-            f"`normalization` must be one of {FORMS}. "
-            f"Received: normalization={normalization!r}"
-        )
-    return normalization
 
 
 def code_points(

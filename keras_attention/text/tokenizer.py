@@ -1,19 +1,12 @@
-"""The interface of every tokenizer, and the batches of tokens that it makes."""
+"""The interface of every tokenizer, and the batches of tokens that one makes."""
 
 import abc
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 from keras_attention.layer_support.types import Config, Ids, Tensor
-from keras_attention.text.special_symbols import END_ID, END_TOKEN, PAD_ID
-from keras_attention.text.splitting import Pieces
-
-DEFAULT_MAX_LENGTH = 1024
-
-# Longest text that is read, in bytes for each token that may come of it.
-_BYTES_PER_TOKEN = 64
 
 
 class TokenizedText(NamedTuple):
@@ -99,57 +92,5 @@ class Tokenizer(tf.Module, abc.ABC):
             ValueError: Names the argument and the first of them.
         """
 
-    def __reduce__(self) -> tuple[Callable[[Config], Any], tuple[Config]]:
+    def __reduce__(self) -> tuple[Any, ...]:
         return type(self).from_config, (self.get_config(),)
-
-
-def check_max_length(max_length: int) -> int:
-    """Most tokens of a text, the end symbol included."""
-    if not isinstance(max_length, int) or max_length < 1:
-        raise ValueError(
-            "`max_length` must be a positive integer. "
-            f"Received: max_length={max_length!r}"
-        )
-    return max_length
-
-
-def max_bytes(max_length: int) -> int:
-    """Bytes of a text that are looked at, so that none can hold up a server."""
-    return _BYTES_PER_TOKEN * max_length
-
-
-def with_end(pieces: Pieces, ids: Ids, text: Tensor) -> TokenizedText:
-    """Append the end symbol to every row and pad.
-
-    Args:
-        pieces: Ragged `[B, (S-1)]`.
-        ids: Ragged `[B, (S-1)]`.
-        text: `[B]` strings that the pieces came from.
-    """
-    splits = ids.row_splits
-    length = tf.cast(splits[1:] - splits[:-1], tf.int32)  # [B]
-    # A batch of zero rows still has one column: models need S >= 1.
-    width = tf.reduce_max(tf.concat([length, [0]], axis=0)) + 1
-    is_end = tf.equal(tf.range(width), length[:, tf.newaxis])  # [B, S]
-    shape = tf.stack([-1, width])
-
-    # Not `tf.concat` of ragged tensors, nor their `to_tensor`: some hundred nodes each.
-    def dense(values: Tensor, last: Tensor, padding: int | str) -> Tensor:
-        rows = tf.raw_ops.RaggedTensorToTensor(
-            shape=shape,
-            values=values,
-            default_value=tf.constant(padding, values.dtype),
-            row_partition_tensors=[splits],
-            row_partition_types=["ROW_SPLITS"],
-        )
-        return tf.where(is_end, last, rows)  # [B, S]
-
-    text_length = tf.strings.length(text)[:, tf.newaxis]  # [B, 1]
-    start, end = (tf.cast(x.flat_values, tf.int32) for x in pieces[1:])
-    return TokenizedText(
-        ids=dense(ids.flat_values, END_ID, PAD_ID),
-        length=length + 1,
-        tokens=dense(pieces.symbols.flat_values, END_TOKEN, ""),
-        start=dense(start, text_length, 0),
-        end=dense(end, text_length, 0),
-    )

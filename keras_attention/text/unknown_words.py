@@ -1,6 +1,6 @@
 """Replacement of unknown words by what the model looked at."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -8,8 +8,9 @@ import numpy as np
 import tensorflow as tf
 
 from keras_attention.layer_support.types import Config, Tensor
-from keras_attention.text.special_symbols import END_ID
+from keras_attention.text.special_symbols import END_ID, SPECIAL_TOKENS
 from keras_attention.text.tokenizer import TokenizedText
+from keras_attention.text.vocabulary import Vocabulary
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -44,24 +45,10 @@ class UnknownWords(tf.Module):
             raise TypeError(
                 f"A lexicon must map strings to strings. Received: {lexicon!r:.200}"
             )
-        for source, target in lexicon.items():
-            if not source or not _is_utf8(source + target):
-                raise ValueError(
-                    "A lexicon must map source tokens, which are not empty, to texts "
-                    f"that UTF-8 can express. Received: {source!r}: {target!r}"
-                )
-        # Arrays, since tf.Module would wrap lists. No source token is empty: the
-        # last entry is there because a table cannot be.
-        self._sources = np.array([source.encode() for source in lexicon], object)
-        self._targets = np.array([target.encode() for target in lexicon.values()], "O")
-        with tf.init_scope():
-            self._table = tf.lookup.StaticHashTable(
-                tf.lookup.KeyValueTensorInitializer(
-                    tf.constant([*self._sources, b""], tf.string),
-                    tf.range(len(lexicon) + 1),
-                ),
-                default_value=-1,
-            )
+        self._sources = Vocabulary(lexicon, "lexicon")
+        # An array, since tf.Module would wrap a list; not empty, for `tf.gather`.
+        targets = [*(target.encode() for target in lexicon.values()), b""]
+        self._targets = np.array(targets, object)
 
     def replacements(self, source: TokenizedText, weights: Tensor) -> Tensor:
         """What to write for unknown words, `[B, T]` strings.
@@ -76,27 +63,19 @@ class UnknownWords(tf.Module):
         weights = tf.where(is_word[:, tf.newaxis], weights, -1.0)  # [B, T, S]
         place = tf.argmax(weights, axis=-1, output_type=tf.int32)  # [B, T]
         copied = tf.gather(source.tokens, place, batch_dims=1)  # [B, T]
-        found = self._table.lookup(copied)
-        targets = tf.constant([*self._targets, b""], tf.string)
-        text = tf.where(found < 0, copied, tf.gather(targets, tf.maximum(found, 0)))
+        found = self._sources.ids(copied) - len(SPECIAL_TOKENS)
+        targets = tf.gather(tf.constant(self._targets), tf.maximum(found, 0))
+        text = tf.where(found < 0, copied, targets)
         some = tf.reduce_any(is_word, axis=1, keepdims=True)  # [B, 1]
         return tf.where(some, text, "\ufffd")
 
     def get_config(self) -> Config:
-        return {
-            "lexicon": {
-                source.decode(): target.decode()
-                for source, target in zip(self._sources, self._targets, strict=True)
-            }
-        }
+        targets = [target.decode() for target in self._targets]
+        return {"lexicon": dict(zip(self._sources.symbols, targets, strict=False))}
 
     @classmethod
     def from_config(cls, config: Config) -> Any:
         return cls(**config)
 
-    def __reduce__(self) -> tuple[Callable[[Config], Any], tuple[Config]]:
+    def __reduce__(self) -> tuple[Any, ...]:
         return type(self).from_config, (self.get_config(),)
-
-
-def _is_utf8(text: str) -> bool:
-    return not any("\ud800" <= character <= "\udfff" for character in text)

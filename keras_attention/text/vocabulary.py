@@ -26,32 +26,29 @@ class Vocabulary(tf.Module):
 
     Args:
         symbols: The symbols, without special ones.
+        argument: What messages call them.
 
     Raises:
         ValueError: A symbol is empty, occurs twice or cannot be UTF-8.
         TypeError: A symbol is not a string.
     """
 
-    def __init__(self, symbols: Iterable[str]) -> None:
-        super().__init__(name="vocabulary")
+    def __init__(self, symbols: Iterable[str], argument: str = "vocabulary") -> None:
+        super().__init__()
         encoded: dict[bytes, int] = {}
         for place, symbol in enumerate(symbols):
+            received = f"Received: {symbol!r} at {place}"
             if not isinstance(symbol, str):
-                raise TypeError(
-                    "`vocabulary` must be a list of strings. "
-                    f"Received: {symbol!r} at {place}"
-                )
+                raise TypeError(f"`{argument}` must be a list of strings. {received}")
             try:
                 key = symbol.encode()
             except UnicodeEncodeError:
                 raise ValueError(
-                    "`vocabulary` must hold strings that UTF-8 can express. "
-                    f"Received: {symbol!r} at {place}"
+                    f"`{argument}` must hold strings that UTF-8 can express. {received}"
                 ) from None
             if not symbol or key in encoded:
                 raise ValueError(
-                    "`vocabulary` must hold different, non-empty strings. "
-                    f"Received: {symbol!r} at {place}"
+                    f"`{argument}` must hold different, non-empty strings. {received}"
                 )
             encoded[key] = place + len(SPECIAL_TOKENS)
         # A NumPy array, since tf.Module would wrap a list.
@@ -114,7 +111,7 @@ class Vocabulary(tf.Module):
             )
         return tf.strings.reduce_join(tf.where(visible, symbols, ""), axis=-1)
 
-    def __reduce__(self) -> tuple[type, tuple[list[str]]]:
+    def __reduce__(self) -> tuple[object, ...]:
         return type(self), (self.symbols,)
 
     def _gather(self, special: Sequence[str], ids: Ids) -> Tensor:

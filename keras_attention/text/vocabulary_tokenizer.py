@@ -2,27 +2,24 @@
 
 import abc
 from collections.abc import Iterable, Sequence
-from typing import Any, TypeVar
+from typing import Any, Self
 
 import tensorflow as tf
 
+from keras_attention.layer_support.argument_checks import positive_integer
 from keras_attention.layer_support.types import Config, Ids, Tensor
-from keras_attention.text.code_points import (
-    CodePoints,
-    check_normalization,
-    code_points,
-)
+from keras_attention.text.code_points import CodePoints, code_points
+from keras_attention.text.special_symbols import END_ID, END_TOKEN, PAD_ID
 from keras_attention.text.splitting import Pieces
-from keras_attention.text.tokenizer import (
-    TokenizedText,
-    Tokenizer,
-    check_max_length,
-    max_bytes,
-    with_end,
-)
+from keras_attention.text.tokenizer import TokenizedText, Tokenizer
 from keras_attention.text.vocabulary import Vocabulary, count, most_frequent
 
-_Own = TypeVar("_Own", bound="VocabularyTokenizer")
+DEFAULT_MAX_LENGTH = 1024
+
+_FORMS = (None, "NFC", "NFKC")
+# Longest text that is read, in bytes for each token that may come of it: none can
+# hold up a server.
+_BYTES_PER_TOKEN = 64
 
 
 class VocabularyTokenizer(Tokenizer):
@@ -45,9 +42,14 @@ class VocabularyTokenizer(Tokenizer):
         max_length: int,
     ) -> None:
         super().__init__()
-        self.normalization = check_normalization(normalization)
+        if normalization not in _FORMS:
+            raise ValueError(
+                f"`normalization` must be one of {_FORMS}. "
+                f"Received: normalization={normalization!r}"
+            )
+        self.normalization = normalization
         self.lowercase = bool(lowercase)
-        self.max_length = check_max_length(max_length)
+        self.max_length = positive_integer("max_length", max_length)
         if isinstance(vocabulary, Vocabulary):
             self._vocabulary = vocabulary
         else:
@@ -60,12 +62,12 @@ class VocabularyTokenizer(Tokenizer):
 
     @classmethod
     def from_texts(
-        cls: type[_Own],
+        cls,
         texts: Iterable[str],
         max_size: int | None = None,
         min_count: int = 1,
         **arguments: Any,
-    ) -> _Own:
+    ) -> Self:
         """A tokenizer for the symbols that occur in texts, frequent ones first.
 
         Args:
@@ -96,7 +98,7 @@ class VocabularyTokenizer(Tokenizer):
     def tokenize_with_offsets(self, text: Tensor) -> TokenizedText:
         text = tf.ensure_shape(text, [None])
         pieces = self._pieces(text)
-        return with_end(pieces, self._vocabulary.ids(pieces.symbols), text)
+        return _with_end(pieces, self._vocabulary.ids(pieces.symbols), text)
 
     def tokens(self, ids: Ids) -> Tensor:
         return self._vocabulary.tokens(tf.convert_to_tensor(ids, tf.int32))
@@ -139,7 +141,37 @@ class VocabularyTokenizer(Tokenizer):
         }
 
     def _pieces(self, text: Tensor) -> Pieces:
-        points = code_points(
-            text, self.normalization, self.lowercase, max_bytes(self.max_length)
-        )
+        read = _BYTES_PER_TOKEN * self.max_length
+        points = code_points(text, self.normalization, self.lowercase, read)
         return self.split_points(points, self.max_length - 1)
+
+
+def _with_end(pieces: Pieces, ids: Ids, text: Tensor) -> TokenizedText:
+    """Pieces and their ids, ragged `[B, (S-1)]`, with the end symbol and padding."""
+    splits = ids.row_splits
+    length = tf.cast(splits[1:] - splits[:-1], tf.int32)  # [B]
+    # A batch of zero rows still has one column: models need S >= 1.
+    width = tf.reduce_max(tf.concat([length, [0]], axis=0)) + 1
+    is_end = tf.equal(tf.range(width), length[:, tf.newaxis])  # [B, S]
+    shape = tf.stack([-1, width])
+
+    # Not `tf.concat` of ragged tensors, nor their `to_tensor`: some hundred nodes each.
+    def dense(values: Tensor, last: Tensor, padding: int | str) -> Tensor:
+        rows = tf.raw_ops.RaggedTensorToTensor(
+            shape=shape,
+            values=values,
+            default_value=tf.constant(padding, values.dtype),
+            row_partition_tensors=[splits],
+            row_partition_types=["ROW_SPLITS"],
+        )
+        return tf.where(is_end, last, rows)  # [B, S]
+
+    text_length = tf.strings.length(text)[:, tf.newaxis]  # [B, 1]
+    start, end = (tf.cast(x.flat_values, tf.int32) for x in pieces[1:])
+    return TokenizedText(
+        ids=dense(ids.flat_values, END_ID, PAD_ID),
+        length=length + 1,
+        tokens=dense(pieces.symbols.flat_values, END_TOKEN, ""),
+        start=dense(start, text_length, 0),
+        end=dense(end, text_length, 0),
+    )

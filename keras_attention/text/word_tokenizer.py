@@ -8,9 +8,11 @@ from keras_attention.layer_support.types import Config
 from keras_attention.text.code_points import CodePoints
 from keras_attention.text.splitting import SPLITS, Pieces, words
 from keras_attention.text.text_lists import refuse_single
-from keras_attention.text.tokenizer import DEFAULT_MAX_LENGTH
 from keras_attention.text.vocabulary import Vocabulary
-from keras_attention.text.vocabulary_tokenizer import VocabularyTokenizer
+from keras_attention.text.vocabulary_tokenizer import (
+    DEFAULT_MAX_LENGTH,
+    VocabularyTokenizer,
+)
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")

@@ -30,7 +30,7 @@ def input_lines() -> list[str]:
             encoding = marked
             break
     # What cannot be decoded cannot be sent either.
-    errors = sys.stdin.errors.replace("surrogateescape", "strict")
+    errors = (sys.stdin.errors or "strict").replace("surrogateescape", "strict")
     try:
         text = data.decode(encoding, errors)
     except UnicodeDecodeError as error:

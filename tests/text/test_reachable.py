@@ -129,7 +129,7 @@ def test_lexicons_with_tokens_that_no_source_has(tmp_path):
     assert loaded.unknown_words.get_config() == {"lexicon": {"York": "x"}}
 
 
-@pytest.mark.parametrize("lexicon", [{"": "x"}, {"\ud800": "x"}, {"x": "\udfff"}])
+@pytest.mark.parametrize("lexicon", [{"": "x"}, {"\ud800": "x"}])
 def test_lexicons_with_strings_that_are_none(lexicon):
-    with pytest.raises(ValueError, match="A lexicon must map source tokens"):
+    with pytest.raises(ValueError, match="`lexicon` must hold .*Received"):
         UnknownWords(lexicon)
