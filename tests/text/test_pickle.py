@@ -103,9 +103,21 @@ def test_pipelines(pipeline, copied):
     assert answers(copied(again)) != answers(pipeline)
 
 
-def test_a_pipeline_of_several_models():
-    made = ka.TextToText(ka.Ensemble([make_model(), make_model()]), LETTERS, WORDS)
-    assert answers(pickled(made)) == answers(made)
+def ensemble():
+    return ka.Ensemble([make_model(), make_model()])
+
+
+def restricted():
+    table = np.full((LETTERS.vocabulary_size, 1), 4)
+    return ka.Shortlist(table, np.array([5]), WORDS.vocabulary_size).restrict(
+        make_model()
+    )
+
+
+@pytest.mark.parametrize("made", [ensemble, restricted])
+def test_other_models(made):
+    pipeline = ka.TextToText(made(), LETTERS, WORDS)
+    assert answers(pickled(pipeline)) == answers(pipeline)
 
 
 def test_another_process_gives_the_same_answers(pipeline):
