@@ -8,7 +8,11 @@ from keras import ops
 from keras_attention.backend.cells import CellStack
 from keras_attention.backend.loop import scan
 from keras_attention.backend.masks import as_mask, keep_where_masked, zero_where_masked
-from keras_attention.layer_support.argument_checks import number, positive_integer
+from keras_attention.layer_support.argument_checks import (
+    number,
+    positive_integer,
+    steps,
+)
 
 _NO_AFFINES: dict[str, Any] = {}
 _CELLS = {"lstm": keras.layers.LSTMCell, "gru": keras.layers.GRUCell}
@@ -105,6 +109,7 @@ class RecurrentEncoder(keras.layers.Layer):
             depth = self.units * len(cells)
 
     def call(self, embedded: Any, mask: Any = None, training: bool = False) -> Any:
+        steps("embedded", embedded)
         mask = as_mask(mask, "mask", like=embedded)
         value = zero_where_masked(embedded, mask)
         states = []

@@ -1,11 +1,10 @@
 """A model and its tokenizers: text in, text and alignment out."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -17,24 +16,18 @@ from keras_attention.generation.options.validation import LISTS, RANGES, dtype_o
 from keras_attention.pipeline import archive
 from keras_attention.pipeline.graphs import Graphs, Parts
 from keras_attention.pipeline.option_inputs import Choice
+from keras_attention.pipeline.part_checks import check_parts, unknown_words
 from keras_attention.pipeline.prediction import (
     Prediction,
     ScoredText,
+    in_batches,
     predictions,
     scored_texts,
 )
 from keras_attention.text import Tokenizer, UnknownWords, batches, encode
-from keras_attention.text.special_symbols import END_ID, PAD_ID, START_ID
+from keras_attention.text.special_symbols import END_ID, PAD_ID
+from keras_attention.text.text_lists import encoded
 
-# What is asked of a model.
-_NEEDED = (
-    "generate",
-    "source_vocabulary_size",
-    "target_vocabulary_size",
-    "pad_id",
-    "start_id",
-    "end_id",
-)
 # The largest beam that is exported unless something else is asked for.
 _BEAM = 10
 
@@ -48,12 +41,13 @@ class TextToText:
         target_tokenizer: That of the texts that come out.
         replace_unknown: Whether unknown tokens become, in the text that comes
             out, the source token that was looked at most; or a lexicon, a dict
-            from source tokens to what is written for them (see
-            `keras_attention.text.UnknownWords`).
+            from source tokens to what is written for them; or
+            `keras_attention.text.UnknownWords`, taken as it is.
 
     Raises:
         ValueError: The vocabularies' sizes or special ids differ from the model's,
-            or Keras' backend is not TensorFlow.
+            the lexicon has a token that no source has, or Keras' backend is not
+            TensorFlow.
         TypeError: The model lacks what is needed of it, or `replace_unknown` is
             neither a bool nor a lexicon.
 
@@ -80,39 +74,13 @@ class TextToText:
         model: Any,
         source_tokenizer: Tokenizer,
         target_tokenizer: Tokenizer,
-        replace_unknown: bool | Mapping[str, str] = False,
+        replace_unknown: bool | Mapping[str, str] | UnknownWords = False,
     ) -> None:
-        if keras.backend.backend() != "tensorflow":
-            raise ValueError(
-                "TextToText needs the TensorFlow backend of Keras. "
-                f"Received: {keras.backend.backend()}"
-            )
-        missing = [name for name in _NEEDED if not hasattr(model, name)]
-        if missing:
-            raise TypeError(
-                f"`model` must be a ka.Seq2Seq or have its {missing}. "
-                f"Received: model={model!r}"
-            )
-        for side, tokenizer in (
-            ("source", source_tokenizer),
-            ("target", target_tokenizer),
-        ):
-            size = getattr(model, f"{side}_vocabulary_size")
-            if size != tokenizer.vocabulary_size:
-                raise ValueError(
-                    f"`{side}_tokenizer` must have the vocabulary size of the model, "
-                    f"{size}. Received: {tokenizer.vocabulary_size}"
-                )
-        special = (model.pad_id, model.start_id, model.end_id)
-        if special != (PAD_ID, START_ID, END_ID):
-            raise ValueError(
-                "`model` must have the tokenizers' pad_id, start_id and end_id, "
-                f"{(PAD_ID, START_ID, END_ID)}. Received: {special}"
-            )
+        check_parts(model, source_tokenizer, target_tokenizer)
         self.model = model
         self.source_tokenizer = source_tokenizer
         self.target_tokenizer = target_tokenizer
-        self.unknown_words = _unknown_words(replace_unknown)
+        self.unknown_words = unknown_words(replace_unknown, source_tokenizer)
         self._parts = Parts(
             model, source_tokenizer, target_tokenizer, self.unknown_words
         )
@@ -147,7 +115,7 @@ class TextToText:
                 texts, an id that is not in the vocabulary or a prefix that is no
                 beginning; or `batch_size` is below 1.
         """
-        rows = _encoded("texts", texts)
+        rows = encoded("texts", texts)
         options = options or GenerationOptions()
         options.check_rows(len(rows))
         values = _option_arrays(options, self.target_tokenizer, len(rows))
@@ -167,7 +135,7 @@ class TextToText:
             banned, prefix = (given.pop(name) for name in LISTS)
             return graphs.search(text, Choice(given, banned, prefix))
 
-        return _by_length(rows, batch_size, answer, predictions)
+        return in_batches(rows, batch_size, answer, predictions)
 
     def score(
         self,
@@ -195,8 +163,8 @@ class TextToText:
             raise TypeError(
                 f"`score` needs a model that has it. Received: model={self.model!r}"
             )
-        rows = _encoded("texts", texts)
-        targets = _encoded("target_texts", target_texts)
+        rows = encoded("texts", texts)
+        targets = encoded("target_texts", target_texts)
         if len(rows) != len(targets):
             raise ValueError(
                 "`target_texts` must hold one target for each text. Expected: "
@@ -210,16 +178,36 @@ class TextToText:
                 tf.constant([targets[row] for row in chosen], tf.string),
             )
 
-        return _by_length(rows, batch_size, answer, scored_texts)
+        return in_batches(rows, batch_size, answer, scored_texts)
 
-    def dataset(self, pairs: Iterable[tuple[str, str]], **batching: Any) -> Any:
+    def dataset(
+        self, pairs: Iterable[tuple[str, str]], **batching: Any
+    ) -> tf.data.Dataset:
         """Pairs of texts as a `tf.data.Dataset` for `model.fit`.
 
         Args:
             pairs: Source and target texts.
             **batching: For `keras_attention.text.batches`: `batch_size`, `shuffle`,
-                `seed` and others.
+                `seed` and others. `replicas` are by default those of the model's
+                strategy of `tf.distribute`.
+
+        Raises:
+            ValueError: There are no pairs, one is no pair, or an argument is out of
+                range.
+            TypeError: Something in a pair is no text.
         """
+        pairs = list(pairs)
+        for place, pair in enumerate(pairs):
+            if not isinstance(pair, Sized) or isinstance(pair, str) or len(pair) != 2:
+                raise ValueError(
+                    "`pairs` must hold pairs of a source and a target text. "
+                    f"Received: {pair!r} at {place}"
+                )
+        if not pairs:
+            raise ValueError("`pairs` must hold a pair at least. Received: none")
+        strategy = getattr(self.model, "distribute_strategy", None)
+        if strategy is not None:
+            batching.setdefault("replicas", strategy.num_replicas_in_sync)
         sources, targets = zip(*pairs, strict=True)
         return batches(
             encode(self.source_tokenizer, sources),
@@ -228,27 +216,37 @@ class TextToText:
         )
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write model and tokenizers into one file, which appears when complete."""
+        """Write model and tokenizers into one file, which appears when complete.
+
+        Raises:
+            ValueError: The path is one of another machine (`gs://...`).
+        """
         parts = {"source": self.source_tokenizer, "target": self.target_tokenizer}
         if self.unknown_words is not None:
             parts["unknown_words"] = self.unknown_words
         archive.write(path, self.model, parts)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str], compile: bool = True) -> "TextToText":
+    def load(
+        cls, path: str | os.PathLike[str] | BinaryIO, compile: bool = True
+    ) -> "TextToText":
         """Read what `save` wrote.
 
         Args:
-            path: The file.
+            path: The file, or one that is open for reading bytes.
             compile: Whether to restore the optimizer and the loss too.
 
         Raises:
-            ValueError: The file was not written by `save`.
+            ValueError: The file was not written by `save`, or is on another machine
+                (`gs://...`).
         """
         model, parts = archive.read(path, compile)
-        words = parts.get("unknown_words")
-        replaced = words.get_config()["lexicon"] if words is not None else False
+        replaced = parts.get("unknown_words", False)
         return cls(model, parts["source"], parts["target"], replaced)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Keras' models and the tokenizers know how to pickle themselves.
+        return self.__dict__ | {"_graphs": {}}
 
     def export(
         self,
@@ -282,36 +280,6 @@ class TextToText:
         return export(self._parts, model_base_path, version, max_beam_size)
 
 
-def _encoded(argument: str, texts: Iterable[str | bytes]) -> list[bytes]:
-    if isinstance(texts, str | bytes):
-        raise TypeError(
-            f"`{argument}` must be a list of strings. "
-            f"Received: a single {type(texts).__name__}; write [text]"
-        )
-    rows = []
-    for place, text in enumerate(texts):
-        if isinstance(text, str):
-            # A lone surrogate becomes bytes that are not UTF-8: unknown symbols.
-            text = text.encode("utf-8", "surrogatepass")
-        if not isinstance(text, bytes):
-            raise TypeError(
-                f"`{argument}` must hold strings. Received: {text!r} at {place}"
-            )
-        rows.append(text)
-    return rows
-
-
-def _unknown_words(replace_unknown: Any) -> UnknownWords | None:
-    if isinstance(replace_unknown, bool):
-        return UnknownWords() if replace_unknown else None
-    if not isinstance(replace_unknown, Mapping):
-        raise TypeError(
-            "`replace_unknown` must be a bool or a dict from source tokens to texts. "
-            f"Received: replace_unknown={replace_unknown!r}"
-        )
-    return UnknownWords(replace_unknown)
-
-
 def _option_arrays(
     options: GenerationOptions, tokenizer: Tokenizer, rows: int
 ) -> dict[str, np.ndarray]:
@@ -327,26 +295,6 @@ def _option_arrays(
     for name in LISTS:
         arrays[name] = np.broadcast_to(values[name], (rows, values[name].shape[1]))
     return arrays
-
-
-def _by_length(
-    rows: list[bytes],
-    batch_size: int,
-    answer: Callable[[list[int]], Mapping[str, Any]],
-    read: Callable[[Mapping[str, np.ndarray]], list[Any]],
-) -> list[Any]:
-    """Answers in the order of the rows, computed for rows of like length at a time."""
-    if batch_size < 1:
-        raise ValueError(
-            f"`batch_size` must be at least 1. Received: batch_size={batch_size}"
-        )
-    order = sorted(range(len(rows)), key=lambda row: len(rows[row]))
-    found: dict[int, Any] = {}
-    for first in range(0, len(order), batch_size):
-        chosen = order[first : first + batch_size]
-        arrays = {name: tensor.numpy() for name, tensor in answer(chosen).items()}
-        found.update(zip(chosen, read(arrays), strict=True))
-    return [found[row] for row in range(len(rows))]
 
 
 __all__ = ["Prediction", "ScoredText", "TextToText"]

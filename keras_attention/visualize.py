@@ -1,4 +1,4 @@
-"""Alignment heat-maps: which source tokens each target token looked at.
+"""Alignment heat-maps: the source tokens that each target token looked at.
 
 Needs matplotlib (`pip install keras-attention-seq2seq[plot]`). Figures are made
 without `pyplot`: no display, no global state, nothing to close.
@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 END = "⟨end⟩"
-MAX_LABEL_LENGTH = 18
-MAX_INCHES = 14.0
-INCHES_PER_CELL = 0.3
-INCHES_PER_LABEL = 0.17
-INCHES_PER_CHARACTER = 0.09
+_MAX_LABEL_LENGTH = 18
+_MAX_INCHES = 14.0
+_INCHES_PER_CELL = 0.3
+_INCHES_PER_LABEL = 0.17
+_INCHES_PER_CHARACTER = 0.09
 
 
 class AlignedPrediction(Protocol):
@@ -106,10 +106,19 @@ def plot_alignment(
             "pip install keras-attention-seq2seq[plot]"
         ) from error
 
-    families, rows, columns, title = _writable(rows, columns, title)
-    width, height = (_inches(len(labels)) for labels in (columns, rows))
+    families, unwritable = _fonts("".join([*rows, *columns, title or ""]))
+
+    def write(text: str) -> str:
+        return "".join(_code_point(c) if c in unwritable else c for c in text)
+
+    rows, columns = (list(map(write, labels)) for labels in (rows, columns))
+    height, width = (
+        min(max(len(labels) * _INCHES_PER_CELL, 1.5), _MAX_INCHES)
+        for labels in (rows, columns)
+    )
     row_margin, column_margin = (
-        INCHES_PER_CHARACTER * (4 + max(map(len, labels))) for labels in (rows, columns)
+        _INCHES_PER_CHARACTER * (4 + max(map(len, labels)))
+        for labels in (rows, columns)
     )
     figure = Figure(
         (width + row_margin + 1.2, height + column_margin + 0.9), layout="constrained"
@@ -119,33 +128,25 @@ def plot_alignment(
         weights, cmap="Blues", vmin=0.0, aspect="auto", interpolation="nearest"
     )
     figure.colorbar(image, label="attention weight", aspect=30)
-    _ticks(axes, "x", columns, width, families)
-    _ticks(axes, "y", rows, height, families)
+    _ticks(axes.xaxis, columns, width, families)
+    _ticks(axes.yaxis, rows, height, families)
+    every_label = len(axes.get_xticks()) == len(columns)
+    for label in axes.get_xticklabels():
+        upright = every_label and len(label.get_text()) <= 2
+        label.set_rotation(0 if upright else 90)
     axes.set_xlabel("source")
     axes.set_ylabel("target")
     if title:
-        axes.set_title(title, family=families, parse_math=False, wrap=True)
+        axes.set_title(write(title), family=families, parse_math=False, wrap=True)
     if path is not None:
         figure.savefig(path, dpi=150)
     return figure
 
 
-def _inches(cells: int) -> float:
-    return min(max(cells * INCHES_PER_CELL, 1.5), MAX_INCHES)
-
-
-def _ticks(
-    axes: "Axes", name: str, labels: list[str], inches: float, families: list[str]
-) -> None:
-    every = max(1, int(np.ceil(len(labels) * INCHES_PER_LABEL / inches)))
-    shown = labels[::every]
-    axis = axes.xaxis if name == "x" else axes.yaxis
-    axis.set_ticks(
-        range(0, len(labels), every), shown, family=families, parse_math=False
-    )
-    if name == "x":
-        for label, text in zip(axis.get_ticklabels(), shown, strict=True):
-            label.set_rotation(90 if every > 1 or len(text) > 2 else 0)
+def _ticks(axis: "Axis", labels: list[str], inches: float, families: list[str]) -> None:
+    every = max(1, int(np.ceil(len(labels) * _INCHES_PER_LABEL / inches)))
+    places = range(0, len(labels), every)
+    axis.set_ticks(places, labels[::every], family=families, parse_math=False)
 
 
 def _labels(name: str, tokens: Sequence[str], size: int) -> list[str]:
@@ -164,7 +165,7 @@ def _visible(token: str) -> str:
     """A label with nothing invisible in it and nothing that joins its neighbours."""
     if not token:
         return "∅"
-    text = token if len(token) <= MAX_LABEL_LENGTH else token[:MAX_LABEL_LENGTH] + "…"
+    text = token[:_MAX_LABEL_LENGTH] + "…" * (len(token) > _MAX_LABEL_LENGTH)
     if unicodedata.category(text[0]).startswith("M"):
         text = "\N{DOTTED CIRCLE}" + text
     return "".join(_visible_character(character) for character in text)
@@ -183,34 +184,24 @@ def _code_point(character: str) -> str:
     return f"U+{ord(character):04X}"
 
 
-def _writable(
-    rows: list[str], columns: list[str], title: str | None
-) -> tuple[list[str], list[str], list[str], str | None]:
-    """Font families for all labels, and the labels with the rest as code points."""
+def _fonts(text: str) -> tuple[list[str], set[str]]:
+    """Families of fonts that write a text, and the characters that none has."""
     from matplotlib import font_manager, rcParams
 
-    default = font_manager.findfont(font_manager.FontProperties())
-    needed = {ord(c) for c in "".join([*rows, *columns, title or ""])}
-    families = list(rcParams["font.family"])
-    missing = needed - _characters(default)
+    def missing_from(path: str) -> set[str]:
+        characters = font_manager.get_font(path).get_charmap()
+        return {character for character in missing if ord(character) not in characters}
+
+    families, missing = list(rcParams["font.family"]), set(text)
+    missing = missing_from(font_manager.findfont(font_manager.FontProperties()))
     for entry in font_manager.fontManager.ttflist if missing else ():
         # That one has a picture of the script's name for every character there is.
         if entry.name.startswith("Last Resort"):
             continue
-        if found := missing & _characters(entry.fname):
+        left = missing_from(entry.fname)
+        if left != missing:
             families.append(entry.name)
-            missing -= found
+            missing = left
         if not missing:
             break
-
-    def write(text: str) -> str:
-        return "".join(_code_point(c) if ord(c) in missing else c for c in text)
-
-    written = [[write(label) for label in labels] for labels in (rows, columns)]
-    return families, written[0], written[1], write(title) if title else None
-
-
-def _characters(font_path: str) -> set[int]:
-    from matplotlib import font_manager
-
-    return set(font_manager.get_font(font_path).get_charmap())
+    return families, missing

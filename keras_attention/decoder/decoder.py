@@ -21,7 +21,7 @@ from keras_attention.decoder.teacher_forcing import (
     run_steps,
     time_major,
 )
-from keras_attention.layer_support.argument_checks import number
+from keras_attention.layer_support.argument_checks import number, steps
 from keras_attention.layer_support.building import build_part, require_built
 from keras_attention.layer_support.functional_output import widest_output
 from keras_attention.layer_support.ownership import claim
@@ -193,6 +193,7 @@ class AttentionDecoder(keras.layers.Layer):
         return_attention_scores: bool = False,
         training: bool = False,
     ) -> Any:
+        steps("inputs", inputs)
         mask = as_mask(inputs_mask, "inputs_mask", like=inputs)
         inputs = zero_where_masked(inputs, mask)
         inputs = self.input_dropout(inputs, training=training)

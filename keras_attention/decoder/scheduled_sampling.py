@@ -13,6 +13,7 @@ from keras_attention.backend.precision import at_least_float32
 from keras_attention.decoder.decoder import AttentionDecoder
 from keras_attention.decoder.sampling_schedules import Schedule
 from keras_attention.decoder.teacher_forcing import batch_major, time_major
+from keras_attention.layer_support.argument_checks import steps
 
 
 class SampledDecoding(keras.layers.Layer):
@@ -92,6 +93,7 @@ class SampledDecoding(keras.layers.Layer):
         self, inputs: Any, mask: Any, value: Any, value_mask: Any, initial_state: Any
     ) -> Any:
         """Outputs `[B, T, Do]` and weights, in training."""
+        steps("inputs", inputs)
         batch, targets = ops.shape(inputs)[:2]
         drawn = keras.random.uniform((2, batch, targets), seed=self.seed_generator)
         share = self.schedule(ops.cast(self.updates, "float32"))

@@ -13,6 +13,7 @@ from keras_attention.export.postprocessing import finish
 from keras_attention.export.tracing import portable
 from keras_attention.export.trial_requests import try_out
 from keras_attention.export.version_folders import check_version, publish, staging
+from keras_attention.layer_support.argument_checks import local_path
 from keras_attention.pipeline.graphs import Parts
 
 
@@ -23,7 +24,7 @@ def export(
     max_beam_size: int,
 ) -> Path:
     """Write one version of a model for TF Serving; see `TextToText.export`."""
-    base = Path(model_base_path)
+    base = local_path("model_base_path", model_base_path)
     check_version(base, version)
     _check_beam(max_beam_size)
     warmup_requests.messages()

@@ -1,6 +1,14 @@
-"""Checks of the numbers that layers and losses are made with."""
+"""Checks of arguments: the numbers that layers are made with, paths of files."""
 
+import os
+import re
+from pathlib import Path
 from typing import Any
+
+from keras_attention.layer_support.types import Tensor
+
+# Two letters at least, since one is a drive; `Path` makes one slash of two.
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 
 
 def positive_integer(
@@ -61,3 +69,23 @@ def number(
             f"Received: {argument}={value!r}"
         )
     return value
+
+
+def steps(argument: str, sequence: Tensor) -> None:
+    """A ValueError naming the argument where `[B, T, ...]` has T = 0."""
+    if sequence.shape[1] == 0:
+        raise ValueError(
+            f"`{argument}` must have a time step at least. "
+            f"Received: {argument} of shape {tuple(sequence.shape)}"
+        )
+
+
+def local_path(argument: str, path: str | os.PathLike[str]) -> Path:
+    """The path of a file here, or a ValueError for one like `gs://bucket/model`."""
+    if _SCHEME.match(os.fspath(path)):
+        raise ValueError(
+            f"`{argument}` must be a path of this machine's file system; copy the "
+            "file, with `tf.io.gfile.copy` for instance, or mount what holds it. "
+            f"Received: {argument}={os.fspath(path)!r}"
+        )
+    return Path(path)

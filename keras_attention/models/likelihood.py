@@ -54,9 +54,9 @@ def score_with(
     arrays = []
     for argument, ids in (("source_ids", source_ids), ("target_ids", target_ids)):
         ids = ops.cast(ops.convert_to_tensor(ids), "int32")
-        if len(ids.shape) != 2:
+        if len(ids.shape) != 2 or ids.shape[1] == 0:
             raise ValueError(
-                f"`{argument}` must have rank 2. "
+                f"`{argument}` must have rank 2 and a column at least. "
                 f"Received: {argument} of shape {tuple(ids.shape)}"
             )
         arrays.append(ids)

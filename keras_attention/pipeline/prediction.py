@@ -1,10 +1,16 @@
-"""What a text-to-text model answers."""
+"""Answers of a text-to-text model, as values of Python and NumPy."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+
+from keras_attention.layer_support.types import Tensor
+from keras_attention.text.text_lists import at_least_one
+
+Arrays = Mapping[str, np.ndarray]
+_Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,60 +61,73 @@ class ScoredText:
     alignment: np.ndarray
 
 
-def predictions(outputs: Mapping[str, Any]) -> list[Prediction]:
-    """Predictions of a batch, from the arrays that `exporting.graphs` computes."""
+def in_batches(
+    rows: Sequence[bytes],
+    batch_size: int,
+    run: Callable[[list[int]], Mapping[str, Tensor]],
+    read: Callable[[Arrays], list[_Answer]],
+) -> list[_Answer]:
+    """Answers in the order of the rows, computed for rows of like length at a time."""
+    at_least_one(batch_size=batch_size)
+    order = sorted(range(len(rows)), key=lambda row: len(rows[row]))
+    found: dict[int, _Answer] = {}
+    for first in range(0, len(order), batch_size):
+        chosen = order[first : first + batch_size]
+        arrays = {name: tensor.numpy() for name, tensor in run(chosen).items()}
+        found.update(zip(chosen, read(arrays), strict=True))
+    return [found[row] for row in range(len(rows))]
+
+
+def predictions(outputs: Arrays) -> list[Prediction]:
+    """Predictions of a batch, from what `Graphs.search` or `greedy` computes."""
     return [_prediction(row) for row in _rows(outputs)]
 
 
-def scored_texts(outputs: Mapping[str, Any]) -> list[ScoredText]:
-    """Scores of a batch, from the arrays that `exporting.graphs` computes."""
+def scored_texts(outputs: Arrays) -> list[ScoredText]:
+    """Likelihoods of a batch, from what `Graphs.score` computes."""
     return [
         ScoredText(
             log_prob=float(row["log_prob"]),
             token_log_probs=row["token_log_prob"][: row["length"]].copy(),
-            **_target(row, int(row["source_length"])),
+            **_target(row["tokens"], row["alignment"], row["length"], row),
             **_source(row),
         )
         for row in _rows(outputs)
     ]
 
 
-def _rows(outputs: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _rows(outputs: Arrays) -> Iterator[dict[str, Any]]:
     for row in range(len(outputs["log_prob"])):
         yield {name: output[row] for name, output in outputs.items()}
 
 
-def _prediction(row: Mapping[str, Any]) -> Prediction:
+def _prediction(row: dict[str, Any]) -> Prediction:
     source = _source(row)
     answers = [
         Prediction(
             text=row["text"][place].decode(),
             log_prob=float(row["log_prob"][place]),
-            **_target(
-                {name: row[name][place] for name in _TARGET}, int(row["source_length"])
-            ),
+            **_target(row["tokens"][place], row["alignment"][place], length, row),
             **source,
         )
-        for place in range(len(row["length"]))
+        for place, length in enumerate(row["length"])
         # Places that no hypothesis came to.
-        if row["length"][place]
+        if length
     ]
     return replace(answers[0], alternatives=tuple(answers[1:]))
 
 
-_TARGET = ("tokens", "length", "alignment")
-
-
-def _target(answer: Mapping[str, Any], source_length: int) -> dict[str, Any]:
-    length = int(answer["length"])
+def _target(
+    tokens: np.ndarray, alignment: np.ndarray, length: int, row: dict[str, Any]
+) -> dict[str, Any]:
     return {
-        "tokens": [token.decode() for token in answer["tokens"][:length]],
-        "alignment": answer["alignment"][:length, :source_length].copy(),
+        "tokens": [token.decode() for token in tokens[:length]],
+        "alignment": alignment[:length, : row["source_length"]].copy(),
     }
 
 
-def _source(row: Mapping[str, Any]) -> dict[str, Any]:
-    s = int(row["source_length"])
+def _source(row: dict[str, Any]) -> dict[str, Any]:
+    s = row["source_length"]
     starts, ends = row["source_start"][:s], row["source_end"][:s]
     return {
         "source_tokens": [token.decode() for token in row["source_tokens"][:s]],

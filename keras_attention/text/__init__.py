@@ -2,14 +2,16 @@
 
 | file | what |
 |---|---|
-| `tokenizer.py` | what a tokenizer is |
+| `tokenizer.py` | the interface of every tokenizer |
+| `vocabulary_tokenizer.py` | tokenizers that look pieces of text up in a vocabulary |
 | `character_tokenizer.py`, `word_tokenizer.py` | the two there are |
 | `code_points.py` | bytes to code points: normalisation, case, byte offsets |
-| `pieces.py` | code points to characters or words |
-| `vocabulary.py`, `special.py` | symbols and their ids |
-| `unknown.py` | what stands in a text for words that have no id |
-| `pairs.py` | pairs of texts from a file of tab-separated values |
-| `batches.py` | pairs of id sequences to batches of like length |
+| `splitting.py` | code points to characters or words |
+| `vocabulary.py`, `special_symbols.py` | symbols and their ids |
+| `unknown_words.py` | replacement of words that have no id |
+| `text_lists.py` | lists of texts as bytes |
+| `pair_files.py` | pairs of texts from a file of tab-separated values |
+| `length_batches.py` | pairs of id sequences to batches of like length |
 """
 
 try:

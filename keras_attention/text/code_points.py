@@ -1,13 +1,13 @@
-"""Text to code points that remember where in the bytes they came from."""
+"""Code points of texts, which remember where in the bytes they came from."""
 
 import functools
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_text as tf_text
 
-FORMS = (None, "NFC", "NFKC")
+from keras_attention.layer_support.types import Tensor
 
 # No cased letter lies beyond the two lowest planes.
 _CASED_BELOW = 0x20000
@@ -22,23 +22,13 @@ class CodePoints(NamedTuple):
         end: Ragged `[B, (C)]` int64, the byte after the last.
     """
 
-    codes: Any
-    start: Any
-    end: Any
-
-
-def check_normalization(normalization: str | None) -> str | None:
-    """The argument itself, if it is one of `FORMS`."""
-    if normalization not in FORMS:
-        raise ValueError(
-            f"`normalization` must be one of {FORMS}. "
-            f"Received: normalization={normalization!r}"
-        )
-    return normalization
+    codes: Tensor
+    start: Tensor
+    end: Tensor
 
 
 def code_points(
-    text: Any, normalization: str | None, lowercase: bool, max_bytes: int
+    text: Tensor, normalization: str | None, lowercase: bool, max_bytes: int
 ) -> CodePoints:
     """Decode, normalise and lower-case, keeping byte offsets.
 
@@ -91,7 +81,7 @@ def code_points(
     )
 
 
-def _group_starts(start: Any, end: Any, row: Any) -> Any:
+def _group_starts(start: Tensor, end: Tensor, row: Tensor) -> Tensor:
     """Give code points inside a replaced group the group's start.
 
     ICU maps every offset inside a group to the group's end, so only its first
@@ -103,7 +93,7 @@ def _group_starts(start: Any, end: Any, row: Any) -> Any:
     return tf.gather(tf.gather(start, tf.where(leads)[:, 0]), group)
 
 
-def _lower(codes: Any) -> Any:
+def _lower(codes: Tensor) -> Tensor:
     upper, lower = _lower_case_table()
     place = tf.minimum(tf.searchsorted(upper, codes), len(upper) - 1)
     return tf.where(

@@ -2,8 +2,21 @@
 
 import codecs
 import os
-from pathlib import Path
-from typing import NamedTuple
+import re
+from typing import NamedTuple, SupportsIndex
+
+from keras_attention.layer_support.argument_checks import local_path
+
+# The longer ones first: UTF-32's begins with UTF-16's.
+_BYTE_ORDER_MARKS = {
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+# Lines that were translated twice end in CR CR LF.
+_LINE_END = re.compile(r"\r*\n|\r")
 
 
 class Pair(NamedTuple):
@@ -17,50 +30,82 @@ def read_pairs(
     path: str | os.PathLike[str],
     source_column: int | str = 0,
     target_column: int | str = 1,
-    separator: str = "\t",
+    separator: str | None = "\t",
     encoding: str = "utf-8",
 ) -> list[Pair]:
     """Read pairs, one a line.
 
-    White space around a text is dropped; there is no quoting. A byte order mark
-    is skipped, and so are empty lines at the end of the file.
+    Lines end in LF, CR LF or CR. White space and byte order marks around a text
+    are dropped; there is no quoting. Empty lines at the end of the file are
+    skipped.
 
     Args:
         path: The file.
         source_column: Number of the column, from 0, or its name; with a name the
             first line holds the names.
         target_column: Likewise.
-        separator: What stands between columns.
-        encoding: Of the file; one in which a line ends with the byte `\\n`.
+        separator: What stands between columns; None for any white space.
+        encoding: Of a file that does not begin with a byte order mark.
 
     Returns:
         The pairs in the order of the file.
 
     Raises:
-        ValueError: A column is missing, a side is empty or a line cannot be
-            decoded. The message names the file and the line.
+        ValueError: An argument is none of those above, a column is missing, a
+            side is empty or a line cannot be decoded. The message names the
+            argument, or the file and the line.
     """
-    lines = Path(path).read_bytes().removeprefix(codecs.BOM_UTF8).split(b"\n")
-    while lines and not lines[-1].strip():
+    columns = {"source_column": source_column, "target_column": target_column}
+    for argument, column in columns.items():
+        if not isinstance(column, str | SupportsIndex):
+            raise ValueError(
+                f"`{argument}` must be the number of a column or its name. "
+                f"Received: {argument}={column!r}"
+            )
+    if separator == "" or not isinstance(separator, str | None):
+        raise ValueError(
+            "`separator` must be a string that is not empty. "
+            f"Received: separator={separator!r}"
+        )
+    lines = _LINE_END.split(_decoded(path, encoding))
+    while lines and not _bare(lines[-1]):
         lines.pop()
-    columns = (source_column, target_column)
     names: list[str] | None = None
     pairs = []
     for number, line in enumerate(lines, 1):
-        where = f"{os.fspath(path)}, line {number}"
-        try:
-            cells = [cell.strip() for cell in line.decode(encoding).split(separator)]
-        except UnicodeDecodeError as error:
-            raise ValueError(
-                f"{where}: expected {encoding}, received byte "
-                f"{line[error.start]:#04x} at place {error.start}"
-            ) from None
+        cells = [_bare(cell) for cell in line.split(separator)]
         if names is None:
-            names = cells if any(isinstance(c, str) for c in columns) else []
+            names = cells if any(isinstance(c, str) for c in columns.values()) else []
             if names:
                 continue
-        pairs.append(Pair(*(_cell(cells, c, names, where) for c in columns)))
+        where = f"{os.fspath(path)}, line {number}"
+        pairs.append(Pair(*(_cell(cells, c, names, where) for c in columns.values())))
     return pairs
+
+
+def _decoded(path: str | os.PathLike[str], encoding: str) -> str:
+    data = local_path("path", path).read_bytes()
+    for mark, marked in _BYTE_ORDER_MARKS.items():
+        if data.startswith(mark):
+            encoding = marked
+            break
+    try:
+        return data.decode(encoding)
+    except LookupError:
+        raise ValueError(
+            "`encoding` must be the name of a text encoding. "
+            f"Received: encoding={encoding!r}"
+        ) from None
+    except UnicodeDecodeError as error:
+        *before, last = _LINE_END.split(data[: error.start].decode(encoding))
+        raise ValueError(
+            f"{os.fspath(path)}, line {len(before) + 1}: expected {encoding}, "
+            f"received byte {data[error.start]:#04x} at place {len(last)}"
+        ) from None
+
+
+def _bare(text: str) -> str:
+    return text.strip().strip("\ufeff").strip()
 
 
 def _cell(cells: list[str], column: int | str, names: list[str], where: str) -> str:

@@ -1,4 +1,4 @@
-"""The four ids that every vocabulary begins with, and how they are written."""
+"""Special symbols: the first four ids of every vocabulary, and how they are written."""
 
 PAD_ID = 0
 START_ID = 1

@@ -1,12 +1,13 @@
-"""Code points to pieces: single characters, or words."""
+"""Pieces of texts: single characters, or words."""
 
 import functools
 import unicodedata
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from keras_attention.layer_support.types import Tensor
 from keras_attention.text.code_points import CodePoints
 
 SPLITS = ("words", "whitespace")
@@ -25,9 +26,9 @@ class Pieces(NamedTuple):
         end: int64, the byte after the last.
     """
 
-    symbols: Any
-    start: Any
-    end: Any
+    symbols: Tensor
+    start: Tensor
+    end: Tensor
 
 
 def characters(points: CodePoints, at_most: int) -> Pieces:
@@ -69,7 +70,7 @@ def words(points: CodePoints, split: str, at_most: int) -> Pieces:
     )
     symbols = tf.strings.unicode_encode(grouped, "UTF-8")
 
-    def by_row(values: Any) -> Any:
+    def by_row(values: Tensor) -> Tensor:
         return tf.RaggedTensor.from_value_rowids(
             values,
             tf.boolean_mask(rows, begins),

@@ -1,4 +1,4 @@
-"""What stands in a text where the model said: a word that is not in my list."""
+"""Replacement of unknown words by what the model looked at."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,8 +7,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_attention.text.special_symbols import END_ID
+from keras_attention.layer_support.types import Config, Tensor
+from keras_attention.text.special_symbols import END_ID, SPECIAL_TOKENS
 from keras_attention.text.tokenizer import TokenizedText
+from keras_attention.text.vocabulary import Vocabulary
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -27,6 +29,7 @@ class UnknownWords(tf.Module):
 
     Raises:
         TypeError: `lexicon` is no mapping from strings to strings.
+        ValueError: A source token is empty, or a string cannot be UTF-8.
 
     References:
         Luong et al. 2015, arXiv 1410.8206, section 3 (which learns positions);
@@ -34,7 +37,7 @@ class UnknownWords(tf.Module):
     """
 
     def __init__(self, lexicon: Mapping[str, str] | None = None) -> None:
-        super().__init__(name="unknown_words")
+        super().__init__()
         lexicon = {} if lexicon is None else lexicon
         if not isinstance(lexicon, Mapping) or not all(
             isinstance(text, str) for pair in lexicon.items() for text in pair
@@ -42,20 +45,12 @@ class UnknownWords(tf.Module):
             raise TypeError(
                 f"A lexicon must map strings to strings. Received: {lexicon!r:.200}"
             )
-        # Arrays, since tf.Module would wrap lists. No source token is empty: the
-        # last entry is there because a table cannot be.
-        self._sources = np.array([source.encode() for source in lexicon], object)
-        self._targets = np.array([target.encode() for target in lexicon.values()], "O")
-        with tf.init_scope():
-            self._table = tf.lookup.StaticHashTable(
-                tf.lookup.KeyValueTensorInitializer(
-                    tf.constant([*self._sources, b""], tf.string),
-                    tf.range(len(lexicon) + 1),
-                ),
-                default_value=-1,
-            )
+        self._sources = Vocabulary(lexicon, "lexicon")
+        # An array, since tf.Module would wrap a list; not empty, for `tf.gather`.
+        targets = [*(target.encode() for target in lexicon.values()), b""]
+        self._targets = np.array(targets, object)
 
-    def replacements(self, source: TokenizedText, weights: Any) -> Any:
+    def replacements(self, source: TokenizedText, weights: Tensor) -> Tensor:
         """What to write for unknown words, `[B, T]` strings.
 
         Args:
@@ -68,20 +63,19 @@ class UnknownWords(tf.Module):
         weights = tf.where(is_word[:, tf.newaxis], weights, -1.0)  # [B, T, S]
         place = tf.argmax(weights, axis=-1, output_type=tf.int32)  # [B, T]
         copied = tf.gather(source.tokens, place, batch_dims=1)  # [B, T]
-        found = self._table.lookup(copied)
-        targets = tf.constant([*self._targets, b""], tf.string)
-        text = tf.where(found < 0, copied, tf.gather(targets, tf.maximum(found, 0)))
+        found = self._sources.ids(copied) - len(SPECIAL_TOKENS)
+        targets = tf.gather(tf.constant(self._targets), tf.maximum(found, 0))
+        text = tf.where(found < 0, copied, targets)
         some = tf.reduce_any(is_word, axis=1, keepdims=True)  # [B, 1]
         return tf.where(some, text, "\ufffd")
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "lexicon": {
-                source.decode(): target.decode()
-                for source, target in zip(self._sources, self._targets, strict=True)
-            }
-        }
+    def get_config(self) -> Config:
+        targets = [target.decode() for target in self._targets]
+        return {"lexicon": dict(zip(self._sources.symbols, targets, strict=False))}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
+    def from_config(cls, config: Config) -> Any:
         return cls(**config)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self).from_config, (self.get_config(),)

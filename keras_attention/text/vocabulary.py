@@ -1,12 +1,12 @@
-"""Symbols and their ids."""
+"""Vocabularies: symbols and their ids."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from keras_attention.layer_support.types import Ids, Tensor
 from keras_attention.text.special_symbols import (
     END_ID,
     SPECIAL_TEXT,
@@ -15,8 +15,7 @@ from keras_attention.text.special_symbols import (
     UNKNOWN_ID,
 )
 from keras_attention.text.splitting import Pieces
-
-_ROWS_AT_ONCE = 1024
+from keras_attention.text.text_lists import ROWS_AT_ONCE, at_least_one, encoded
 
 
 class Vocabulary(tf.Module):
@@ -27,32 +26,29 @@ class Vocabulary(tf.Module):
 
     Args:
         symbols: The symbols, without special ones.
+        argument: What messages call them.
 
     Raises:
         ValueError: A symbol is empty, occurs twice or cannot be UTF-8.
         TypeError: A symbol is not a string.
     """
 
-    def __init__(self, symbols: Iterable[str]) -> None:
-        super().__init__(name="vocabulary")
+    def __init__(self, symbols: Iterable[str], argument: str = "vocabulary") -> None:
+        super().__init__()
         encoded: dict[bytes, int] = {}
         for place, symbol in enumerate(symbols):
+            received = f"Received: {symbol!r} at {place}"
             if not isinstance(symbol, str):
-                raise TypeError(
-                    "`vocabulary` must be a list of strings. "
-                    f"Received: {symbol!r} at {place}"
-                )
+                raise TypeError(f"`{argument}` must be a list of strings. {received}")
             try:
                 key = symbol.encode()
             except UnicodeEncodeError:
                 raise ValueError(
-                    "`vocabulary` must hold strings that UTF-8 can express. "
-                    f"Received: {symbol!r} at {place}"
+                    f"`{argument}` must hold strings that UTF-8 can express. {received}"
                 ) from None
             if not symbol or key in encoded:
                 raise ValueError(
-                    "`vocabulary` must hold different, non-empty strings. "
-                    f"Received: {symbol!r} at {place}"
+                    f"`{argument}` must hold different, non-empty strings. {received}"
                 )
             encoded[key] = place + len(SPECIAL_TOKENS)
         # A NumPy array, since tf.Module would wrap a list.
@@ -77,22 +73,22 @@ class Vocabulary(tf.Module):
         """The symbols, without special ones."""
         return [symbol.decode() for symbol in self._encoded]
 
-    def ids(self, symbols: Any) -> Any:
+    def ids(self, symbols: Tensor) -> Ids:
         """Ids int32 of strings of any shape, ragged ones too."""
         return self._table.lookup(symbols)
 
-    def tokens(self, ids: Any) -> Any:
+    def tokens(self, ids: Ids) -> Tensor:
         """Strings of ids of any shape; an id out of range is unknown."""
         return self._gather(SPECIAL_TOKENS, ids)
 
-    def token_ids(self, tokens: Any) -> Any:
+    def token_ids(self, tokens: Tensor) -> Ids:
         """Ids int32 of what `tokens` writes; special tokens come before symbols."""
         ids = self.ids(tokens)
         for special, token in enumerate(SPECIAL_TOKENS):
             ids = tf.where(tf.equal(tokens, token), special, ids)
         return ids
 
-    def join(self, ids: Any, separator: str, unknown: Any = None) -> Any:
+    def join(self, ids: Ids, separator: str, unknown: Tensor = None) -> Tensor:
         """Text `[B]` of ids `[B, T]`, up to the end symbol.
 
         Args:
@@ -115,18 +111,23 @@ class Vocabulary(tf.Module):
             )
         return tf.strings.reduce_join(tf.where(visible, symbols, ""), axis=-1)
 
-    def _gather(self, special: Sequence[str], ids: Any) -> Any:
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.symbols,)
+
+    def _gather(self, special: Sequence[str], ids: Ids) -> Tensor:
         strings = tf.constant([*(s.encode() for s in special), *self._encoded])
         in_range = (ids >= 0) & (ids < len(self))
         return tf.gather(strings, tf.where(in_range, ids, UNKNOWN_ID))
 
 
-def count(texts: Iterable[str | bytes], split: Callable[[Any], Pieces]) -> Counter[str]:
+def count(
+    texts: Iterable[str | bytes], split: Callable[[Tensor], Pieces]
+) -> Counter[str]:
     """How often each piece occurs in texts; U+FFFD, which is unknown, does not."""
-    rows = [text.encode() if isinstance(text, str) else text for text in texts]
+    rows = encoded("texts", texts)
     counts: Counter[bytes] = Counter()
-    for first in range(0, len(rows), _ROWS_AT_ONCE):
-        chunk = tf.constant(rows[first : first + _ROWS_AT_ONCE], tf.string)
+    for first in range(0, len(rows), ROWS_AT_ONCE):
+        chunk = tf.constant(rows[first : first + ROWS_AT_ONCE], tf.string)
         counts.update(split(chunk).symbols.flat_values.numpy().tolist())
     del counts[SPECIAL_TEXT[UNKNOWN_ID].encode()]
     return Counter({symbol.decode(): n for symbol, n in counts.items()})
@@ -147,10 +148,6 @@ def most_frequent(
     >>> most_frequent(Counter("banana"), max_size=2)
     ['a', 'n']
     """
-    for argument, value in (("max_size", max_size), ("min_count", min_count)):
-        if value is not None and value < 1:
-            raise ValueError(
-                f"`{argument}` must be at least 1. Received: {argument}={value}"
-            )
+    at_least_one(max_size=max_size, min_count=min_count)
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return [symbol for symbol, count in ranked if count >= min_count][:max_size]

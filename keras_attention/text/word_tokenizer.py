@@ -1,26 +1,22 @@
 """A tokenizer whose tokens are words."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import keras
-import tensorflow as tf
 
-from keras_attention.text.code_points import check_normalization, code_points
+from keras_attention.layer_support.types import Config
+from keras_attention.text.code_points import CodePoints
 from keras_attention.text.splitting import SPLITS, Pieces, words
-from keras_attention.text.tokenizer import (
+from keras_attention.text.text_lists import refuse_single
+from keras_attention.text.vocabulary import Vocabulary
+from keras_attention.text.vocabulary_tokenizer import (
     DEFAULT_MAX_LENGTH,
-    TokenizedText,
-    Tokenizer,
-    check_max_length,
-    max_bytes,
-    with_end,
+    VocabularyTokenizer,
 )
-from keras_attention.text.vocabulary import Vocabulary, count, most_frequent
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class WordTokenizer(Tokenizer):
+class WordTokenizer(VocabularyTokenizer):
     """Whatever stands between white space is a token; punctuation too, if split.
 
     With `split="whitespace"` a sequence of phones such as `"K AE1 T"` comes back
@@ -39,7 +35,9 @@ class WordTokenizer(Tokenizer):
             is cut off; of a text, `64 * max_length` bytes are read.
 
     Raises:
-        ValueError: An argument out of range.
+        ValueError: An argument out of range; a word that no text has after
+            normalisation, lower-casing and splitting.
+        TypeError: `vocabulary` is a single string.
 
     Example:
 
@@ -50,77 +48,31 @@ class WordTokenizer(Tokenizer):
     array([b'K AE1 T'], dtype=object)
     """
 
+    unit = "words"
+
     def __init__(
         self,
-        vocabulary: Sequence[str],
+        vocabulary: Sequence[str] | Vocabulary,
         split: str = "words",
         separator: str = " ",
         normalization: str | None = "NFC",
         lowercase: bool = False,
         max_length: int = DEFAULT_MAX_LENGTH,
     ) -> None:
-        super().__init__(name="word_tokenizer")
+        refuse_single("vocabulary", vocabulary)
         if split not in SPLITS:
             raise ValueError(
                 f"`split` must be one of {SPLITS}. Received: split={split!r}"
             )
         self.split = split
         self.separator = separator
-        self.normalization = check_normalization(normalization)
-        self.lowercase = bool(lowercase)
-        self.max_length = check_max_length(max_length)
-        self._vocabulary = Vocabulary(vocabulary)
+        super().__init__(vocabulary, normalization, lowercase, max_length)
 
-    @classmethod
-    def from_texts(
-        cls,
-        texts: Iterable[str],
-        max_size: int | None = None,
-        min_count: int = 1,
-        **arguments: Any,
-    ) -> "WordTokenizer":
-        """A tokenizer for the words that occur in texts, frequent ones first.
+    def split_points(self, points: CodePoints, at_most: int) -> Pieces:
+        return words(points, self.split, at_most)
 
-        Args:
-            texts: The texts, read as far as `tokenize` reads them.
-            max_size: Most words, special ones not counted.
-            min_count: Leave out words that occur less often.
-            **arguments: For the constructor.
-        """
-        counts = count(texts, cls([], **arguments)._pieces)
-        return cls(most_frequent(counts, max_size, min_count), **arguments)
-
-    @property
-    def vocabulary_size(self) -> int:
-        return len(self._vocabulary)
-
-    def tokenize_with_offsets(self, text: Any) -> TokenizedText:
-        text = tf.ensure_shape(text, [None])
-        pieces = self._pieces(text)
-        return with_end(pieces, self._vocabulary.ids(pieces.symbols), text)
-
-    def tokens(self, ids: Any) -> Any:
-        return self._vocabulary.tokens(tf.convert_to_tensor(ids, tf.int32))
-
-    def ids(self, tokens: Any) -> Any:
-        return self._vocabulary.token_ids(tf.convert_to_tensor(tokens, tf.string))
-
-    def detokenize(self, ids: Any, unknown: Any = None) -> Any:
-        ids = tf.convert_to_tensor(ids, tf.int32)
-        return self._vocabulary.join(ids, self.separator, unknown)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "vocabulary": self._vocabulary.symbols,
+    def get_config(self) -> Config:
+        return super().get_config() | {
             "split": self.split,
             "separator": self.separator,
-            "normalization": self.normalization,
-            "lowercase": self.lowercase,
-            "max_length": self.max_length,
         }
-
-    def _pieces(self, text: Any) -> Pieces:
-        points = code_points(
-            text, self.normalization, self.lowercase, max_bytes(self.max_length)
-        )
-        return words(points, self.split, self.max_length - 1)

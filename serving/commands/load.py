@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import itertools
 import json
-import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -16,6 +15,7 @@ from serving.aio import Client
 from serving.client.connection import Retry
 from serving.client.load_generator import Load, drive, report
 from serving.client.request_flows import DEFAULT_SIGNATURE
+from serving.commands.input_lines import input_lines
 from serving.commands.target import add_target, arguments
 
 HELP = "drive a server at a rate, show latencies"
@@ -88,7 +88,7 @@ def _question(options: argparse.Namespace) -> Question:
                 f"--inputs: expected a JSON object, received {options.inputs}"
             )
         return lambda client: client.call(inputs, options.signature)
-    texts = options.text or [line.rstrip("\r\n") for line in sys.stdin]
+    texts = options.text or input_lines()
     if not texts:
         raise ValueError("text: expected at least one, received none")
     endless = itertools.cycle(texts)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 
 from serving.commands import model_options
+from serving.commands.input_lines import input_lines
 from serving.commands.target import add_target, client
 
 HELP = "ask a model for several answers, best first"
@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, unknown: Sequence[str]) -> int:
     """Prints a line per answer: number of the text, log-probability, answer."""
-    texts = options.text or [line.rstrip("\r\n") for line in sys.stdin]
+    texts = options.text or input_lines()
     with client(options) as asked:
         chosen = model_options.values(options, asked, "n_best")
         lists = asked.n_best(texts, chosen or None)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from typing import Any
 
 from serving.client.client import Client
 from serving.client.values import Prediction
 from serving.commands import model_options
+from serving.commands.input_lines import input_lines
 from serving.commands.target import add_target, client
 from serving.errors import SignatureNotFound
 
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, unknown: Sequence[str]) -> int:
     """Prints an answer per text."""
-    texts = options.text or [line.rstrip("\r\n") for line in sys.stdin]
+    texts = options.text or input_lines()
     with client(options) as asked:
         chosen = model_options.values(options, asked, "predict_with_options")
         if options.json:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 
+from serving.commands.input_lines import input_lines
 from serving.commands.target import add_target, client
 
 HELP = "say how probable given answers are"
@@ -56,8 +56,8 @@ def _pairs(words: Sequence[str]) -> list[tuple[str, str]]:
     if words:
         return list(zip(words[::2], words[1::2], strict=True))
     pairs = []
-    for number, line in enumerate(sys.stdin, 1):
-        text, separator, target = line.rstrip("\r\n").partition("\t")
+    for number, line in enumerate(input_lines(), 1):
+        text, separator, target = line.partition("\t")
         if not separator:
             raise ValueError(
                 f"line {number}: expected TEXT, a tab and TARGET, received {text!r}"

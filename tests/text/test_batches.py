@@ -4,6 +4,8 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from keras_attention.text import CharacterTokenizer, batches, encode
 
@@ -133,6 +135,50 @@ def test_number_of_batches_is_known():
     source, target = sequences(70)
     assert batches(source, target, batch_size=32).cardinality().numpy() == 3
     assert epoch(batches([], [])) == []
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+@pytest.mark.parametrize("tokens", [None, 90])
+@settings(max_examples=40, deadline=None, derandomize=True, database=None)
+@given(rows=st.integers(0, 60), size=st.integers(1, 9), replicas=st.integers(1, 5))
+def test_replicas_share_every_batch_but_what_is_left(
+    shuffle, tokens, rows, size, replicas
+):
+    assume(replicas <= size and (replicas <= rows or not rows))
+    source, target = sequences(rows)
+    dataset = batches(
+        source, target, size, tokens, pool=2, shuffle=shuffle, replicas=replicas
+    )
+    for _ in range(2):
+        found = epoch(dataset)
+        assert sorted(names(found)) == list(range(rows))
+        sizes = [len(ids) for ids, _, _ in found]
+        left = sizes.pop() if rows % replicas else 0
+        assert left == rows % replicas
+        assert not any(number % replicas for number in sizes)
+        assert max(sizes, default=0) <= size
+        if tokens is None:
+            assert dataset.cardinality().numpy() == len(found)
+            assert len(sizes) == -(-(rows - left) // (size - size % replicas))
+        else:
+            for ids, _, labels in found:
+                assert len(ids) <= replicas or ids.size + labels.size <= tokens
+    if not shuffle:
+        lengths = [(len(source[row]), len(target[row])) for row in names(found)]
+        assert lengths == sorted(lengths)
+
+
+@pytest.mark.parametrize(
+    ("rows", "arguments", "message"),
+    [
+        (9, {"batch_size": 3, "replicas": 4}, "`batch_size`.*at least 4.*Received: 3"),
+        (2, {"replicas": 3}, "`source_ids`.*at least 3 rows. Received: 2"),
+        (2, {"replicas": 0}, "replicas=0"),
+    ],
+)
+def test_fewer_rows_than_replicas(rows, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        batches(*sequences(rows), **arguments)
 
 
 @pytest.mark.parametrize(

@@ -271,6 +271,45 @@ def test_dataset_is_for_fit(pipeline):
     assert labels.tolist() == [[7, 2, 0], [4, 5, 2]]
 
 
+@pytest.mark.parametrize(
+    ("pairs", "error", "message"),
+    [
+        ([], ValueError, "`pairs` must hold a pair at least. Received: none"),
+        (["ab", "cd"], ValueError, "`pairs` must hold pairs.*Received: 'ab' at 0"),
+        ("ab", ValueError, "`pairs` must hold pairs.*Received: 'a' at 0"),
+        ([("a", "R"), ("a",)], ValueError, r"Received: \('a',\) at 1"),
+        ([("a", "b", "c")], ValueError, "`pairs` must hold pairs"),
+        ([3], ValueError, "Received: 3 at 0"),
+        ([("a", 3)], TypeError, "must hold strings. Received: 3 at 0"),
+    ],
+)
+def test_what_is_no_list_of_pairs(pipeline, pairs, error, message):
+    with pytest.raises(error, match=message):
+        pipeline.dataset(pairs)
+
+
+@pytest.mark.parametrize("path", ["gs://b/model", Path("s3://b/model"), "hdfs://h/m"])
+def test_paths_of_other_machines(pipeline, path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    message = "must be a path of this machine's file system.*Received: "
+    with pytest.raises(ValueError, match=f"`path` {message}path="):
+        pipeline.save(path)
+    with pytest.raises(ValueError, match=f"`path` {message}path="):
+        ka.TextToText.load(path)
+    with pytest.raises(ValueError, match=f"`model_base_path` {message}"):
+        pipeline.export(path)
+    with pytest.raises(ValueError, match=f"`path` {message}path="):
+        ka.Shortlist.load(path)
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_file_that_is_open(pipeline, tmp_path):
+    pipeline.save(tmp_path / "model")
+    with open(tmp_path / "model", "rb") as file:
+        loaded = ka.TextToText.load(file)
+    assert loaded.predict(["a"])[0].text == pipeline.predict(["a"])[0].text
+
+
 def test_a_fresh_process_gives_the_same_answers(pipeline, tmp_path):
     path = tmp_path / "new" / "model.keras_attention"
     pipeline.save(path)

@@ -3,11 +3,11 @@
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from keras_attention.layer_support.argument_checks import local_path
 from keras_attention.models.lexical_shortlist.expected_counts import (
     Counts,
     expected_counts,
@@ -212,7 +212,7 @@ class Shortlist:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the tables into one NumPy file (`.npz`)."""
-        with open(path, "wb") as file:
+        with open(local_path("path", path), "wb") as file:
             np.savez_compressed(
                 file,
                 table=self.table,
@@ -223,7 +223,7 @@ class Shortlist:
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Shortlist":
         """Read what `save` wrote."""
-        with np.load(Path(path), allow_pickle=False) as arrays:
+        with np.load(local_path("path", path), allow_pickle=False) as arrays:
             return cls(
                 arrays["table"],
                 arrays["frequent"],

@@ -1,0 +1,64 @@
+"""Checks that a model, its tokenizers and a lexicon fit together."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+
+from keras_attention.text import Tokenizer, UnknownWords
+from keras_attention.text.special_symbols import END_ID, PAD_ID, START_ID
+
+_NEEDED_OF_A_MODEL = (
+    "generate",
+    "source_vocabulary_size",
+    "target_vocabulary_size",
+    "pad_id",
+    "start_id",
+    "end_id",
+)
+
+
+def check_parts(model: Any, source: Tokenizer, target: Tokenizer) -> None:
+    """Refuse what `ka.TextToText` says it does."""
+    if keras.backend.backend() != "tensorflow":
+        raise ValueError(
+            "TextToText needs the TensorFlow backend of Keras. "
+            f"Received: {keras.backend.backend()}"
+        )
+    missing = [name for name in _NEEDED_OF_A_MODEL if not hasattr(model, name)]
+    if missing:
+        raise TypeError(
+            f"`model` must be a ka.Seq2Seq or have its {missing}. "
+            f"Received: model={model!r}"
+        )
+    for side, tokenizer in (("source", source), ("target", target)):
+        size = getattr(model, f"{side}_vocabulary_size")
+        if size != tokenizer.vocabulary_size:
+            raise ValueError(
+                f"`{side}_tokenizer` must have the vocabulary size of the model, "
+                f"{size}. Received: {tokenizer.vocabulary_size}"
+            )
+    special = (model.pad_id, model.start_id, model.end_id)
+    if special != (PAD_ID, START_ID, END_ID):
+        raise ValueError(
+            "`model` must have the tokenizers' pad_id, start_id and end_id, "
+            f"{(PAD_ID, START_ID, END_ID)}. Received: {special}"
+        )
+
+
+def unknown_words(
+    replace_unknown: bool | Mapping[str, str] | UnknownWords, source: Tokenizer
+) -> UnknownWords | None:
+    """`replace_unknown` of `ka.TextToText`, its lexicon one of the source's tokens."""
+    if isinstance(replace_unknown, UnknownWords):
+        return replace_unknown
+    if isinstance(replace_unknown, bool):
+        return UnknownWords() if replace_unknown else None
+    if not isinstance(replace_unknown, Mapping):
+        raise TypeError(
+            "`replace_unknown` must be a bool or a dict from source tokens to texts. "
+            f"Received: replace_unknown={replace_unknown!r}"
+        )
+    words = UnknownWords(replace_unknown)
+    source.check_tokens("replace_unknown", list(replace_unknown))
+    return words

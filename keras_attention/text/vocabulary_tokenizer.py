@@ -1,0 +1,177 @@
+"""Tokenizers that look the pieces of a text up in a vocabulary."""
+
+import abc
+from collections.abc import Iterable, Sequence
+from typing import Any, Self
+
+import tensorflow as tf
+
+from keras_attention.layer_support.argument_checks import positive_integer
+from keras_attention.layer_support.types import Config, Ids, Tensor
+from keras_attention.text.code_points import CodePoints, code_points
+from keras_attention.text.special_symbols import END_ID, END_TOKEN, PAD_ID
+from keras_attention.text.splitting import Pieces
+from keras_attention.text.tokenizer import TokenizedText, Tokenizer
+from keras_attention.text.vocabulary import Vocabulary, count, most_frequent
+
+DEFAULT_MAX_LENGTH = 1024
+
+_FORMS = (None, "NFC", "NFKC")
+# Longest text that is read, in bytes for each token that may come of it: none can
+# hold up a server.
+_BYTES_PER_TOKEN = 64
+
+
+class VocabularyTokenizer(Tokenizer):
+    """A tokenizer of the pieces that `split_points` cuts normalised text into.
+
+    Args:
+        vocabulary: The symbols; a `Vocabulary` is taken without a check whether
+            texts can have them.
+        normalization, lowercase, max_length: As `CharacterTokenizer` says.
+    """
+
+    unit: str
+    separator = ""
+
+    def __init__(
+        self,
+        vocabulary: Sequence[str] | Vocabulary,
+        normalization: str | None,
+        lowercase: bool,
+        max_length: int,
+    ) -> None:
+        super().__init__()
+        if normalization not in _FORMS:
+            raise ValueError(
+                f"`normalization` must be one of {_FORMS}. "
+                f"Received: normalization={normalization!r}"
+            )
+        self.normalization = normalization
+        self.lowercase = bool(lowercase)
+        self.max_length = positive_integer("max_length", max_length)
+        if isinstance(vocabulary, Vocabulary):
+            self._vocabulary = vocabulary
+        else:
+            self._vocabulary = Vocabulary(vocabulary)
+            self.check_tokens("vocabulary", self._vocabulary.symbols)
+
+    @abc.abstractmethod
+    def split_points(self, points: CodePoints, at_most: int) -> Pieces:
+        """The first pieces of each row."""
+
+    @classmethod
+    def from_texts(
+        cls,
+        texts: Iterable[str],
+        max_size: int | None = None,
+        min_count: int = 1,
+        **arguments: Any,
+    ) -> Self:
+        """A tokenizer for the symbols that occur in texts, frequent ones first.
+
+        Args:
+            texts: The texts, read as far as `tokenize` reads them.
+            max_size: Most symbols, special ones not counted.
+            min_count: Leave out symbols that occur less often.
+            **arguments: For the constructor.
+
+        Raises:
+            TypeError: `texts` is a single string or has an element that is none.
+            ValueError: An argument out of range.
+        """
+        counts = count(texts, cls([], **arguments)._pieces)
+        symbols = most_frequent(counts, max_size, min_count)
+        return cls(Vocabulary(symbols), **arguments)
+
+    @classmethod
+    def from_config(cls, config: Config) -> Any:
+        """The tokenizer that `get_config` described, whatever its vocabulary holds."""
+        if "vocabulary" in config:
+            config = config | {"vocabulary": Vocabulary(config["vocabulary"])}
+        return cls(**config)
+
+    @property
+    def vocabulary_size(self) -> int:
+        return len(self._vocabulary)
+
+    def tokenize_with_offsets(self, text: Tensor) -> TokenizedText:
+        text = tf.ensure_shape(text, [None])
+        pieces = self._pieces(text)
+        return _with_end(pieces, self._vocabulary.ids(pieces.symbols), text)
+
+    def tokens(self, ids: Ids) -> Tensor:
+        return self._vocabulary.tokens(tf.convert_to_tensor(ids, tf.int32))
+
+    def ids(self, tokens: Tensor) -> Ids:
+        return self._vocabulary.token_ids(tf.convert_to_tensor(tokens, tf.string))
+
+    def detokenize(self, ids: Ids, unknown: Tensor = None) -> Tensor:
+        ids = tf.convert_to_tensor(ids, tf.int32)
+        return self._vocabulary.join(ids, self.separator, unknown)
+
+    def check_tokens(self, argument: str, tokens: Sequence[str]) -> None:
+        # Every token is the only piece of itself, or no text has it.
+        longest = max((len(token.encode()) for token in tokens), default=0)
+        with tf.init_scope():
+            points = code_points(
+                tf.constant(tokens, tf.string, [len(tokens)]),
+                self.normalization,
+                self.lowercase,
+                max(longest, 1),
+            )
+            symbols = self.split_points(points, longest + 1).symbols
+            found, splits = symbols.flat_values.numpy(), symbols.row_splits.numpy()
+        for place, token in enumerate(tokens):
+            pieces = found[splits[place] : splits[place + 1]].tolist()
+            if pieces != [token.encode()]:
+                wanted = ", ".join(repr(piece.decode()) for piece in pieces)
+                raise ValueError(
+                    f"`{argument}` must hold single {self.unit}, as this tokenizer "
+                    f"normalises them, or no text has them. Expected: "
+                    f"{wanted or 'some text'}. Received: {token!r} at {place}"
+                )
+
+    def get_config(self) -> Config:
+        return {
+            "vocabulary": self._vocabulary.symbols,
+            "normalization": self.normalization,
+            "lowercase": self.lowercase,
+            "max_length": self.max_length,
+        }
+
+    def _pieces(self, text: Tensor) -> Pieces:
+        read = _BYTES_PER_TOKEN * self.max_length
+        points = code_points(text, self.normalization, self.lowercase, read)
+        return self.split_points(points, self.max_length - 1)
+
+
+def _with_end(pieces: Pieces, ids: Ids, text: Tensor) -> TokenizedText:
+    """Pieces and their ids, ragged `[B, (S-1)]`, with the end symbol and padding."""
+    splits = ids.row_splits
+    length = tf.cast(splits[1:] - splits[:-1], tf.int32)  # [B]
+    # A batch of zero rows still has one column: models need S >= 1.
+    width = tf.reduce_max(tf.concat([length, [0]], axis=0)) + 1
+    is_end = tf.equal(tf.range(width), length[:, tf.newaxis])  # [B, S]
+    shape = tf.stack([-1, width])
+
+    # Not `tf.concat` of ragged tensors, nor their `to_tensor`: some hundred nodes each.
+    def dense(values: Tensor, last: Tensor, padding: int | str) -> Tensor:
+        rows = tf.raw_ops.RaggedTensorToTensor(
+            shape=shape,
+            values=values,
+            default_value=tf.constant(padding, values.dtype),
+            row_partition_tensors=[splits],
+            row_partition_types=["ROW_SPLITS"],
+        )
+        return tf.where(is_end, last, rows)  # [B, S]
+
+    text_length = tf.strings.length(text)[:, tf.newaxis]  # [B, 1]
+    start, end = (tf.cast(x.flat_values, tf.int32) for x in pieces[1:])
+    return TokenizedText(
+        ids=dense(ids.flat_values, END_ID, PAD_ID),
+        length=length + 1,
+        tokens=dense(pieces.symbols.flat_values, END_TOKEN, ""),
+        start=dense(start, text_length, 0),
+        end=dense(end, text_length, 0),
+    )
