@@ -9,7 +9,7 @@ from keras_attention.attention.alignments.valid_positions import first_position,
 from keras_attention.backend.loop import scan
 from keras_attention.backend.masks import as_mask, keep_where_masked, zero_where_masked
 from keras_attention.backend.precision import at_least_float32, require_concrete
-from keras_attention.decoder.forward_algorithm import (
+from keras_attention.decoder.outside_seq2seq.forward_algorithm import (
     IMPOSSIBLE,
     filtered,
     following,

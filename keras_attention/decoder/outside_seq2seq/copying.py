@@ -180,7 +180,7 @@ def extend_source(
 
     Example:
 
-    >>> from keras_attention.decoder.copying import extend_source
+    >>> from keras_attention.copying import extend_source
     >>> extend_source(["Ada", "met", "Bo", "and", "Ada"], {"met": 4, "and": 5}, 6)
     ([6, 4, 7, 5, 6], ['Ada', 'Bo'])
     """
@@ -213,7 +213,7 @@ def extend_target(
 
     Example:
 
-    >>> from keras_attention.decoder.copying import extend_target
+    >>> from keras_attention.copying import extend_target
     >>> extend_target(["Bo", "met", "Cy"], ["Ada", "Bo"], {"met": 4, "and": 5}, 6)
     [7, 4, 3]
     """

@@ -1,0 +1,10 @@
+"""Layers for functional models of one's own, which `ka.Seq2Seq` does not put together.
+
+Trained with `model.fit`, stepped by `ka.generate` in a step function of one's own.
+
+| file | what |
+|---|---|
+| `copying.py` | the pointer-generator's output, and ids for words of the source |
+| `exact_marginal.py` | hard attention summed over every alignment |
+| `forward_algorithm.py` | the sums of it, in logarithms |
+"""
