@@ -1,22 +1,27 @@
 """Labels of losses on attention weights."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
+from keras_attention.layer_support.types import Ids, Mask
 
-def valid_pairs(target_ids: Any, source_ids: Any, pad_id: int = 0) -> Any:
+
+def valid_pairs(target_ids: Ids, source_ids: Ids, pad_id: int = 0) -> Mask:
     """Which pairs of a target and a source position are no padding.
 
     Args:
-        target_ids: `[B, T]`, the labels or the shifted targets: both are as long.
-        source_ids: `[B, S]`.
+        target_ids: `[B, T]` or `[B, T, 1]`, the labels or the shifted targets: both are
+            as long.
+        source_ids: `[B, S]` or `[B, S, 1]`.
         pad_id: Id of padding in both.
 
     Returns:
         `[B, T, S]` booleans, of the kind that was given: NumPy arrays, or tensors, so
         that it may stand in a `tf.data` pipeline.
+
+    Raises:
+        ValueError: Ids of another rank.
 
     Example:
 
@@ -26,12 +31,14 @@ def valid_pairs(target_ids: Any, source_ids: Any, pad_id: int = 0) -> Any:
     array([[[1, 1, 0],
             [0, 0, 0]]])
     """
-    return (target_ids != pad_id)[:, :, None] & (source_ids != pad_id)[:, None, :]
+    targets = _valid("target_ids", target_ids, pad_id)
+    sources = _valid("source_ids", source_ids, pad_id)
+    return targets[:, :, None] & sources[:, None, :]
 
 
 def gold_alignment(
     links: Sequence[Sequence[tuple[int, int]]], target_length: int, source_length: int
-) -> Any:
+) -> np.ndarray:
     r"""Aligned pairs as labels of `ka.losses.GuidedAlignment`.
 
     $$ A_{ts} = \frac{[(s, t) \in \mathrm{links}]}{|\{s' : (s', t) \in
@@ -68,3 +75,15 @@ def gold_alignment(
             gold[row, target, source] = 1.0
     total = gold.sum(axis=-1, keepdims=True)
     return gold / np.where(total > 0, total, 1.0)
+
+
+def _valid(argument: str, ids: Ids, pad_id: int) -> Mask:
+    ids = ids if hasattr(ids, "shape") else np.asarray(ids)
+    if len(ids.shape) == 3 and ids.shape[-1] == 1:
+        ids = ids[:, :, 0]
+    if len(ids.shape) != 2:
+        raise ValueError(
+            f"`{argument}` must be the ids of sequences. Expected: rank 2. "
+            f"Received: {tuple(ids.shape)}"
+        )
+    return ids != pad_id

@@ -1,10 +1,9 @@
 """Coverage loss: See, Liu & Manning 2017."""
 
-from typing import Any
-
 import keras
 from keras import ops
 
+from keras_attention.layer_support.types import Tensor
 from keras_attention.losses.base import WeightsLoss, counted_targets
 
 
@@ -18,7 +17,7 @@ class CoverageLoss(WeightsLoss):
     the backend's own.
 
     Args:
-        name, dtype: As for every Keras loss.
+        name, reduction, dtype: As for `ka.losses.WeightsLoss`.
 
     Call arguments: as for `ka.losses.WeightsLoss`.
 
@@ -38,10 +37,7 @@ class CoverageLoss(WeightsLoss):
     0.5
     """
 
-    def __init__(self, name: str = "coverage_loss", **loss: Any) -> None:
-        super().__init__(name=name, **loss)
-
-    def measure(self, weights: Any, labels: Any) -> tuple[Any, Any]:
+    def measure(self, weights: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         covered = ops.cumsum(weights, axis=2) - weights  # [B, H, T, S]
         losses = ops.sum(ops.minimum(weights, covered), axis=(2, 3))  # [B, H]
         return losses, counted_targets(labels)

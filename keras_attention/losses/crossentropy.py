@@ -1,15 +1,15 @@
 """Cross-entropy over padded target sequences."""
 
-from typing import Any
-
 import keras
 from keras import ops
 
-from keras_attention.backend.precision import at_least_float32
+from keras_attention.layer_support.types import Config, DType, Tensor
+from keras_attention.losses.reduction import CountingLoss
+from keras_attention.losses.shapes import token_labels
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class MaskedCrossentropy(keras.losses.Loss):
+class MaskedCrossentropy(CountingLoss):
     r"""Cross-entropy of the valid target tokens, from logits.
 
     $$ L = -\frac{\sum_{b,t} m_{bt} \sum_y q_{bt}(y) \log p_{bt}(y)}
@@ -22,16 +22,25 @@ class MaskedCrossentropy(keras.losses.Loss):
             `keras.losses.CategoricalCrossentropy` (OpenNMT-tf spreads it over
             the V - 1 wrong ones).
         name: Name of the loss.
+        reduction: `"mean_with_sample_weight"`, the equation, with sample weights in the
+            normaliser too; `"mean"` or `"sum_over_batch_size"`, without them there;
+            `"sum"`, not divided; `"none"`, the weighted losses of tokens `[B, T]`.
+        dtype: What to compute in; None is that of the logits, float32 at least.
 
     Call arguments:
-        y_true: `[B, T]` integer labels.
+        y_true: `[B, T]` or `[B, T, 1]` integer labels.
         y_pred: `[B, T, V]` logits.
-        sample_weight: `[B]` or `[B, T]`, multiplies tokens in the numerator and
-            in the normaliser.
+        sample_weight: `[B]` or `[B, T]`, of sequences or tokens.
+
+    Raises:
+        ValueError: `label_smoothing` or `reduction` that do not exist, or labels and
+            weights of other shapes.
 
     Relative to Keras' masked `SparseCategoricalCrossentropy`: the mask comes from
     the labels, so nothing depends on a mask surviving the model, and the sum is
-    divided by the number of valid tokens. A batch without any gives 0.
+    divided by the number of valid tokens. A batch without any gives 0. Under
+    `tf.distribute` the tokens are those of all replicas, which may have different
+    numbers of them.
 
     Example:
 
@@ -47,15 +56,10 @@ class MaskedCrossentropy(keras.losses.Loss):
         pad_id: int = 0,
         label_smoothing: float = 0.0,
         name: str = "masked_crossentropy",
-        **loss: Any,
+        reduction: str | None = "mean_with_sample_weight",
+        dtype: DType = None,
     ) -> None:
-        super().__init__(name=name, reduction="none", dtype=loss.pop("dtype", None))
-        loss.pop("reduction", None)
-        if loss:
-            raise TypeError(
-                "MaskedCrossentropy takes pad_id, label_smoothing, name and dtype. "
-                f"Received: {sorted(loss)}"
-            )
+        super().__init__(name, reduction, dtype)
         if not 0.0 <= label_smoothing < 1.0:
             raise ValueError(
                 "`label_smoothing` must be in [0, 1). "
@@ -64,43 +68,28 @@ class MaskedCrossentropy(keras.losses.Loss):
         self.pad_id = pad_id
         self.label_smoothing = label_smoothing
 
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        y_true = ops.convert_to_tensor(y_true)
-        y_pred = ops.convert_to_tensor(y_pred)
-        with keras.name_scope(self.name):
-            losses = self.call(y_true, y_pred)  # [B, T]
-            counts = ops.cast(ops.not_equal(y_true, self.pad_id), losses.dtype)
-            if sample_weight is not None:
-                sample_weight = ops.cast(sample_weight, losses.dtype)
-                if len(sample_weight.shape) == 1:
-                    sample_weight = ops.expand_dims(sample_weight, -1)  # [B, 1]
-                counts = counts * sample_weight
-            total = ops.sum(counts)
-            some = total > 0
-            # Selected, not multiplied: an infinite loss at padding is no loss.
-            summed = ops.sum(ops.where(counts > 0, losses * counts, 0.0 * counts))
-            return ops.where(some, summed, 0.0 * total) / ops.where(
-                some, total, ops.ones_like(total)
-            )
-
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        labels = ops.cast(y_true, "int32")
-        # The ignored label may be no class at all, -1 for example.
-        labels = ops.where(ops.equal(labels, self.pad_id), 0, labels)
-        logits = ops.cast(y_pred, at_least_float32(y_pred.dtype))
+    def count(self, y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, Tensor]:
+        """Losses `[B, T]`, zero at padding, and ones where there is none."""
+        logits = self.precise(y_pred)
+        labels = token_labels(y_true, logits)
+        valid = ops.not_equal(labels, self.pad_id)
         losses = keras.losses.sparse_categorical_crossentropy(
-            labels, logits, from_logits=True
+            # The ignored label may be no class at all, -1 for example.
+            ops.where(valid, labels, 0),
+            logits,
+            from_logits=True,
         )  # [B, T]
         if self.label_smoothing:
             # -sum_y log p(y) / V = logsumexp - mean logit
             uniform = ops.logsumexp(logits, axis=-1) - ops.mean(logits, axis=-1)
             losses = (1 - self.label_smoothing) * losses
             losses = losses + self.label_smoothing * uniform
-        return losses
+        # Selected, not multiplied: an infinite loss at padding is no loss.
+        losses = ops.where(valid, losses, ops.zeros_like(losses))
+        return losses, ops.cast(valid, losses.dtype)
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
+    def get_config(self) -> Config:
+        return super().get_config() | {
             "pad_id": self.pad_id,
             "label_smoothing": self.label_smoothing,
         }

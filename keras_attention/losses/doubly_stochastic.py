@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_attention.layer_support.types import Config, Tensor
 from keras_attention.losses.base import WeightsLoss
 
 
@@ -20,7 +21,7 @@ class DoublyStochastic(WeightsLoss):
         total: $\tau$: how much weight a source position is to get over the whole
             target. 1 is the paper's; `"share"` is $T / S$ of the row's own lengths,
             what there is for each, so that no target is too short for its source.
-        name, dtype: As for every Keras loss.
+        name, reduction, dtype: As for `ka.losses.WeightsLoss`.
 
     Call arguments: as for `ka.losses.WeightsLoss`.
 
@@ -56,7 +57,7 @@ class DoublyStochastic(WeightsLoss):
             )
         self.total = total
 
-    def measure(self, weights: Any, labels: Any) -> tuple[Any, Any]:
+    def measure(self, weights: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         sources = ops.cast(ops.any(labels, axis=2), weights.dtype)  # [B, 1, S]
         count = ops.sum(sources, axis=-1, keepdims=True)  # [B, 1, 1]
         if self.total == "share":
@@ -69,5 +70,5 @@ class DoublyStochastic(WeightsLoss):
         losses = ops.sum(ops.square(missing), axis=-1)  # [B, H]
         return losses, ops.squeeze(count > 0, (1, 2))
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return super().get_config() | {"total": self.total}

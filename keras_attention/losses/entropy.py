@@ -1,10 +1,9 @@
 """Entropy of the attention weights."""
 
-from typing import Any
-
 import keras
 from keras import ops
 
+from keras_attention.layer_support.types import Tensor
 from keras_attention.losses.base import WeightsLoss, counted_targets
 
 
@@ -19,7 +18,7 @@ class EntropyLoss(WeightsLoss):
     adds 0 and has gradient 0 (the limit of the derivative is infinite).
 
     Args:
-        name, dtype: As for every Keras loss.
+        name, reduction, dtype: As for `ka.losses.WeightsLoss`.
 
     Call arguments: as for `ka.losses.WeightsLoss`.
 
@@ -36,10 +35,7 @@ class EntropyLoss(WeightsLoss):
     1.3862943649291992
     """
 
-    def __init__(self, name: str = "entropy_loss", **loss: Any) -> None:
-        super().__init__(name=name, **loss)
-
-    def measure(self, weights: Any, labels: Any) -> tuple[Any, Any]:
+    def measure(self, weights: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         some = weights > 0
         logs = ops.log(ops.where(some, weights, ops.ones_like(weights)))
         losses = -ops.sum(weights * logs, axis=(2, 3))  # [B, H]

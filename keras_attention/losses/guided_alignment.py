@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_attention.layer_support.argument_checks import positive_number
+from keras_attention.layer_support.types import Config, Tensor
 from keras_attention.losses.base import WeightsLoss, counted_targets
 
 
@@ -20,7 +21,7 @@ class GuidedAlignment(WeightsLoss):
 
     Args:
         epsilon: Added to the weights, so that the loss is finite where they are zero.
-        name, dtype: As for every Keras loss.
+        name, reduction, dtype: As for `ka.losses.WeightsLoss`.
 
     Call arguments:
         y_true: `[B, T, S]`, A or any numbers >= 0 proportional to it in each target
@@ -54,16 +55,16 @@ class GuidedAlignment(WeightsLoss):
         super().__init__(name=name, **loss)
         self.epsilon = positive_number("epsilon", epsilon)
 
-    def prepare(self, labels: Any, dtype: Any) -> tuple[Any, Any]:
+    def prepare(self, labels: Tensor, dtype: str) -> tuple[Tensor, Tensor]:
         labels = ops.cast(labels, dtype)
         total = ops.sum(labels, axis=-1, keepdims=True)
         gold = labels / ops.where(total > 0, total, ops.ones_like(total))
         return gold, gold > 0
 
-    def measure(self, weights: Any, labels: Any) -> tuple[Any, Any]:
+    def measure(self, weights: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         logs = ops.log(weights + self.epsilon)
         losses = -ops.sum(labels * logs, axis=(2, 3))  # [B, H]
         return losses, counted_targets(labels > 0)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return super().get_config() | {"epsilon": self.epsilon}

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_attention.layer_support.argument_checks import positive_number
+from keras_attention.layer_support.types import Config, Tensor
 from keras_attention.losses.base import WeightsLoss
 
 
@@ -22,7 +23,7 @@ class GuidedAttention(WeightsLoss):
     Args:
         sigma: g, the width of the diagonal as a part of the lengths. The paper has
             0.2, ESPnet 0.4.
-        name, dtype: As for every Keras loss.
+        name, reduction, dtype: As for `ka.losses.WeightsLoss`.
 
     Call arguments: as for `ka.losses.WeightsLoss`.
 
@@ -47,7 +48,7 @@ class GuidedAttention(WeightsLoss):
         super().__init__(name=name, **loss)
         self.sigma = positive_number("sigma", sigma)
 
-    def measure(self, weights: Any, labels: Any) -> tuple[Any, Any]:
+    def measure(self, weights: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         valid = ops.cast(labels, weights.dtype)  # [B, 1, T, S]
         targets = _places(ops.any(labels, axis=3, keepdims=True), 2, weights.dtype)
         sources = _places(ops.any(labels, axis=2, keepdims=True), 3, weights.dtype)
@@ -56,11 +57,11 @@ class GuidedAttention(WeightsLoss):
         losses = ops.sum(weights * penalties, axis=(2, 3))  # [B, H]
         return losses, ops.sum(valid, axis=(1, 2, 3))
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return super().get_config() | {"sigma": self.sigma}
 
 
-def _places(valid: Any, axis: int, dtype: Any) -> Any:
+def _places(valid: Tensor, axis: int, dtype: str) -> Tensor:
     """The place of each valid position between 0 and 1, along one axis."""
     valid = ops.cast(valid, dtype)
     count = ops.sum(valid, axis=axis, keepdims=True)

@@ -1,9 +1,10 @@
 """Accuracies over padded target sequences."""
 
-from typing import Any
-
 import keras
 from keras import ops
+
+from keras_attention.layer_support.types import Config, DType, Tensor
+from keras_attention.losses.shapes import sample_weights, token_labels
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -26,18 +27,20 @@ class TokenAccuracy(keras.metrics.Mean):
     """
 
     def __init__(
-        self, pad_id: int = 0, name: str = "token_accuracy", dtype: Any = None
+        self, pad_id: int = 0, name: str = "token_accuracy", dtype: DType = None
     ) -> None:
         super().__init__(name=name, dtype=dtype)
         self.pad_id = pad_id
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(
+        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
+    ) -> None:
         right, valid = _right_and_valid(y_true, y_pred, self.pad_id)
         if sample_weight is not None:
-            valid = valid * _as_weights(sample_weight, valid)
+            valid = valid * sample_weights(sample_weight, valid)
         super().update_state(right, sample_weight=valid)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {"name": self.name, "dtype": self.dtype, "pad_id": self.pad_id}
 
 
@@ -54,32 +57,30 @@ class SequenceAccuracy(keras.metrics.Mean):
     """
 
     def __init__(
-        self, pad_id: int = 0, name: str = "sequence_accuracy", dtype: Any = None
+        self, pad_id: int = 0, name: str = "sequence_accuracy", dtype: DType = None
     ) -> None:
         super().__init__(name=name, dtype=dtype)
         self.pad_id = pad_id
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(
+        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
+    ) -> None:
         right, valid = _right_and_valid(y_true, y_pred, self.pad_id)
         wrong = ops.sum((1.0 - right) * valid, axis=-1)  # [B]
         counted = ops.cast(ops.sum(valid, axis=-1) > 0, "float32")
         if sample_weight is not None:
-            counted = counted * _as_weights(sample_weight, counted)
+            counted = counted * sample_weights(sample_weight, counted)
         super().update_state(ops.cast(wrong < 0.5, "float32"), sample_weight=counted)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {"name": self.name, "dtype": self.dtype, "pad_id": self.pad_id}
 
 
-def _right_and_valid(y_true: Any, y_pred: Any, pad_id: int) -> tuple[Any, Any]:
-    y_true = ops.cast(ops.convert_to_tensor(y_true), "int32")
+def _right_and_valid(
+    y_true: Tensor, y_pred: Tensor, pad_id: int
+) -> tuple[Tensor, Tensor]:
+    y_pred = ops.convert_to_tensor(y_pred)
+    labels = token_labels(y_true, y_pred)
     best = ops.cast(ops.argmax(y_pred, axis=-1), "int32")  # [B, T]
-    right = ops.cast(ops.equal(y_true, best), "float32")
-    return right, ops.cast(ops.not_equal(y_true, pad_id), "float32")
-
-
-def _as_weights(sample_weight: Any, like: Any) -> Any:
-    weights = ops.cast(sample_weight, "float32")
-    if len(weights.shape) < len(like.shape):
-        weights = ops.expand_dims(weights, -1)
-    return weights
+    right = ops.cast(ops.equal(labels, best), "float32")
+    return right, ops.cast(ops.not_equal(labels, pad_id), "float32")

@@ -16,6 +16,7 @@ from keras_attention.generation.vocabulary_selection.candidate_output import (
     own_mask,
 )
 from keras_attention.models.likelihood import Scores, score_with
+from keras_attention.models.training import TrainedModel
 
 AVERAGES = ("log", "linear")
 # What the members must have in common to read and to write the same ids.
@@ -31,7 +32,7 @@ _LOWEST = -1e38
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class Ensemble(keras.Model):
+class Ensemble(TrainedModel):
     r"""Models with the same vocabularies, as one model.
 
     With `average="log"` the geometric mean of the members' probabilities, normalised:

@@ -19,10 +19,11 @@ from keras_attention.generation.vocabulary_selection.candidate_output import (
 from keras_attention.layer_support.argument_checks import positive_integer
 from keras_attention.layer_support.ownership import claim
 from keras_attention.models.likelihood import Scores, score_with
+from keras_attention.models.training import TrainedModel
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class Seq2Seq(keras.Model):
+class Seq2Seq(TrainedModel):
     r"""Embeddings, encoder, attention decoder and output layer.
 
     $$ p(y_t \mid y_{<t}, x) = \mathrm{softmax}(W_o \, o_t + b_o) $$
@@ -177,22 +178,6 @@ class Seq2Seq(keras.Model):
         self.seed = seed
         self.tie_embeddings = tie_embeddings
         self._functions = Functions()
-
-    def compile(self, *args: Any, jit_compile: Any = "auto", **kwargs: Any) -> None:
-        """As `keras.Model.compile`, but on TensorFlow `"auto"` means no XLA.
-
-        XLA compiles once for every shape, some seconds each, and batches of
-        sequences have many; on CPU it is slower even then. Pass
-        `jit_compile=True` for batches of one shape.
-        """
-        if jit_compile == "auto" and keras.backend.backend() == "tensorflow":
-            jit_compile = False
-        super().compile(*args, jit_compile=jit_compile, **kwargs)
-
-    def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Compile as a saved model was; Keras asks for it where `compile` differs."""
-        self.compile(**keras.saving.deserialize_keras_object(config))
-        self.optimizer.build(self.trainable_variables)
 
     def encode(self, source_ids: Any) -> tuple[Any, Any, Any]:
         """What generation needs of the source.

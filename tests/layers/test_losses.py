@@ -95,3 +95,99 @@ def test_sequences_of_padding_are_not_counted():
     assert float(metric.result()) == 1.0
     metric.update_state(np.array([[0, 0]]), np.eye(3, dtype="float32")[[[1, 1]]])
     assert float(metric.result()) == 1.0
+
+
+def _accuracy(metric):
+    def run(y_true, y_pred, sample_weight=None):
+        metric.reset_state()
+        metric.update_state(y_true, y_pred, sample_weight)
+        return metric.result()
+
+    return run
+
+
+OF_TOKENS = {
+    "loss": ka.losses.MaskedCrossentropy(),
+    "smoothed loss": ka.losses.MaskedCrossentropy(label_smoothing=0.1),
+    "token accuracy": _accuracy(ka.metrics.TokenAccuracy()),
+    "sequence accuracy": _accuracy(ka.metrics.SequenceAccuracy()),
+}
+
+
+@pytest.mark.parametrize("rows, steps", [(1, 5), (5, 1), (5, 5), (3, 5)])
+@pytest.mark.parametrize("name", OF_TOKENS)
+def test_labels_and_weights_may_have_a_last_axis_of_one(name, rows, steps):
+    run, random = OF_TOKENS[name], np.random.default_rng(rows)
+    labels = random.integers(0, 4, size=(rows, steps))
+    logits = random.normal(size=(rows, steps, 4)).astype("float32")
+    weights = random.uniform(size=rows).astype("float32")
+    assert_allclose(to_numpy(run(labels[..., None], logits)), run(labels, logits))
+    wanted = run(labels, logits, weights)
+    assert_allclose(to_numpy(run(labels, logits, weights[:, None])), wanted)
+    if "sequence" not in name:
+        each = np.repeat(weights[:, None], steps, 1)
+        assert_allclose(to_numpy(run(labels, logits, each)), wanted, rtol=1e-6)
+        assert_allclose(run(labels, logits, each[..., None]), wanted, rtol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(3,), (3, 4), (5, 3), (3, 5, 7), (3, 5, 1, 1)])
+@pytest.mark.parametrize("name", OF_TOKENS)
+def test_other_labels_are_refused(name, shape):
+    message = r"`y_true` must .* Expected: \(3, 5\). Received: \(" + str(shape[0])
+    with pytest.raises(ValueError, match=message):
+        OF_TOKENS[name](np.ones(shape, "int32"), LOGITS)
+
+
+@pytest.mark.parametrize("shape", [(5,), (5, 3), (1, 3, 5), (3, 5, 7)])
+@pytest.mark.parametrize("name", OF_TOKENS)
+def test_other_sample_weights_are_refused(name, shape):
+    message = r"`sample_weight` must .* Expected: \(3,.* Received: \(" + str(shape[0])
+    with pytest.raises(ValueError, match=message):
+        OF_TOKENS[name](TARGETS, LOGITS, np.ones(shape, "float32"))
+
+
+def test_sequences_have_no_weights_of_tokens():
+    square = np.ones((5, 5), "int32")
+    logits = np.ones((5, 5, 7), "float32")
+    with pytest.raises(ValueError, match=r"each sequence. Expected: \(5,\). Received"):
+        OF_TOKENS["sequence accuracy"](square, logits, np.ones((5, 5), "float32"))
+
+
+def test_reductions():
+    weights = np.array([0.5, 2.0, 1.0], "float32")
+    valid = TARGETS != 0
+    each = np.zeros(TARGETS.shape)
+    for index in zip(*np.nonzero(valid), strict=True):
+        token = (slice(index[0], index[0] + 1), slice(index[1], index[1] + 1))
+        each[index] = weights[index[0]] * masked_cross_entropy(
+            TARGETS[token], LOGITS[token]
+        )
+    wanted = {
+        "none": each,
+        None: each,
+        "sum": each.sum(),
+        "mean": each.sum() / valid.sum(),
+        "sum_over_batch_size": each.sum() / valid.sum(),
+        "mean_with_sample_weight": each.sum() / (valid * weights[:, None]).sum(),
+    }
+    for reduction, expected in wanted.items():
+        loss = ka.losses.MaskedCrossentropy(reduction=reduction)
+        again = keras.losses.deserialize(keras.losses.serialize(loss))
+        for one in (loss, again):
+            assert_allclose(
+                to_numpy(one(TARGETS, LOGITS, weights)), expected, rtol=1e-5
+            )
+    with pytest.raises(ValueError, match="reduction=most"):
+        ka.losses.MaskedCrossentropy(reduction="most")
+
+
+def test_a_reward_below_zero_counts():
+    weights = np.array([1.0, -1.0, 0.0], "float32")
+    loss = ka.losses.MaskedCrossentropy(reduction="sum")
+    wanted = to_numpy(loss(TARGETS[:1], LOGITS[:1]) - loss(TARGETS[1:2], LOGITS[1:2]))
+    assert_allclose(to_numpy(loss(TARGETS, LOGITS, weights)), wanted, rtol=1e-5)
+
+
+def test_a_dtype_of_ones_own():
+    loss = ka.losses.MaskedCrossentropy(dtype="float16")
+    assert keras.backend.standardize_dtype(loss(TARGETS, LOGITS).dtype) == "float16"

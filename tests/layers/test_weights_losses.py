@@ -135,6 +135,41 @@ def test_a_sample_weight_of_two_is_the_row_twice(name):
     assert_allclose(to_numpy(got), to_numpy(wanted), rtol=1e-6)
 
 
+@pytest.mark.parametrize("rows, steps", [(1, T), (B, 1), (B, T)])
+@pytest.mark.parametrize("name", CASES)
+def test_labels_and_weights_may_have_a_last_axis_of_one(name, rows, steps):
+    loss, _, labels = CASES[name]
+    labels, weights = labels[:rows, :steps], _weights(B, H)[:rows, :, :steps]
+    factors = np.array([1.0, 2.0, 0.0, 1.0], "float32")[:rows]
+    got = loss(labels[..., None], weights, factors[:, None])
+    assert_allclose(to_numpy(got), to_numpy(loss(labels, weights, factors)))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_reductions(name):
+    loss, oracle, labels = CASES[name]
+    weights, factors = _weights(B), np.array([0.5, 2.0, 1.0, 3.0], "float32")
+
+    def reduced(reduction, sample_weight=factors):
+        config = loss.get_config() | {"reduction": reduction}
+        return to_numpy(type(loss)(**config)(labels, weights, sample_weight))
+
+    rows = reduced("none", None)
+    assert rows.shape == (B,) and rows[3] == 0
+    counts = [
+        row / oracle(weights[i : i + 1].astype("float64"), labels[i : i + 1])
+        for i, row in enumerate(rows[:3])
+    ]
+    assert_allclose(counts, np.round(counts), rtol=1e-5)
+    total = (rows * factors).sum()
+    assert_allclose(reduced(None), rows * factors, rtol=1e-6)
+    assert_allclose(reduced("sum"), total, rtol=1e-6)
+    for mean in ("mean", "sum_over_batch_size"):
+        assert_allclose(reduced(mean), total / sum(counts), rtol=1e-5)
+    with pytest.raises(ValueError, match="reduction=most"):
+        reduced("most")
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_configuration_round_trip(name):
     loss, _, labels = CASES[name]
@@ -187,6 +222,11 @@ def test_a_model_trains_is_saved_and_evaluated_again(tmp_path):
     assert_allclose(again.evaluate(inputs, labels, verbose=0)[0], wanted, rtol=1e-4)
 
 
+def test_valid_pairs_of_ids_with_a_last_axis_of_one():
+    got = ka.losses.valid_pairs(TARGETS[..., None], SOURCES.tolist())
+    assert np.array_equal(got, VALID)
+
+
 def test_a_loss_of_ones_own():
     class Spread(ka.losses.WeightsLoss):
         def __init__(self):
@@ -208,7 +248,7 @@ BAD = {
     ),
     "rank of the weights": (
         ValueError,
-        r"`y_pred` must be weights .*\(5, 6\)",
+        r"`y_pred` must be weights.* Received: \(5, 6\)",
         lambda: ka.losses.CoverageLoss()(VALID, _weights(B)[0]),
     ),
     "ids": (
@@ -241,9 +281,19 @@ BAD = {
         "Received: total='all'",
         lambda: ka.losses.DoublyStochastic("all"),
     ),
+    "labels of heads": (
+        ValueError,
+        r"Expected: \(4, 5, 6\). Received: \(4, 2, 5, 6\)",
+        lambda: ka.losses.EntropyLoss()(np.stack([VALID] * 2, 1), _weights(B, H)),
+    ),
+    "one-hot ids": (
+        ValueError,
+        r"`target_ids` must .* Received: \(4, 5, 6\)",
+        lambda: ka.losses.valid_pairs(VALID, SOURCES),
+    ),
     "argument": (
         TypeError,
-        r"Received: \['reach'\]",
+        "'reach'",
         lambda: ka.losses.EntropyLoss(reach=1),
     ),
     "link": (
