@@ -10,6 +10,8 @@ from keras_attention.layer_support.types import Config, Nested
 class TrainedModel(keras.Model):
     """Model with what sequences want of `compile` and `fit`."""
 
+    optimizer: Any
+
     def compile(
         self,
         *args: Any,
@@ -39,7 +41,8 @@ class TrainedModel(keras.Model):
     def compile_from_config(self, config: Config) -> None:
         """Compile as a saved model was; Keras asks for it where `compile` differs."""
         self.compile(**keras.saving.deserialize_keras_object(config))
-        self.optimizer.build(self.trainable_variables)
+        if self.optimizer is not None:
+            self.optimizer.build(self.trainable_variables)
 
     def _maybe_symbolic_build(
         self, iterator: Any = None, data_batch: Nested = None
