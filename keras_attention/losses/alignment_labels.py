@@ -8,7 +8,7 @@ from keras_attention.layer_support.types import Ids, Mask
 
 
 def valid_pairs(target_ids: Ids, source_ids: Ids, pad_id: int = 0) -> Mask:
-    """Which pairs of a target and a source position are no padding.
+    """Pairs of a target and a source position that are no padding.
 
     Args:
         target_ids: `[B, T]` or `[B, T, 1]`, the labels or the shifted targets: both are

@@ -1,4 +1,4 @@
-"""The contract of a loss on attention weights."""
+"""Losses on attention weights, and what each of them has to implement."""
 
 import abc
 
@@ -46,7 +46,7 @@ class WeightsLoss(CountingLoss):
 
     @abc.abstractmethod
     def measure(self, weights: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """What is lost in each row, and the number of things that it is a sum over.
+        """Losses of each row, and the number of things that they are sums over.
 
         Args:
             weights: `[B, H, T, S]`, at least float32, zero where not valid.

@@ -9,7 +9,7 @@ from keras_attention.losses.base import WeightsLoss, counted_targets
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class CoverageLoss(WeightsLoss):
-    r"""Penalises attending again to what was attended to before.
+    r"""Penalty on attending again to what was attended to before.
 
     $$ l_b = \sum_{t,s} \min(a_{ts}, c_{ts}), \qquad c_{ts} = \sum_{t' < t} a_{t's} $$
 

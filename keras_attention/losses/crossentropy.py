@@ -86,7 +86,7 @@ class MaskedCrossentropy(CountingLoss):
             losses = losses + self.label_smoothing * uniform
         # Selected, not multiplied: an infinite loss at padding is no loss.
         losses = ops.where(valid, losses, ops.zeros_like(losses))
-        return losses, ops.cast(valid, losses.dtype)
+        return ops.cast(losses, logits.dtype), ops.cast(valid, logits.dtype)
 
     def get_config(self) -> Config:
         return super().get_config() | {

@@ -11,7 +11,7 @@ from keras_attention.losses.base import WeightsLoss
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class DoublyStochastic(WeightsLoss):
-    r"""Asks that every source position is attended to as much as every other.
+    r"""Penalty on attending to a source position more or less than to the others.
 
     $$ l_b = \sum_s \Big( \tau - \sum_t a_{ts} \Big)^2 $$
 

@@ -12,7 +12,7 @@ from keras_attention.losses.base import WeightsLoss
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class GuidedAttention(WeightsLoss):
-    r"""Penalises weights far from the diagonal.
+    r"""Penalty on weights far from the diagonal.
 
     $$ l_b = \sum_{t,s} a_{ts} \left( 1 -
        \exp \left( -\frac{(s / S - t / T)^2}{2 g^2} \right) \right) $$

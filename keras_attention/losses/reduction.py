@@ -13,18 +13,10 @@ from keras_attention.losses.shapes import sample_weights
 
 
 class CountingLoss(keras.losses.Loss, abc.ABC):
-    r"""Loss that knows how many things it is a sum over.
+    """Loss that knows how many things it is a sum over.
 
-    | `reduction` | |
-    |---|---|
-    | `"mean_with_sample_weight"`, the default | $\sum_i w_i l_i / \sum_i w_i n_i$ |
-    | `"mean"`, `"sum_over_batch_size"` | $\sum_i w_i l_i / \sum_i n_i$ |
-    | `"sum"` | $\sum_i w_i l_i$ |
-    | `"none"`, None | $w_i l_i$ |
-
-    with $l_i$ the losses, $n_i$ the counts and $w_i$ the sample weights. A mean over
-    nothing is 0. Under `tf.distribute` the sums are over all replicas, so that a step
-    is that of one device with the whole batch, however it is divided.
+    Under `tf.distribute` sums are over all replicas, so that a step is that of one
+    device with the whole batch, however it is divided. A mean over nothing is 0.
     """
 
     def __init__(
