@@ -1,15 +1,14 @@
-"""Which tokens may come next, and how probable the search takes them to be."""
-
-from typing import Any
+"""Constraints: which tokens may come next, and with which logits."""
 
 from keras import ops
 
 from keras_attention.backend.gather import gather
 from keras_attention.backend.sizes import size
 from keras_attention.generation.options.row_options import RowOptions, empty_width
+from keras_attention.layer_support.types import Ids, Mask, Tensor
 
 
-def penalize_repetition(logits: Any, history: Any, rows: RowOptions) -> Any:
+def penalize_repetition(logits: Tensor, history: Ids, rows: RowOptions) -> Tensor:
     r"""Make tokens that the hypothesis has less likely.
 
     $$ l_v \leftarrow l_v / \theta \text{ if } l_v > 0 \text{ else } l_v \theta $$
@@ -29,8 +28,13 @@ def penalize_repetition(logits: Any, history: Any, rows: RowOptions) -> Any:
 
 
 def allowed_tokens(
-    t: Any, rows: RowOptions, logits: Any, blocked: Any, pad_id: int, end_id: int
-) -> Any:
+    t: Tensor,
+    rows: RowOptions,
+    logits: Tensor,
+    blocked: Mask,
+    pad_id: int,
+    end_id: int,
+) -> Mask:
     """Tokens that may come at step `t`, `[B, K, V]` or `[B, 1, V]` booleans.
 
     A forced prefix overrides everything. Where nothing is left, the end is.
@@ -69,7 +73,7 @@ def allowed_tokens(
     return ops.where(forced >= 0, ops.equal(vocabulary, forced), allowed)
 
 
-def keep_likely(logits: Any, rows: RowOptions) -> Any:
+def keep_likely(logits: Tensor, rows: RowOptions) -> Tensor:
     """-inf for tokens outside the k most likely and outside the nucleus.
 
     Args:
@@ -99,7 +103,7 @@ def keep_likely(logits: Any, rows: RowOptions) -> Any:
     return ops.where(logits >= least, logits, lowest)
 
 
-def marked(tokens: Any, width: Any, where: Any = None) -> Any:
+def marked(tokens: Ids, width: Tensor, where: Mask = None) -> Mask:
     """Which tokens there are, `[B, K, V]` booleans.
 
     Args:

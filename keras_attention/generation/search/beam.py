@@ -1,15 +1,14 @@
 """Beam search: the best extensions of all hypotheses of a row go on together."""
 
-from typing import Any
-
 from keras import ops
 
 from keras_attention.backend import sizes
 from keras_attention.backend.gather import gather
 from keras_attention.generation.search.hypotheses import NOTHING, Extension
+from keras_attention.layer_support.types import Tensor
 
 
-def beam(rank: Any, slots: Any, size: Any, end_id: int) -> Extension:
+def beam(rank: Tensor, slots: Tensor, size: Tensor, end_id: int) -> Extension:
     """The best extensions that go on, and which hypotheses may end.
 
     A hypothesis may end where its extension by the end is among the first `size` of

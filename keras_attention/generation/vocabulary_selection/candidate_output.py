@@ -1,11 +1,13 @@
-"""The output layer for some tokens instead of all."""
+"""Output layer for candidate tokens instead of all."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+import keras
 from keras import ops
 
 from keras_attention.decoder.tied_embedding import TiedOutput
+from keras_attention.layer_support.types import Ids, Mask, Tensor
 
 
 class Candidates(NamedTuple):
@@ -16,13 +18,13 @@ class Candidates(NamedTuple):
         mask: `[B, M]` booleans: what each row may choose.
     """
 
-    ids: Any
-    mask: Any
+    ids: Ids
+    mask: Mask
 
 
 def union(
-    rows: Any, common: Any, special: tuple[int, ...], vocabulary_size: int
-) -> tuple[Candidates, Any]:
+    rows: Ids, common: Ids, special: tuple[int, ...], vocabulary_size: int
+) -> tuple[Candidates, Tensor]:
     """The candidates of a batch, from those of its rows.
 
     Args:
@@ -57,7 +59,9 @@ def union(
     return Candidates(ids, mask), places
 
 
-def columns(layer: Any, candidates: Candidates, beam_size: Any) -> Callable[[Any], Any]:
+def columns(
+    layer: keras.layers.Layer, candidates: Candidates, beam_size: Tensor
+) -> Callable[[Tensor], Tensor]:
     """An output layer for candidates only.
 
     Args:
@@ -86,21 +90,21 @@ def columns(layer: Any, candidates: Candidates, beam_size: Any) -> Callable[[Any
     if layer.bias is not None:
         bias = ops.cast(ops.take(layer.bias, candidates.ids), dtype)  # [M]
 
-    def logits(x: Any) -> Any:
+    def logits(x: Tensor) -> Tensor:
         y = ops.matmul(ops.cast(x, dtype), kernel)  # [B * K, M]
         return ops.where(mask, y if bias is None else y + bias, nothing)
 
     return logits
 
 
-def own_mask(candidates: Candidates, beam_size: Any) -> Any:
+def own_mask(candidates: Candidates, beam_size: Tensor) -> Mask:
     """What each hypothesis may choose, `[B * K, M]`."""
     if isinstance(beam_size, int) and beam_size == 1:
         return candidates.mask
     return ops.repeat(candidates.mask, beam_size, axis=0)  # [B * K, M]
 
 
-def _marked(ids: Any, size: Any) -> Any:
+def _marked(ids: Ids, size: Tensor) -> Mask:
     """`[size]` booleans: which numbers occur in `ids [N]`."""
     zeros = ops.zeros((size,), "int32")
     ones = ops.ones_like(ids)
