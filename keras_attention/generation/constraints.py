@@ -51,17 +51,14 @@ def allowed_tokens(
     vocabulary = ops.arange(width, dtype="int32")  # [V]
     is_end = ops.equal(vocabulary, end_id)
     too_short = ops.reshape(t + 1 < rows.min_length, (-1, 1, 1))  # [B, 1, 1]
-    allowed = ops.logical_not(ops.logical_and(too_short, is_end))
-    allowed = ops.logical_and(allowed, ops.not_equal(vocabulary, pad_id))  # [B, 1, V]
+    allowed = ~(too_short & is_end) & (vocabulary != pad_id)  # [B, 1, V]
     if rows.possible is not None:
-        allowed = ops.logical_and(allowed, ops.expand_dims(rows.possible, 1))
+        allowed = allowed & ops.expand_dims(rows.possible, 1)
     if not empty_width(rows.banned_tokens):
-        banned = marked(ops.expand_dims(rows.banned_tokens, 1), width)  # [B, 1, V]
-        allowed = ops.logical_and(allowed, ops.logical_not(banned))
+        allowed = allowed & ~marked(ops.expand_dims(rows.banned_tokens, 1), width)
     if blocked is not None:
-        allowed = ops.logical_and(allowed, ops.logical_not(blocked))  # [B, K, V]
-    none_left = ops.logical_not(ops.any(allowed, axis=-1, keepdims=True))
-    allowed = ops.logical_or(allowed, ops.logical_and(none_left, is_end))
+        allowed = allowed & ~blocked  # [B, K, V]
+    allowed = allowed | (~ops.any(allowed, axis=-1, keepdims=True) & is_end)
     if empty_width(rows.prefix):
         return allowed
     # One more place than there are, so that there is one where none is given.
@@ -93,7 +90,7 @@ def keep_likely(logits: Tensor, rows: RowOptions) -> Tensor:
     probabilities = ops.softmax(ordered, axis=-1)
     before = ops.cumsum(probabilities, axis=-1) - probabilities
     inside = before < ops.reshape(rows.top_p, (-1, 1, 1))
-    inside = ops.logical_and(inside, ordered > -float("inf"))
+    inside = inside & (ordered > lowest)
     least = ops.min(
         ops.where(inside, ordered, float("inf")),
         axis=-1,
@@ -111,9 +108,9 @@ def marked(tokens: Ids, width: Tensor, where: Mask = None) -> Mask:
         width: V.
         where: `[B, K, L]` booleans: the places that count, None for all.
     """
-    there = ops.logical_and(tokens >= 0, tokens < width)  # [B, K, L]
+    there = (tokens >= 0) & (tokens < width)  # [B, K, L]
     if where is not None:
-        there = ops.logical_and(there, where)
+        there = there & where
     batch_size, slots = size(tokens, 0), size(tokens, 1)
     count = batch_size * slots
     hypothesis = ops.reshape(ops.arange(count, dtype="int32"), (batch_size, slots, 1))

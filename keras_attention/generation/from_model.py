@@ -88,13 +88,11 @@ def generate_from(
     options = options or _DEFAULTS
     source_ids = _ids(source_ids)  # [B, S]
     options.check_rows(source_ids.shape[0])
-    plan = _plan(
-        options,
-        _Context(
-            max_beam_size,
-            not dynamic_shapes(),
-            (model.pad_id, model.end_id, model.target_vocabulary_size),
-        ),
+    ids = (model.pad_id, model.end_id, model.target_vocabulary_size)
+    # What has its default is a part of the graph; the rest are its inputs.
+    plain = all(type(x) in _PLAIN or _is_empty(x) for x in vars(options).values())
+    plan = (_kept_plan if plain else _plan)(
+        options, max_beam_size, not dynamic_shapes(), ids
     )
     graph = functions.get(
         (plan.features, plan.names),
@@ -102,14 +100,6 @@ def generate_from(
         plan.signature,
     )
     return graph(source_ids, *plan.given)
-
-
-class _Context(NamedTuple):
-    """What a plan depends on beside the options."""
-
-    max_beam_size: int | None
-    fixed_sizes: bool
-    ids: tuple[int, int, int]
 
 
 class _Plan(NamedTuple):
@@ -121,28 +111,19 @@ class _Plan(NamedTuple):
     given: tuple[Tensor, ...]
 
 
-def _plan(options: GenerationOptions, context: _Context) -> _Plan:
-    """The plan of options; kept where they are plain numbers, for the next call."""
-    fields = tuple(vars(options).values())
-    if all(type(value) in _PLAIN or _is_empty(value) for value in fields):
-        return _plan_of_numbers(fields, context)
-    return _new_plan(options, context)
-
-
-@functools.lru_cache(maxsize=128)
-def _plan_of_numbers(fields: tuple[Values, ...], context: _Context) -> _Plan:
-    return _new_plan(GenerationOptions(*fields), context)
-
-
-def _new_plan(options: GenerationOptions, context: _Context) -> _Plan:
-    # What has its default is a part of the graph; the rest are its inputs.
+def _plan(
+    options: GenerationOptions,
+    max_beam_size: int | None,
+    fixed_sizes: bool,
+    ids: tuple[int, int, int],
+) -> _Plan:
     given = {
         name: _given(name, value)
-        for name, value in option_values(options, *context.ids).items()
+        for name, value in option_values(options, *ids).items()
         if not _is_default(name, getattr(options, name))
     }
     return _Plan(
-        features(options, context.max_beam_size, context.fixed_sizes),
+        features(options, max_beam_size, fixed_sizes),
         tuple(given),
         (
             ((None, None), "int32"),
@@ -153,6 +134,10 @@ def _new_plan(options: GenerationOptions, context: _Context) -> _Plan:
         ),
         tuple(given.values()),
     )
+
+
+# Of options that are plain numbers, for the next call.
+_kept_plan = functools.lru_cache(maxsize=128)(_plan)
 
 
 def _generate(

@@ -29,7 +29,7 @@ def repeating(history: Ids, matched: Tensor, logits: Tensor, rows: RowOptions) -
         rows: With n, `no_repeat_ngram`, 0 for rows that may repeat.
     """
     n = ops.reshape(rows.no_repeat_ngram, (-1, 1, 1))  # [B, 1, 1]
-    again = ops.logical_and(n > 0, matched >= n - 1)  # [B, K, L]
+    again = (n > 0) & (matched >= n - 1)  # [B, K, L]
     return marked(history, size(logits, 2), again)
 
 

@@ -94,7 +94,6 @@ def read(
     numbers["alternatives"] = _all_there_are(numbers, max_beam_size)
     # All lists together, and all numbers of a type: the fewer nodes.
     found = token_lists.parse(tokenizer, tf.concat([options[n] for n in LISTS], 0))
-    rows = tf.size(options["prefix"])
     problems, within, tables = [], dict(numbers), {}
     for kind in ("integer", "number"):
         names = tuple(name for name in numbers if OPTIONS[name].kind == kind)
@@ -108,7 +107,7 @@ def read(
     within |= zip(LISTS, tf.split(found.lengths, len(LISTS)), strict=True)
     problems += [
         token_lists.unknown_tokens(found, LISTS),
-        token_lists.tokens_after_end(found, "prefix", rows * LISTS.index("prefix")),
+        token_lists.tokens_after_end(found, LISTS, "prefix"),
         *(_contradiction(*pair, within) for pair in CONTRADICTIONS),
     ]
     with tf.control_dependencies([refuse_rows(problems)]):
@@ -156,9 +155,7 @@ def _out_of_range(
             f"`{name}` must be {bounds(*ends)}"
             for name, ends in zip(names, ranges, strict=True)
         ],
-        lambda row: tf.strings.as_string(
-            table[:, row], shortest=table.dtype.is_floating
-        ),
+        lambda row: _text(table[:, row]),
     )
 
 
@@ -173,7 +170,11 @@ def _contradiction(
     first, between, last = rule.received(option).split("{}")
 
     def received(row: Tensor) -> Tensor:
-        shown = [tf.strings.as_string(value[row]) for value in (one, other)]
+        shown = [_text(value[row]) for value in (one, other)]
         return tf.strings.join([first, shown[0], between, shown[1], last])
 
     return Problem(bad, rule.expected(option), received)
+
+
+def _text(numbers: Tensor) -> Tensor:
+    return tf.strings.as_string(numbers, shortest=numbers.dtype.is_floating)

@@ -37,26 +37,39 @@ def numbers(value: Values) -> np.ndarray | None:
 
 def check_value(option: Option, value: Values | IdLists) -> None:
     """Raise where a value is of the wrong kind, the wrong rank or out of range."""
-    if option.kind == "ids":
+    if option.kind == "ids" and (
+        isinstance(value, _ROW) or not keras.ops.is_tensor(value)
+    ):
         _check_ids(option, value)
     elif value is not None or option.default is not None:
         _check_numbers(option, value)
 
 
-def _check_numbers(option: Option, value: Values) -> None:
-    array = np.array(None) if value is None else numbers(value)
-    if array is None:
-        _check_tensor(option, value, most_axes=1)
+def _check_numbers(option: Option, value: Values | IdLists) -> None:
+    array = numbers(value)
+    if keras.ops.is_tensor(value):
+        dtype = keras.backend.standardize_dtype(value.dtype)
+        kind = "b" if dtype == "bool" else {"u": "u", "i": "i"}.get(dtype[0], "f")
+        shape, received = tuple(value.shape), f"a tensor of {dtype}"
+    else:
+        array = np.array(None) if array is None else array
+        kind, shape = array.dtype.kind, array.shape
+        received = f"{option.name}={value!r}"
+    if shape == (0,):
         return
-    if array.size == 0 and array.ndim == 1:
-        return
-    if array.dtype.kind not in _KINDS[option.kind]:
-        raise _wrong_kind(option, f"{option.name}={value!r}")
-    if array.ndim > 1:
+    if kind not in _KINDS[option.kind]:
+        article = "an" if option.kind == "integer" else "a"
+        raise TypeError(
+            f"`{option.name}` must be {article} {option.kind} or one per row. "
+            f"Received: {received}"
+        )
+    if len(shape) > 1 + (option.kind == "ids"):
         raise ValueError(
             f"`{option.name}` must be a scalar or have one value per row. "
-            f"Received: shape {array.shape}"
+            f"Received: shape {shape}"
         )
+    if array is None or option.kind == "ids":
+        return
     inside = (array >= option.low) & (array <= option.high) & np.isfinite(array)
     for row in np.flatnonzero(~np.atleast_1d(inside)):
         raise ValueError(
@@ -67,9 +80,6 @@ def _check_numbers(option: Option, value: Values) -> None:
 
 
 def _check_ids(option: Option, value: IdLists) -> None:
-    if not isinstance(value, _ROW) and keras.ops.is_tensor(value):
-        _check_tensor(option, value, most_axes=2)
-        return
     name, received = option.name, f"Received: {option.name}={value!r}"
     if isinstance(value, (str, bytes)) or not hasattr(value, "__len__"):
         raise TypeError(
@@ -86,30 +96,6 @@ def _check_ids(option: Option, value: IdLists) -> None:
                 number, (int, np.integer)
             ):
                 raise TypeError(f"`{name}` must hold integer ids. Received: {number!r}")
-
-
-def _check_tensor(option: Option, value: Tensor, most_axes: int) -> None:
-    """A tensor of a graph shows its dtype and its rank."""
-    if not keras.ops.is_tensor(value):
-        raise _wrong_kind(option, f"{option.name}={value!r}")
-    dtype = keras.backend.standardize_dtype(value.dtype)
-    letter = "b" if dtype == "bool" else {"u": "u", "i": "i"}.get(dtype[0], "f")
-    if letter not in _KINDS[option.kind]:
-        raise _wrong_kind(option, f"a tensor of {dtype}")
-    if len(value.shape) > most_axes:
-        raise ValueError(
-            f"`{option.name}` must have at most {most_axes} axes, the first for the "
-            f"rows. Received: shape {tuple(value.shape)}"
-        )
-
-
-def _wrong_kind(option: Option, received: str) -> TypeError:
-    kind = {"integer": "an integer", "ids": "an integer"}.get(
-        option.kind, f"a {option.kind}"
-    )
-    return TypeError(
-        f"`{option.name}` must be {kind} or one per row. Received: {received}"
-    )
 
 
 def rows_of(option: str, value: Values | IdLists) -> int | None:

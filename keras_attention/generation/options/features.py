@@ -6,6 +6,7 @@ what no row needs is then skipped there.
 """
 
 import functools
+import operator
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias, TypeVar
 
@@ -143,7 +144,7 @@ def settled(features: Features, rows: RowOptions) -> Features:
         if known is not None:
             return known
         each = [option.is_on(getattr(rows, option.name)) for option in _PARTS[part]]
-        on = functools.reduce(ops.logical_or, each)  # [B]
+        on = functools.reduce(operator.or_, each)  # [B]
         for acting in {option.rows for option in _PARTS[part]} - {"all"}:
             on = on & (rows.sample if acting == "sampling" else ~rows.sample)
         return ops.any(on)
@@ -178,7 +179,7 @@ def all_greedy(values: OptionValues, rows: RowOptions) -> Tensor:
         for name, option in OPTIONS.items()
         if option.beyond_greedy and numbers(values[name]) is None
     ]  # [B] each
-    return ops.logical_not(ops.any(functools.reduce(ops.logical_or, on)))
+    return ~ops.any(functools.reduce(operator.or_, on))
 
 
 def when(
@@ -224,7 +225,7 @@ def _any_of(*flags: Flag) -> Flag:
     unknown = [flag for flag in flags if flag is not False]
     if any(flag is None for flag in unknown):
         return None
-    return functools.reduce(ops.logical_or, unknown) if unknown else False
+    return functools.reduce(operator.or_, unknown) if unknown else False
 
 
 def _bound(option: str, max_beam_size: int | None) -> int:

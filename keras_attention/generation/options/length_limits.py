@@ -40,7 +40,7 @@ def row_limits(
         return ops.maximum(given, 1)
     free = given <= 0
     ratio = _rows(values["max_length_ratio"], "float32", batch_size)  # [B]
-    default = ops.logical_and(free, ratio <= 0)
+    default = free & (ratio <= 0)
     ratio = ops.where(default, ops.full_like(ratio, _RATIO), ratio)
     relative = ops.cast(
         ops.floor(ratio * ops.cast(source_length, "float32")), "int32"

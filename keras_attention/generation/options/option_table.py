@@ -30,12 +30,21 @@ def _option(kind: Kind, default: Any, doc: str, **rest: Any) -> Any:
     return field(default=default, metadata={"kind": kind, "doc": doc, **rest})
 
 
-def _above(values: Tensor, most: Tensor) -> Tensor:
-    return values > most
-
-
 def _above_limit(values: Tensor, limit: Tensor) -> Tensor:
     return (values > limit) & (limit > 0)  # In a graph 0 is no limit.
+
+
+_EXCEED = "`{}` must not exceed `{}`"
+_LONGER = "`{}` must not be longer than `{}`"
+_ABOVE_BEAM = Contradiction(
+    "beam_size", _EXCEED, lambda some, beams: some > beams, rows="searching"
+)
+_UNEVEN = Contradiction(
+    "beam_size",
+    "`{1}` must be a multiple of `{0}`",
+    lambda groups, beams: beams % groups != 0,
+    rows="searching",
+)
 
 
 @dataclass(frozen=True)
@@ -50,9 +59,7 @@ class OptionTable:
         1,
         "answers of a row, best first; at most the beam size of rows that search",
         low=1,
-        contradiction=Contradiction(
-            "beam_size", "`{}` must not exceed `{}`", _above, rows="searching"
-        ),
+        contradiction=_ABOVE_BEAM,
     )
     max_length: Values = _option(
         "integer", None, "most tokens, end included", low=1, needs="limit"
@@ -71,9 +78,7 @@ class OptionTable:
         1,
         "fewest tokens, end included",
         on=lambda length: length > 1,
-        contradiction=Contradiction(
-            "max_length", "`{}` must not exceed `{}`", _above_limit
-        ),
+        contradiction=Contradiction("max_length", _EXCEED, _above_limit),
     )
     length_penalty: Values = _option(
         "number", 0.0, r"$\alpha$ of the rank score", high=_LARGEST
@@ -103,12 +108,7 @@ class OptionTable:
         low=1,
         needs="grouped",
         rows="searching",
-        contradiction=Contradiction(
-            "beam_size",
-            "`{1}` must be a multiple of `{0}`",
-            lambda groups, beams: beams % groups != 0,
-            rows="searching",
-        ),
+        contradiction=_UNEVEN,
     )
     diversity_penalty: Values = _option(
         "number",
@@ -174,9 +174,7 @@ class OptionTable:
         "ids",
         (),
         "ids that the output starts with; no padding, and nothing after the end",
-        contradiction=Contradiction(
-            "max_length", "`{}` must not be longer than `{}`", _above_limit
-        ),
+        contradiction=Contradiction("max_length", _LONGER, _above_limit),
     )
 
 

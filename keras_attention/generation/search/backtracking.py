@@ -46,7 +46,7 @@ def sequences(
     last = ops.expand_dims(finished.slot, 0)  # [1, B, N]
     after = ops.concatenate([slots[1:], last], axis=0)  # [T, B, N]
     times = ops.reshape(ops.arange(length, dtype="int32"), (-1, 1, 1))  # [T, 1, 1]
-    inside = ops.logical_and(times <= finished.step, there)  # [T, B, N]
+    inside = (times <= finished.step) & there  # [T, B, N]
     ids = gather(emitted["token"], after, batch_axes=2)  # [T, B, N]
     ids = ops.where(ops.equal(times, finished.step), finished.token, ids)
     ids = ops.transpose(ops.where(inside, ids, pad_id), (1, 2, 0))  # [B, N, T]

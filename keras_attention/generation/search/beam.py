@@ -29,7 +29,7 @@ def beam(rank: Tensor, slots: Tensor, size: Tensor, end_id: int) -> Extension:
     # By their places among the first, not by comparing ranks: a compiler may compute
     # the same rank twice and round it differently.
     first = ops.arange(2 * slots, dtype="int32") < size  # [B, 2K]
-    ending = ops.where(ops.logical_and(is_end, first), places // width, -1)
+    ending = ops.where(is_end & first, places // width, -1)
     number = ops.arange(slots, dtype="int32")  # [K]
     is_own = ops.equal(ops.expand_dims(ending, 1), ops.expand_dims(number, 1))
     kept, order = ops.top_k(ops.where(is_end, NOTHING, ranks), slots)  # [B, K]
@@ -37,6 +37,6 @@ def beam(rank: Tensor, slots: Tensor, size: Tensor, end_id: int) -> Extension:
     return Extension(
         slot=places // width,
         token=places % width,
-        there=ops.logical_and(number < size, kept > NOTHING),
+        there=(number < size) & (kept > NOTHING),
         may_end=ops.any(is_own, axis=2),  # [B, K, 2K] to [B, K]
     )

@@ -58,24 +58,20 @@ def diverse_groups(
         # A row that samples has no groups, and its answer here is not used.
         start = group * ops.minimum(size, grid.slots)  # [B, 1]
         index = ops.minimum(start + inside, grid.slots - 1)  # [B, M]
-        there = ops.logical_and(
-            inside < size, group < ops.expand_dims(rows.beam_groups, 1)
-        )  # [B, M]
+        there = (inside < size) & (group < ops.expand_dims(rows.beam_groups, 1))
         own = at_slots(rank, index) - penalty * ops.expand_dims(chosen, 1)  # [B, M, V]
         own = ops.where(ops.expand_dims(there, -1), own, NOTHING)
         mine = beam(own, features.group_slots, size, end_id)
         mine = mine._replace(slot=gather(index, mine.slot, batch_axes=1))
-        ends = ops.logical_and(mine.may_end, own[:, :, end_id] > NOTHING)  # [B, M]
+        ends = mine.may_end & (own[:, :, end_id] > NOTHING)  # [B, M]
         goes_on = ops.expand_dims(mine.there, -1)  # [B, M, 1]
         tokens = ops.equal(ops.expand_dims(mine.token, -1), vocabulary)  # [B, M, V]
-        count = ops.sum(
-            ops.cast(ops.logical_and(goes_on, tokens), "float32"), axis=1
-        ) + ops.where(
+        count = ops.sum(ops.cast(goes_on & tokens, "float32"), axis=1) + ops.where(
             ops.equal(vocabulary, end_id),
             ops.sum(ops.cast(ends, "float32"), axis=1, keepdims=True),
             0.0,
         )  # [B, V]
-        here = ops.logical_and(in_beam, ops.equal(place // size, group))  # [B, K]
+        here = in_beam & ops.equal(place // size, group)  # [B, K]
         merged = Extension(
             *(
                 ops.where(here, gather(new, within, batch_axes=1), old)

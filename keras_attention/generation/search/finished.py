@@ -70,7 +70,7 @@ def add(
     by_rank = ops.argsort(-merged.rank, axis=1)  # [B, N + C]
     count = size(by_rank, 1)
     order = ops.arange(count, dtype="int32")  # [N + C]
-    late = ops.cast(ops.logical_not(merged.complete), "int32")
+    late = ops.cast(~merged.complete, "int32")
     late = late + 2 * ops.cast(ops.equal(merged.rank, _NOTHING), "int32")
     key = gather(late, by_rank, batch_axes=1) * count + order
     best = gather(by_rank, ops.argsort(key, axis=1), batch_axes=1)  # [B, N + C]
@@ -99,5 +99,5 @@ def _over(group: Tensor, rank: Tensor, quota: Tensor) -> Mask:
     before = ops.expand_dims(place, 1) > ops.expand_dims(place, 0)  # [C, C]
     same = ops.equal(ops.expand_dims(group, 2), ops.expand_dims(group, 1))
     there = ops.expand_dims(rank > _NOTHING, 1)  # [B, 1, C]
-    better = ops.logical_and(ops.logical_and(same, before), there)  # [B, C, C]
+    better = same & before & there  # [B, C, C]
     return ops.sum(ops.cast(better, "int32"), axis=2) >= quota

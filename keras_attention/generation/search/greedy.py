@@ -47,17 +47,15 @@ def greedy(
         log_prob = best - ops.logsumexp(logits, axis=-1)  # [B]
         ids = ops.where(ended, pad_id, chosen)
         log_probs = log_probs + ops.where(ended, 0.0, log_prob)
-        lengths = lengths + ops.cast(ops.logical_not(ended), "int32")
+        lengths = lengths + ops.cast(~ended, "int32")
         emitted = {"ids": ids}
         if weights is not None:
             emitted["weights"] = _zero_rows(ended, weights)
-        ended = ops.logical_or(
-            ended, ops.logical_or(ops.equal(chosen, end_id), lengths >= limits)
-        )
+        ended = ended | ops.equal(chosen, end_id) | (lengths >= limits)
         return (ids, state, ended, log_probs, lengths), emitted
 
     def proceed(carried: Nested) -> Tensor:
-        return ops.logical_not(ops.all(carried[2]))
+        return ~ops.all(carried[2])
 
     zeros = ops.zeros((batch_size,), "int32")
     carried = (

@@ -98,30 +98,26 @@ def first_hypotheses(
     start_id: int,
 ) -> Hypotheses:
     """One empty hypothesis for every group of a beam, and for every draw."""
-    batch_size, slots, place = grid.rows, grid.slots, grid.own
+    slots, place = grid.slots, grid.own
     group = ops.maximum(rows.beam_size // rows.beam_groups, 1)
     first = ops.equal(place % ops.expand_dims(group, 1), 0)
-    first = ops.logical_and(first, place < ops.expand_dims(rows.beam_size, 1))
+    first = first & (place < ops.expand_dims(rows.beam_size, 1))
     asked = place < ops.expand_dims(rows.alternatives, 1)
     alive = ops.where(ops.expand_dims(rows.sample, 1), asked, first)  # [B, K]
     zeros = ops.cast(ops.zeros_like(place), "float32")  # [B, K]
-    coverage: Tensor = ()
-    if features.coverage is not False:
-        if source_mask is None:
-            raise ValueError(
-                "`coverage_penalty` needs the mask of the source. Expected: "
-                "`source_mask`. Received: None"
-            )
-        width = _width(features.coverage, size(source_mask, 1))
-        coverage = ops.zeros((batch_size, slots, width), "float32")
-    history: Tensor = ()
-    if features.history is not False:
-        width = _width(features.history, steps)
-        history = ops.full((batch_size, slots, width), -1, "int32")
-    matched: Tensor = ()
-    if features.ngrams is not False:
-        width = _width(features.ngrams, steps)
-        matched = ops.zeros((batch_size, slots, width), "int32")
+    if features.coverage is not False and source_mask is None:
+        raise ValueError(
+            "`coverage_penalty` needs the mask of the source. Expected: `source_mask`. "
+            "Received: None"
+        )
+
+    def buffer(needed: Flag, width: Tensor, fill: float, dtype: str) -> Tensor:
+        if needed is False:
+            return ()
+        if needed is not True and dynamic_shapes():
+            width = ops.where(needed, width, 0)
+        return ops.full((grid.rows, slots, width), fill, dtype)
+
     return Hypotheses(
         ids=ops.zeros_like(place) + start_id,
         state=tree.map_structure(
@@ -130,9 +126,14 @@ def first_hypotheses(
         ),
         score=ops.where(alive, zeros, NOTHING),
         log_prob=zeros,
-        coverage=coverage,
-        history=history,
-        matched=matched,
+        coverage=buffer(
+            features.coverage,
+            0 if features.coverage is False else size(source_mask, 1),
+            0.0,
+            "float32",
+        ),  # [B, K, S]
+        history=buffer(features.history, steps, -1, "int32"),  # [B, K, L]
+        matched=buffer(features.ngrams, steps, 0, "int32"),  # [B, K, L]
     )
 
 
@@ -182,13 +183,6 @@ def by_slot(x: Tensor, slots: Tensor) -> Tensor:
     """`[B * K, ...]` to `[B, K, ...]`."""
     rest = (size(x, axis) for axis in range(1, len(x.shape)))
     return ops.reshape(x, (-1, slots, *rest))
-
-
-def _width(needed: Flag, width: Tensor) -> Tensor:
-    """0 where the running graph finds that the buffer is not needed."""
-    if needed is True or not dynamic_shapes():
-        return width
-    return ops.where(needed, width, 0)
 
 
 def _is_one(slots: Tensor) -> bool:

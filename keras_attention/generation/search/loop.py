@@ -115,7 +115,7 @@ def search(
         ops.zeros_like(rows.sample),
     )
     (_, finished, _), emitted, steps_run = unfold(
-        search.step, carried, lambda now: ops.logical_not(ops.all(now[2])), bound, steps
+        search.step, carried, lambda now: ~ops.all(now[2]), bound, steps
     )
     place = ops.arange(features.answers, dtype="int32")
     asked = place < ops.expand_dims(rows.alternatives, 1)  # [B, N]
@@ -161,14 +161,14 @@ class _Search:
 
         # What may end now, and what is cut off, side by side.
         last = ops.expand_dims(t + 1 >= rows.limit, -1)  # [B, 1]
-        going = ops.expand_dims(ops.logical_not(done), -1)  # [B, 1]
+        going = ops.expand_dims(~done, -1)  # [B, 1]
         ends = ops.zeros_like(grid.own) + end_id  # [B, K]
         scores = _beside(totals[:, :, end_id], score)  # [B, 2K]
         rank = rank_score(
             scores, length, _beside(covered, at_slots(covered, chosen.slot)), rows
         )
-        valid = _beside(chosen.may_end, ops.logical_and(last, chosen.there))
-        valid = ops.logical_and(ops.logical_and(going, valid), scores > NOTHING)
+        valid = _beside(chosen.may_end, last & chosen.there)
+        valid = going & valid & (scores > NOTHING)
         token = _beside(ends, chosen.token)
         ending = FinishedHypotheses(
             rank=ops.where(valid, rank, NOTHING),
@@ -181,7 +181,7 @@ class _Search:
         )
         finished = add(finished, ending, self.features.grouped, grid.quota)
 
-        over = ops.logical_or(last, ops.logical_not(going))
+        over = last | ~going
         history, matched = longer_history(hypotheses, self.features, chosen, t)
         hypotheses = Hypotheses(
             ids=chosen.token,
@@ -202,7 +202,7 @@ class _Search:
         emitted = {"slot": chosen.slot, "token": chosen.token}
         if weights is not None:
             emitted["weights"] = by_slot(weights, grid.slots)
-        return (hypotheses, finished, ops.logical_or(done, settled_now)), emitted
+        return (hypotheses, finished, done | settled_now), emitted
 
     def _attended(
         self, hypotheses: Hypotheses, weights: Tensor

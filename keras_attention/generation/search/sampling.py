@@ -37,6 +37,4 @@ def draw(
     noise = random_numbers.gumbel(rows.seed, grid.slots, t, ids)
     token = ops.cast(ops.argmax(logits + noise, axis=-1), "int32")  # [B, K]
     ended = ops.equal(token, end_id)
-    return Extension(
-        slot=grid.own, token=token, there=ops.logical_not(ended), may_end=ended
-    )
+    return Extension(slot=grid.own, token=token, there=~ended, may_end=ended)

@@ -67,17 +67,14 @@ def cannot_improve(
     worst = ops.zeros_like(hypotheses.log_prob) + worst  # [B, K]
 
     def of_own_group() -> Tensor:
-        own = ops.logical_and(
-            ops.equal(
-                ops.expand_dims(finished.group, 1), ops.expand_dims(grid.group, 2)
-            ),
-            ops.expand_dims(ended > NOTHING, 1),
-        )  # [B, K, N]
+        group = ops.expand_dims(grid.group, 2)  # [B, K, 1]
+        own = ops.equal(ops.expand_dims(finished.group, 1), group)
+        own = own & ops.expand_dims(ended > NOTHING, 1)  # [B, K, N]
         full = ops.sum(ops.cast(own, "int32"), axis=2) >= grid.quota  # [B, K]
         ranks = ops.where(own, ops.expand_dims(ended, 1), float("inf"))  # [B, K, N]
         least = ops.min(ranks, axis=2, initial=float("inf"))  # [B, K]
         return ops.where(full, ops.maximum(least, worst), worst)
 
     worst = when(features.grouped, of_own_group, lambda: worst)
-    matters = ops.logical_and(hypotheses.score > NOTHING, bound > worst)  # [B, K]
-    return ops.logical_not(ops.any(matters, axis=1))
+    matters = (hypotheses.score > NOTHING) & (bound > worst)  # [B, K]
+    return ~ops.any(matters, axis=1)

@@ -42,7 +42,7 @@ def union(
     first = ops.convert_to_tensor(special, dtype="int32")
     flat = ops.reshape(rows, (-1,))  # [B * N]
     present = _marked(ops.concatenate([flat, common]), vocabulary_size)  # [V]
-    others = ops.logical_and(present, ops.logical_not(_marked(first, vocabulary_size)))
+    others = present & ~_marked(first, vocabulary_size)
     rest = ops.cast(ops.nonzero(others)[0], "int32")
     ids = ops.concatenate([first, rest])  # [M]
     size = ops.shape(ids)[0]
@@ -55,7 +55,7 @@ def union(
     own = ops.expand_dims(starts, -1) + ops.take(places, rows)  # [B, N]
     mask = ops.reshape(_marked(ops.reshape(own, (-1,)), batch * size), (batch, size))
     everyones = _marked(ops.concatenate([first, common]), vocabulary_size)  # [V]
-    mask = ops.logical_or(mask, ops.take(everyones, ids))  # [B, M]
+    mask = mask | ops.take(everyones, ids)  # [B, M]
     return Candidates(ids, mask), places
 
 
