@@ -41,11 +41,8 @@ def allowed_tokens(
 
     Args:
         t: int32 scalar, 0 at the first token.
-        rows: The options.
-        logits: `[B, K, V]`, for their shape.
         blocked: `[B, K, V]` tokens that would repeat an n-gram (`[1, 1, 1]` where
             none would), or None.
-        pad_id, end_id: Special tokens; padding never comes.
     """
     width = size(logits, 2)
     vocabulary = ops.arange(width, dtype="int32")  # [V]

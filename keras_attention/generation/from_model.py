@@ -12,6 +12,7 @@ from keras_attention.generation.from_step_function import Source, run
 from keras_attention.generation.options.checks import numbers
 from keras_attention.generation.options.features import Features, features
 from keras_attention.generation.options.generation_options import GenerationOptions
+from keras_attention.generation.options.option import Option
 from keras_attention.generation.options.option_table import OPTIONS, IdLists, Values
 from keras_attention.generation.options.row_options import option_values
 from keras_attention.generation.result import Generation
@@ -23,6 +24,7 @@ from keras_attention.layer_support.types import Ids, Mask, Memory, Shape, State,
 
 _DEFAULTS = GenerationOptions()
 _PLAIN = (bool, int, float, type(None))
+_NONE = _DEFAULTS.prefix  # The empty tuple.
 
 
 class Model(Protocol):
@@ -89,11 +91,9 @@ def generate_from(
     source_ids = _ids(source_ids)  # [B, S]
     options.check_rows(source_ids.shape[0])
     ids = (model.pad_id, model.end_id, model.target_vocabulary_size)
-    # What has its default is a part of the graph; the rest are its inputs.
-    plain = all(type(x) in _PLAIN or _is_empty(x) for x in vars(options).values())
-    plan = (_kept_plan if plain else _plan)(
-        options, max_beam_size, not dynamic_shapes(), ids
-    )
+    plain = all(type(x) in _PLAIN or x is _NONE for x in vars(options).values())
+    plan_for = _kept_plan if plain else _plan
+    plan = plan_for(options, max_beam_size, not dynamic_shapes(), ids)
     graph = functions.get(
         (plan.features, plan.names),
         functools.partial(_generate, model, selector, plan.features, plan.names),
@@ -117,21 +117,18 @@ def _plan(
     fixed_sizes: bool,
     ids: tuple[int, int, int],
 ) -> _Plan:
-    given = {
-        name: _given(name, value)
-        for name, value in option_values(options, *ids).items()
-        if not _is_default(name, getattr(options, name))
-    }
+    """What has its default is a part of the graph; the rest are its inputs."""
+    given: dict[str, Tensor] = {}
+    signature: list[tuple[Shape, str]] = [((None, None), "int32")]
+    for name, value in option_values(options, *ids).items():
+        if not _is_default(OPTIONS[name], value):
+            known, dtype = numbers(value), OPTIONS[name].dtype
+            given[name] = value if known is None else known.astype(dtype)
+            signature.append(((None,) * len(given[name].shape), dtype))
     return _Plan(
         features(options, max_beam_size, fixed_sizes),
         tuple(given),
-        (
-            ((None, None), "int32"),
-            *(
-                ((None,) * len(value.shape), OPTIONS[name].dtype)
-                for name, value in given.items()
-            ),
-        ),
+        tuple(signature),
         tuple(given.values()),
     )
 
@@ -190,18 +187,7 @@ def _ids(source_ids: Ids) -> Ids:
     return ops.convert_to_tensor(source_ids.astype("int32"))
 
 
-def _given(name: str, value: Values | IdLists) -> Tensor:
-    """An array where the value is known, or the tensor that it is."""
-    known = numbers(value)
-    return value if known is None else known.astype(OPTIONS[name].dtype)
-
-
-def _is_default(name: str, value: Values | IdLists) -> bool:
-    default = OPTIONS[name].default
-    if isinstance(value, (bool, int, float, type(None))):
-        return value == default
-    return default == () and isinstance(value, (list, tuple)) and not value
-
-
-def _is_empty(value: IdLists) -> bool:
-    return isinstance(value, tuple) and not value
+def _is_default(option: Option, value: Values | IdLists) -> bool:
+    if isinstance(value, _PLAIN):
+        return value == option.default
+    return isinstance(value, np.ndarray) and value.shape == (1, 0)

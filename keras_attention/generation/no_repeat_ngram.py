@@ -25,7 +25,6 @@ def repeating(history: Ids, matched: Tensor, logits: Tensor, rows: RowOptions) -
     Args:
         history: `[B, K, L]` tokens so far, -1 after them.
         matched: `[B, K, L]` int32, the lengths above.
-        logits: `[B, K, V]`, for their shape.
         rows: With n, `no_repeat_ngram`, 0 for rows that may repeat.
     """
     n = ops.reshape(rows.no_repeat_ngram, (-1, 1, 1))  # [B, 1, 1]

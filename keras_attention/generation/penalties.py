@@ -58,7 +58,6 @@ def rank_score(
         log_prob: `[B, ...]` sums of log-probabilities.
         length: Lengths with the end, broadcastable to `log_prob`.
         covered: What `coverage_term` gave, broadcastable, or 0.
-        rows: `RowOptions`.
     """
     score = log_prob / normalizer(length, rows)
     score = score + _like(rows.word_bonus, length) * length
@@ -80,7 +79,6 @@ def upper_bound(
         length: `[B, 1]` the least length of a continuation, its end included.
         longest: `[B, 1]` the most tokens that the row may have.
         divisor: `normalizer(longest, rows)`, the same at every step.
-        rows: `RowOptions`.
     """
     bonus = _like(rows.word_bonus, length)
     best_bonus = ops.maximum(bonus * length, bonus * longest)

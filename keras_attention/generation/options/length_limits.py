@@ -21,7 +21,6 @@ def row_limits(
     Args:
         values: `max_length` and `max_length_ratio`: None, numbers, or tensors. 0
             says the same as None, for this row.
-        batch_size: B.
         source_length: `[B]` or None.
 
     Raises:

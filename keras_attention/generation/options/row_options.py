@@ -69,7 +69,6 @@ def row_options(
 
     Args:
         values: What `option_values` returned; numbers may have become tensors.
-        batch_size: B.
         source_length: `[B]` valid source positions, for limits that depend on it.
     """
     rows: dict[str, Tensor] = dict.fromkeys(LIMITS)

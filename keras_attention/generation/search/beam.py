@@ -18,7 +18,6 @@ def beam(rank: Tensor, slots: Tensor, size: Tensor, end_id: int) -> Extension:
         rank: `[B, K, V]` what extensions are chosen by, -inf where there is none.
         slots: K.
         size: `[B, 1]` hypotheses that a row may keep, at most K.
-        end_id: The end.
     """
     width = sizes.size(rank, 2)
     flat = ops.reshape(rank, (-1, slots * width))  # [B, K * V]

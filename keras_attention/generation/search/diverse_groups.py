@@ -41,7 +41,6 @@ def diverse_groups(
         rows: With K, G and the penalty.
         features: With the most groups, and the most slots of a group.
         grid: The slots, with their groups.
-        end_id: The end.
     """
     place, size = grid.own, grid.quota  # [B, K], [B, 1]
     inside = ops.expand_dims(

@@ -27,7 +27,6 @@ def greedy(
         step_fn: As for `ka.generate`.
         initial_state: Tensors `[B, ...]`.
         limits: `[B]` int32, most tokens of each row.
-        batch_size: B.
         pad_id, start_id, end_id: The special tokens. Padding is never chosen.
         capacity: The most steps, where that must be known before (`loop.room`).
     """

@@ -79,9 +79,7 @@ def search(
         stepper: Given K, a step function as for `ka.generate`, for `B * K` rows,
             row b's slots together.
         initial_state: Tensors `[B, ...]`.
-        rows: The options.
         features: Which parts are needed.
-        special: The special ids.
         source_mask: `[B, S]`, for the coverage penalty.
         capacity: The most steps, where that must be known before (`loop.room`).
 

@@ -23,11 +23,7 @@ def draw(
 
     Args:
         log_probs: `[B, K, V]` log-probabilities of the tokens, -inf where not allowed.
-        t: int32 scalar.
-        rows: The options.
         features: Whether unlikely tokens are left out anywhere.
-        grid: The slots.
-        end_id: The end.
     """
     logits = log_probs / ops.reshape(rows.temperature, (-1, 1, 1))
     logits = when(

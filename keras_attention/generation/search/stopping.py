@@ -53,7 +53,6 @@ def cannot_improve(
         hypotheses: Those that go on.
         finished: Those that have ended.
         length: `[1, 1]` least length of a continuation.
-        rows: The options.
         rule: The stopping rule.
         features: Whether any row has several beam groups.
         grid: The slots, with their groups.
