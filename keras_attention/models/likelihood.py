@@ -81,7 +81,7 @@ def _score(
         selection = selector(source_ids, target_ids)
         special = selection.special
         step_fn = selection.stepper(model, memory)(1)
-        target_ids = ops.take(selection.places, target_ids)
+        target_ids = ops.take(selection.positions, target_ids)
     first = ops.full_like(target_ids[:, :1], special.start)
     previous = ops.concatenate([first, target_ids[:, :-1]], axis=1)  # [B, T]
 

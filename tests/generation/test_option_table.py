@@ -19,13 +19,13 @@ ROOT = Path(__file__).parents[2]
 TABLE = "keras_attention/generation/options/option_table.py"
 
 # Two options more; of the second kind, lists of ids, before those that there are.
-ADDED = '''    patience: Values = _option(
+ADDED = """    patience: Values = _option(
         "number", 0.5, "waits", high=2, contradiction=Contradiction(
             "temperature", _EXCEED, lambda some, most: some > most, rows="searching"
         )
     )
     wanted_tokens: IdLists = _option("ids", (), "ids that are wanted")
-'''
+"""
 
 # Everything that is made from the table, asked about these two.
 ASKED = """

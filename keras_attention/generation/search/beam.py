@@ -22,20 +22,20 @@ def beam(rank: Tensor, slots: Tensor, size: Tensor, end_id: int) -> Extension:
     width = sizes.size(rank, 2)
     flat = ops.reshape(rank, (-1, slots * width))  # [B, K * V]
     # At most one of a slot's extensions is the end: 2K hold K that go on.
-    ranks, places = ops.top_k(flat, 2 * slots)  # [B, 2K]
-    places = ops.cast(places, "int32")
-    is_end = ops.equal(places % width, end_id)
-    # By their places among the first, not by comparing ranks: a compiler may compute
+    ranks, indices = ops.top_k(flat, 2 * slots)  # [B, 2K]
+    indices = ops.cast(indices, "int32")
+    is_end = ops.equal(indices % width, end_id)
+    # By their order among the first, not by comparing ranks: a compiler may compute
     # the same rank twice and round it differently.
     first = ops.arange(2 * slots, dtype="int32") < size  # [B, 2K]
-    ending = ops.where(is_end & first, places // width, -1)
+    ending = ops.where(is_end & first, indices // width, -1)
     number = ops.arange(slots, dtype="int32")  # [K]
     is_own = ops.equal(ops.expand_dims(ending, 1), ops.expand_dims(number, 1))
     kept, order = ops.top_k(ops.where(is_end, NOTHING, ranks), slots)  # [B, K]
-    places = gather(places, ops.cast(order, "int32"), batch_axes=1)  # [B, K]
+    indices = gather(indices, ops.cast(order, "int32"), batch_axes=1)  # [B, K]
     return Extension(
-        slot=places // width,
-        token=places % width,
+        slot=indices // width,
+        token=indices % width,
         there=(number < size) & (kept > NOTHING),
         may_end=ops.any(is_own, axis=2),  # [B, K, 2K] to [B, K]
     )

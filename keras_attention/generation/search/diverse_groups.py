@@ -42,15 +42,13 @@ def diverse_groups(
         features: With the most groups, and the most slots of a group.
         grid: The slots, with their groups.
     """
-    place, size = grid.own, grid.quota  # [B, K], [B, 1]
-    inside = ops.expand_dims(
-        ops.arange(features.group_slots, dtype="int32"), 0
-    )  # [1, M]
-    within = place - place // size * size  # Its place in its group.
+    slot, size = grid.own, grid.quota  # [B, K], [B, 1]
+    inside = ops.arange(features.group_slots, dtype="int32")  # [M]
+    within = slot - slot // size * size  # Its place in its group.
     within = ops.minimum(within, features.group_slots - 1)
     penalty = ops.reshape(rows.diversity_penalty, (-1, 1, 1))  # [B, 1, 1]
     vocabulary = ops.arange(size_of(rank, 2), dtype="int32")  # [V]
-    in_beam = place < ops.expand_dims(rows.beam_size, 1)
+    in_beam = slot < ops.expand_dims(rows.beam_size, 1)
 
     def choose(group: Tensor, carried: Nested) -> Nested:
         chosen, so_far = carried[0], Extension(*carried[1:])
@@ -70,7 +68,7 @@ def diverse_groups(
             ops.sum(ops.cast(ends, "float32"), axis=1, keepdims=True),
             0.0,
         )  # [B, V]
-        here = in_beam & ops.equal(place // size, group)  # [B, K]
+        here = in_beam & ops.equal(slot // size, group)  # [B, K]
         merged = Extension(
             *(
                 ops.where(here, gather(new, within, batch_axes=1), old)
@@ -80,7 +78,7 @@ def diverse_groups(
         return (chosen + count, *merged), ()
 
     none = ops.zeros_like(in_beam)  # [B, K]
-    first = (ops.zeros_like(rank[:, 0]), place, ops.zeros_like(place), none, none)
+    first = (ops.zeros_like(rank[:, 0]), slot, ops.zeros_like(slot), none, none)
     carried, _, _ = unfold(
         choose, first, lambda _: True, features.groups, rows=features.groups
     )

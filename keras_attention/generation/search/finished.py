@@ -59,7 +59,7 @@ def add(
         grouped: Whether any row has several beam groups.
         quota: `[B, 1]` the most hypotheses of a group.
     """
-    places = finished.rank.shape[1]
+    kept = finished.rank.shape[1]
     merged = FinishedHypotheses(
         *(
             ops.concatenate([ours, theirs], axis=1)
@@ -79,24 +79,24 @@ def add(
         rank = gather(merged.rank, best, batch_axes=1)  # [B, N + C]
         over = _over(gather(merged.group, best, batch_axes=1), rank, quota)
         key = order + count * ops.cast(over, "int32")
-        first = ops.argsort(key, axis=1)[:, :places]  # [B, N]
+        first = ops.argsort(key, axis=1)[:, :kept]  # [B, N]
         rank = ops.where(over, _NOTHING, rank)
         return gather(best, first, batch_axes=1), gather(rank, first, batch_axes=1)
 
     def all_of_them() -> tuple[Tensor, Tensor]:
-        first = best[:, :places]  # [B, N]
+        first = best[:, :kept]  # [B, N]
         return first, gather(merged.rank, first, batch_axes=1)
 
-    kept, rank = when(grouped, within_quota, all_of_them)
+    chosen, rank = when(grouped, within_quota, all_of_them)
     return FinishedHypotheses(
-        rank, *(gather(field, kept, batch_axes=1) for field in merged[1:])
+        rank, *(gather(field, chosen, batch_axes=1) for field in merged[1:])
     )
 
 
 def _over(group: Tensor, rank: Tensor, quota: Tensor) -> Mask:
     """Which of the hypotheses `[B, C]`, best first, are too many of their group."""
-    place = ops.arange(size(group, 1), dtype="int32")
-    before = ops.expand_dims(place, 1) > ops.expand_dims(place, 0)  # [C, C]
+    order = ops.arange(size(group, 1), dtype="int32")
+    before = ops.expand_dims(order, 1) > ops.expand_dims(order, 0)  # [C, C]
     same = ops.equal(ops.expand_dims(group, 2), ops.expand_dims(group, 1))
     there = ops.expand_dims(rank > _NOTHING, 1)  # [B, 1, C]
     better = same & before & there  # [B, C, C]

@@ -98,13 +98,12 @@ def first_hypotheses(
     start_id: int,
 ) -> Hypotheses:
     """One empty hypothesis for every group of a beam, and for every draw."""
-    slots, place = grid.slots, grid.own
-    group = ops.maximum(rows.beam_size // rows.beam_groups, 1)
-    first = ops.equal(place % ops.expand_dims(group, 1), 0)
-    first = first & (place < ops.expand_dims(rows.beam_size, 1))
-    asked = place < ops.expand_dims(rows.alternatives, 1)
+    slots, slot = grid.slots, grid.own
+    first = ops.equal(slot % grid.quota, 0)
+    first = first & (slot < ops.expand_dims(rows.beam_size, 1))
+    asked = slot < ops.expand_dims(rows.alternatives, 1)
     alive = ops.where(ops.expand_dims(rows.sample, 1), asked, first)  # [B, K]
-    zeros = ops.cast(ops.zeros_like(place), "float32")  # [B, K]
+    zeros = ops.cast(ops.zeros_like(slot), "float32")  # [B, K]
     if features.coverage is not False and source_mask is None:
         raise ValueError(
             "`coverage_penalty` needs the mask of the source. Expected: `source_mask`. "
@@ -119,7 +118,7 @@ def first_hypotheses(
         return ops.full((grid.rows, slots, width), fill, dtype)
 
     return Hypotheses(
-        ids=ops.zeros_like(place) + start_id,
+        ids=ops.zeros_like(slot) + start_id,
         state=tree.map_structure(
             lambda x: x if _is_one(slots) else ops.repeat(x, slots, axis=0),
             initial_state,

@@ -115,8 +115,8 @@ def search(
     (_, finished, _), emitted, steps_run = unfold(
         search.step, carried, lambda now: ~ops.all(now[2]), bound, steps
     )
-    place = ops.arange(features.answers, dtype="int32")
-    asked = place < ops.expand_dims(rows.alternatives, 1)  # [B, N]
+    number = ops.arange(features.answers, dtype="int32")
+    asked = number < ops.expand_dims(rows.alternatives, 1)  # [B, N]
     finished = finished._replace(rank=ops.where(asked, finished.rank, NOTHING))
     return backtracking.sequences(
         finished, emitted, steps_run, special.pad, features.several

@@ -46,17 +46,17 @@ def union(
     rest = ops.cast(ops.nonzero(others)[0], "int32")
     ids = ops.concatenate([first, rest])  # [M]
     size = ops.shape(ids)[0]
-    places = ops.scatter_update(
+    positions = ops.scatter_update(
         ops.full((vocabulary_size,), size, "int32"),
         ops.expand_dims(ids, -1),
         ops.arange(size, dtype="int32"),
     )  # [V]
     starts = ops.arange(batch, dtype="int32") * size  # [B]
-    own = ops.expand_dims(starts, -1) + ops.take(places, rows)  # [B, N]
+    own = ops.expand_dims(starts, -1) + ops.take(positions, rows)  # [B, N]
     mask = ops.reshape(_marked(ops.reshape(own, (-1,)), batch * size), (batch, size))
     everyones = _marked(ops.concatenate([first, common]), vocabulary_size)  # [V]
     mask = mask | ops.take(everyones, ids)  # [B, M]
-    return Candidates(ids, mask), places
+    return Candidates(ids, mask), positions
 
 
 def columns(

@@ -1,7 +1,7 @@
 """Search among candidate tokens instead of the whole vocabulary.
 
 A search works with numbers from 0 to V - 1. Among candidates these numbers are
-places in their list, so that everything as wide as the vocabulary, the output layer
+positions in their list, so that everything as wide as the vocabulary, the output layer
 first of all, is as wide as the list.
 """
 
@@ -26,11 +26,11 @@ class VocabularySelection(NamedTuple):
     Attributes:
         candidates: `ids [M]` that begin with padding, start and end, and
             `mask [B, M]`.
-        places: `[V]` where each token is among them, M where it is none.
+        positions: `[V]` where each token is among them, M where it is none.
     """
 
     candidates: Candidates
-    places: Tensor
+    positions: Tensor
 
     @property
     def special(self) -> SpecialIds:
@@ -43,8 +43,8 @@ class VocabularySelection(NamedTuple):
         def stepper(beam_size: Tensor) -> StepFunction:
             step = model.stepper(memory, beam_size, candidates=self.candidates)
 
-            def step_fn(places: Tensor, state: State) -> tuple[Tensor, Tensor, State]:
-                return step(gather(self.candidates.ids, places), state)
+            def step_fn(numbers: Tensor, state: State) -> tuple[Tensor, Tensor, State]:
+                return step(gather(self.candidates.ids, numbers), state)
 
             return step_fn
 
@@ -65,7 +65,7 @@ class VocabularySelection(NamedTuple):
 
     def _numbered(self, ids: Ids) -> Tensor:
         """`[B, N]`, -1 staying what it is."""
-        return ops.where(ids >= 0, gather(self.places, ops.maximum(ids, 0)), ids)
+        return ops.where(ids >= 0, gather(self.positions, ops.maximum(ids, 0)), ids)
 
 
 VocabularySelector: TypeAlias = Callable[[Ids, Ids], VocabularySelection]

@@ -112,14 +112,14 @@ class Restricted(keras.Model):
             beam_size: K: the function is for `B * K` ids.
         """
         memory, rows = memory
-        candidates, places = self._union(rows)
+        candidates, positions = self._union(rows)
         step = self.model.stepper(memory, beam_size, candidates=candidates)
 
         def step_fn(ids: Any, state: Any) -> Any:
             logits, weights, state = step(ids, state)  # [B * K, M]
             nothing = ops.full_like(logits[:, :1], -float("inf"))
             logits = ops.concatenate([logits, nothing], axis=-1)
-            return ops.take(logits, places, axis=-1), weights, state  # [B * K, V]
+            return ops.take(logits, positions, axis=-1), weights, state  # [B * K, V]
 
         return step_fn
 
