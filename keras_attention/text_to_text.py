@@ -11,11 +11,10 @@ import tensorflow as tf
 from keras_attention.export.saved_model import export
 from keras_attention.generation import GenerationOptions
 from keras_attention.generation.options.features import features
+from keras_attention.generation.options.option_table import LIMITS, OPTIONS
 from keras_attention.generation.options.row_options import option_values
-from keras_attention.generation.options.validation import LISTS, RANGES, dtype_of
 from keras_attention.pipeline import archive
 from keras_attention.pipeline.graphs import Graphs, Parts
-from keras_attention.pipeline.option_inputs import Choice
 from keras_attention.pipeline.part_checks import check_parts, unknown_words
 from keras_attention.pipeline.prediction import (
     Prediction,
@@ -129,11 +128,8 @@ class TextToText:
             text = tf.constant([rows[row] for row in chosen], tf.string)
             given = {name: tf.constant(value[chosen]) for name, value in values.items()}
             if greedy:
-                return graphs.greedy(
-                    text, given["max_length"], given["max_length_ratio"]
-                )
-            banned, prefix = (given.pop(name) for name in LISTS)
-            return graphs.search(text, Choice(given, banned, prefix))
+                return graphs.greedy(text, *(given[name] for name in LIMITS))
+            return graphs.search(text, given)
 
         return in_batches(rows, batch_size, answer, predictions)
 
@@ -283,17 +279,13 @@ class TextToText:
 def _option_arrays(
     options: GenerationOptions, tokenizer: Tokenizer, rows: int
 ) -> dict[str, np.ndarray]:
-    """Options by name, one value a row; 0 is what None says."""
+    """Options by name, one value or list of ids a row; 0 is what None says."""
     values = option_values(options, PAD_ID, END_ID, tokenizer.vocabulary_size)
-    arrays = {
-        name: np.broadcast_to(
-            np.asarray(0 if values[name] is None else values[name], dtype_of(name)),
-            (rows,),
-        )
-        for name in RANGES
-    }
-    for name in LISTS:
-        arrays[name] = np.broadcast_to(values[name], (rows, values[name].shape[1]))
+    arrays = {}
+    for name, option in OPTIONS.items():
+        value = np.asarray(0 if values[name] is None else values[name], option.dtype)
+        shape = (rows, value.shape[1]) if option.kind == "ids" else (rows,)
+        arrays[name] = np.broadcast_to(value, shape)
     return arrays
 
 

@@ -1,26 +1,15 @@
-"""Turning a model into output sequences.
+"""Generation: from a model to output sequences.
 
-| file | what |
+| module | what |
 |---|---|
-| `options.py` | what a user may ask for |
-| `option_checks.py` | kinds, ranges, rows and ids, checked in one place |
-| `rows.py` | the options as tensors, one value per row |
-| `limits.py` | how long an answer may be |
-| `features.py` | which parts of the search are needed, as early as that is known |
-| `loop.py` | the way in, with any step function |
-| `models.py` | the way in, with a whole model |
-| `greedy.py` | the fast path |
-| `search.py` | the loop of beam search and sampling, every row with its own options |
-| `live.py` | hypotheses that go on |
-| `beam.py` `groups.py` `sampling.py` | strategies: what hypotheses go on with |
-| `ranking.py` | the one function that hypotheses are ranked by |
-| `pool.py` | hypotheses that have ended |
-| `stopping.py` | when a row has its answers for certain |
-| `processors.py` | which tokens may come next |
-| `ngrams.py` | no n-gram twice |
-| `random.py` | random numbers that depend on a row's seed alone |
-| `backtrack.py` | from the traces of a search to its sequences |
-| `result.py` | what comes back |
+| `from_step_function` | `ka.generate`: the way in with any step function |
+| `from_model` | the way in with a whole model, and its compiled graphs |
+| `result` | `ka.Generation`, what comes back |
+| `options` | the table of options, `ka.GenerationOptions` and what derives from them |
+| `search` | greedy search, beam search, diverse groups and sampling |
+| `penalties` | the rank score of hypotheses |
+| `constraints`, `no_repeat_ngram` | which tokens may come next |
+| `vocabulary_selection` | a search over some tokens instead of all |
 """
 
 from keras_attention.generation.from_step_function import generate

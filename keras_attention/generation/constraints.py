@@ -1,15 +1,14 @@
-"""Which tokens may come next, and how probable the search takes them to be."""
-
-from typing import Any
+"""Constraints: which tokens may come next, and with which logits."""
 
 from keras import ops
 
 from keras_attention.backend.gather import gather
 from keras_attention.backend.sizes import size
 from keras_attention.generation.options.row_options import RowOptions, empty_width
+from keras_attention.layer_support.types import Ids, Mask, Tensor
 
 
-def penalize_repetition(logits: Any, history: Any, rows: RowOptions) -> Any:
+def penalize_repetition(logits: Tensor, history: Ids, rows: RowOptions) -> Tensor:
     r"""Make tokens that the hypothesis has less likely.
 
     $$ l_v \leftarrow l_v / \theta \text{ if } l_v > 0 \text{ else } l_v \theta $$
@@ -29,35 +28,34 @@ def penalize_repetition(logits: Any, history: Any, rows: RowOptions) -> Any:
 
 
 def allowed_tokens(
-    t: Any, rows: RowOptions, logits: Any, blocked: Any, pad_id: int, end_id: int
-) -> Any:
+    t: Tensor,
+    rows: RowOptions,
+    logits: Tensor,
+    blocked: Mask,
+    pad_id: int,
+    end_id: int,
+) -> Mask:
     """Tokens that may come at step `t`, `[B, K, V]` or `[B, 1, V]` booleans.
 
     A forced prefix overrides everything. Where nothing is left, the end is.
 
     Args:
         t: int32 scalar, 0 at the first token.
-        rows: The options.
-        logits: `[B, K, V]`, for their shape.
         blocked: `[B, K, V]` tokens that would repeat an n-gram (`[1, 1, 1]` where
             none would), or None.
-        pad_id, end_id: Special tokens; padding never comes.
     """
     width = size(logits, 2)
     vocabulary = ops.arange(width, dtype="int32")  # [V]
     is_end = ops.equal(vocabulary, end_id)
     too_short = ops.reshape(t + 1 < rows.min_length, (-1, 1, 1))  # [B, 1, 1]
-    allowed = ops.logical_not(ops.logical_and(too_short, is_end))
-    allowed = ops.logical_and(allowed, ops.not_equal(vocabulary, pad_id))  # [B, 1, V]
+    allowed = ~(too_short & is_end) & (vocabulary != pad_id)  # [B, 1, V]
     if rows.possible is not None:
-        allowed = ops.logical_and(allowed, ops.expand_dims(rows.possible, 1))
+        allowed = allowed & ops.expand_dims(rows.possible, 1)
     if not empty_width(rows.banned_tokens):
-        banned = marked(ops.expand_dims(rows.banned_tokens, 1), width)  # [B, 1, V]
-        allowed = ops.logical_and(allowed, ops.logical_not(banned))
+        allowed = allowed & ~marked(ops.expand_dims(rows.banned_tokens, 1), width)
     if blocked is not None:
-        allowed = ops.logical_and(allowed, ops.logical_not(blocked))  # [B, K, V]
-    none_left = ops.logical_not(ops.any(allowed, axis=-1, keepdims=True))
-    allowed = ops.logical_or(allowed, ops.logical_and(none_left, is_end))
+        allowed = allowed & ~blocked  # [B, K, V]
+    allowed = allowed | (~ops.any(allowed, axis=-1, keepdims=True) & is_end)
     if empty_width(rows.prefix):
         return allowed
     # One more place than there are, so that there is one where none is given.
@@ -69,7 +67,7 @@ def allowed_tokens(
     return ops.where(forced >= 0, ops.equal(vocabulary, forced), allowed)
 
 
-def keep_likely(logits: Any, rows: RowOptions) -> Any:
+def keep_likely(logits: Tensor, rows: RowOptions) -> Tensor:
     """-inf for tokens outside the k most likely and outside the nucleus.
 
     Args:
@@ -89,7 +87,7 @@ def keep_likely(logits: Any, rows: RowOptions) -> Any:
     probabilities = ops.softmax(ordered, axis=-1)
     before = ops.cumsum(probabilities, axis=-1) - probabilities
     inside = before < ops.reshape(rows.top_p, (-1, 1, 1))
-    inside = ops.logical_and(inside, ordered > -float("inf"))
+    inside = inside & (ordered > lowest)
     least = ops.min(
         ops.where(inside, ordered, float("inf")),
         axis=-1,
@@ -99,7 +97,7 @@ def keep_likely(logits: Any, rows: RowOptions) -> Any:
     return ops.where(logits >= least, logits, lowest)
 
 
-def marked(tokens: Any, width: Any, where: Any = None) -> Any:
+def marked(tokens: Ids, width: Tensor, where: Mask = None) -> Mask:
     """Which tokens there are, `[B, K, V]` booleans.
 
     Args:
@@ -107,9 +105,9 @@ def marked(tokens: Any, width: Any, where: Any = None) -> Any:
         width: V.
         where: `[B, K, L]` booleans: the places that count, None for all.
     """
-    there = ops.logical_and(tokens >= 0, tokens < width)  # [B, K, L]
+    there = (tokens >= 0) & (tokens < width)  # [B, K, L]
     if where is not None:
-        there = ops.logical_and(there, where)
+        there = there & where
     batch_size, slots = size(tokens, 0), size(tokens, 1)
     count = batch_size * slots
     hypothesis = ops.reshape(ops.arange(count, dtype="int32"), (batch_size, slots, 1))

@@ -9,13 +9,18 @@ from keras import ops
 
 from keras_attention.backend.loop import compiled, dynamic_shapes
 from keras_attention.generation.from_step_function import Source, run
+from keras_attention.generation.options.checks import numbers
 from keras_attention.generation.options.features import Features, features
 from keras_attention.generation.options.generation_options import GenerationOptions
+from keras_attention.generation.options.option import Option
+from keras_attention.generation.options.option_table import OPTIONS, IdLists, Values
 from keras_attention.generation.options.row_options import option_values
-from keras_attention.generation.options.validation import LISTS, dtype_of, numbers
 from keras_attention.generation.result import Generation
-from keras_attention.generation.search.loop import SpecialIds
-from keras_attention.generation.vocabulary_selection.candidate_search import Narrow
+from keras_attention.generation.search.loop import SpecialIds, StepFunction
+from keras_attention.generation.vocabulary_selection.candidate_search import (
+    VocabularySelector,
+)
+from keras_attention.layer_support.types import Ids, Mask, Memory, Shape, State, Tensor
 
 _DEFAULTS = GenerationOptions()
 _PLAIN = (bool, int, float, type(None))
@@ -30,10 +35,10 @@ class Model(Protocol):
     end_id: int
     target_vocabulary_size: int
 
-    def encode(self, source_ids: Any) -> tuple[Any, Any, Any]:
+    def encode(self, source_ids: Ids) -> tuple[Memory, State, Mask]:
         """Memory, first state and source mask `[B, S]` of ids `[B, S]`."""
 
-    def stepper(self, memory: Any, beam_size: Any = 1) -> Callable[[Any, Any], Any]:
+    def stepper(self, memory: Memory, beam_size: Tensor = 1) -> StepFunction:
         """The step function of `ka.generate` for `B * K` ids."""
 
 
@@ -58,12 +63,12 @@ class Functions:
 
 def generate_from(
     model: Model,
-    source_ids: Any,
+    source_ids: Ids,
     options: GenerationOptions | None = None,
     max_beam_size: int | None = None,
     *,
     functions: Functions,
-    narrow: Narrow | None = None,
+    selector: VocabularySelector | None = None,
 ) -> Generation:
     """Generate target sequences with a model; see `ka.generate`.
 
@@ -76,7 +81,7 @@ def generate_from(
             No row may ask for more, which is not checked.
         functions: Where the model keeps its graphs. In a graph that is being traced
             none is made or used: the search becomes a part of that graph.
-        narrow: Says which tokens to look at; then `model.stepper` is asked with
+        selector: Says which tokens to look at; then `model.stepper` is asked with
             `candidates`.
 
     Returns:
@@ -86,10 +91,12 @@ def generate_from(
     source_ids = _ids(source_ids)  # [B, S]
     options.check_rows(source_ids.shape[0])
     ids = (model.pad_id, model.end_id, model.target_vocabulary_size)
-    plan = _plan(options, (max_beam_size, not dynamic_shapes()), ids)
+    plain = all(type(x) in _PLAIN or x is _NONE for x in vars(options).values())
+    plan_for = _kept_plan if plain else _plan
+    plan = plan_for(options, max_beam_size, not dynamic_shapes(), ids)
     graph = functions.get(
-        (plan.known, plan.names),
-        functools.partial(_generate, model, narrow, plan.known, plan.names),
+        (plan.features, plan.names),
+        functools.partial(_generate, model, selector, plan.features, plan.names),
         plan.signature,
     )
     return graph(source_ids, *plan.given)
@@ -98,51 +105,45 @@ def generate_from(
 class _Plan(NamedTuple):
     """What a graph is made for, and what it is then given."""
 
-    known: Features
+    features: Features
     names: tuple[str, ...]
-    signature: tuple[Any, ...]
-    given: tuple[Any, ...]
+    signature: tuple[tuple[Shape, str], ...]
+    given: tuple[Tensor, ...]
 
 
-def _plan(options: GenerationOptions, sizes: tuple[Any, ...], ids: Any) -> _Plan:
-    """The plan of options; kept where they are plain numbers, for the next call."""
-    fields = tuple(vars(options).values())
-    if all(type(value) in _PLAIN or value is _NONE for value in fields):
-        return _plan_of_numbers(fields, sizes, ids)
-    return _new_plan(options, sizes, ids)
-
-
-@functools.lru_cache(maxsize=128)
-def _plan_of_numbers(fields: tuple[Any, ...], sizes: Any, ids: Any) -> _Plan:
-    return _new_plan(GenerationOptions(*fields), sizes, ids)
-
-
-def _new_plan(options: GenerationOptions, sizes: Any, ids: Any) -> _Plan:
-    max_beam_size, fixed_sizes = sizes
-    # What has its default is a part of the graph; the rest are its inputs.
-    given = {
-        name: _given(name, value)
-        for name, value in option_values(options, *ids).items()
-        if not _is_plain(name, getattr(options, name))
-    }
+def _plan(
+    options: GenerationOptions,
+    max_beam_size: int | None,
+    fixed_sizes: bool,
+    ids: tuple[int, int, int],
+) -> _Plan:
+    """What has its default is a part of the graph; the rest are its inputs."""
+    given: dict[str, Tensor] = {}
+    signature: list[tuple[Shape, str]] = [((None, None), "int32")]
+    for name, value in option_values(options, *ids).items():
+        if not _is_default(OPTIONS[name], value):
+            known, dtype = numbers(value), OPTIONS[name].dtype
+            given[name] = value if known is None else known.astype(dtype)
+            signature.append(((None,) * len(given[name].shape), dtype))
     return _Plan(
         features(options, max_beam_size, fixed_sizes),
         tuple(given),
-        (
-            ((None, None), "int32"),
-            *(((None,) * len(x.shape), dtype_of(name)) for name, x in given.items()),
-        ),
+        tuple(signature),
         tuple(given.values()),
     )
 
 
+# Of options that are plain numbers, for the next call.
+_kept_plan = functools.lru_cache(maxsize=128)(_plan)
+
+
 def _generate(
     model: Model,
-    narrow: Narrow | None,
-    known: Features,
+    selector: VocabularySelector | None,
+    features: Features,
     names: tuple[str, ...],
-    source_ids: Any,
-    *given: Any,
+    source_ids: Ids,
+    *given: Tensor,
 ) -> Generation:
     memory, state, mask = model.encode(source_ids)
     special = SpecialIds(model.pad_id, model.start_id, model.end_id)
@@ -150,25 +151,25 @@ def _generate(
     values = defaults | dict(zip(names, given, strict=True))
     batch_size = ops.shape(mask)[0]
     source = Source(batch_size, ops.sum(ops.cast(mask, "int32"), axis=-1), mask)
-    if narrow is None:
+    if selector is None:
         stepper = functools.partial(model.stepper, memory)
-        return run(stepper, state, values, known, special, source)
+        return run(stepper, state, values, features, special, source)
     prefix = ops.cast(ops.convert_to_tensor(values["prefix"]), "int32")
     prefix = ops.broadcast_to(prefix, (batch_size, ops.shape(prefix)[1]))  # [B, P]
-    narrowed = narrow(source_ids, prefix)
+    selection = selector(source_ids, prefix)
     generation = run(
-        narrowed.stepper(model, memory),
+        selection.stepper(model, memory),
         state,
         values,
-        known,
-        narrowed.special,
+        features,
+        selection.special,
         source,
-        narrowed.rows,
+        selection.rows,
     )
-    return narrowed.restored(generation)
+    return selection.restored(generation)
 
 
-def _ids(source_ids: Any) -> Any:
+def _ids(source_ids: Ids) -> Ids:
     if not ops.is_tensor(source_ids):
         source_ids = np.asarray(source_ids)
     if len(source_ids.shape) != 2:
@@ -186,16 +187,7 @@ def _ids(source_ids: Any) -> Any:
     return ops.convert_to_tensor(source_ids.astype("int32"))
 
 
-def _given(name: str, value: Any) -> Any:
-    """An array where the value is known, or the tensor that it is."""
-    known = numbers(value)
-    return value if known is None else known.astype(dtype_of(name))
-
-
-def _is_plain(name: str, value: Any) -> bool:
-    default = getattr(_DEFAULTS, name)
-    if name in LISTS:
-        return isinstance(value, (list, tuple)) and len(value) == 0
-    return value is default or (
-        isinstance(value, (bool, int, float)) and value == default
-    )
+def _is_default(option: Option, value: Values | IdLists) -> bool:
+    if isinstance(value, _PLAIN):
+        return value == option.default
+    return isinstance(value, np.ndarray) and value.shape == (1, 0)

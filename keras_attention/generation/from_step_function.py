@@ -1,7 +1,7 @@
-"""Generation with any step function: the way in."""
+"""Generation with any step function."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 from keras import ops, tree
 
@@ -9,43 +9,47 @@ from keras_attention.generation.options.features import Features, all_greedy, fe
 from keras_attention.generation.options.generation_options import GenerationOptions
 from keras_attention.generation.options.length_limits import capacity, row_limits
 from keras_attention.generation.options.row_options import (
+    OptionValues,
     RowOptions,
     option_values,
     row_options,
 )
-from keras_attention.generation.result import Generation, among_places
+from keras_attention.generation.result import Generation, as_first
 from keras_attention.generation.search.greedy import greedy
-from keras_attention.generation.search.loop import SpecialIds, search
-
-StepFunction = Callable[[Any, Any], tuple[Any, Any, Any]]
+from keras_attention.generation.search.loop import (
+    SpecialIds,
+    StepFunction,
+    search,
+)
+from keras_attention.layer_support.types import Mask, State, Tensor
 
 
 class Source(NamedTuple):
     """What generation knows of the source: B, `[B]` or None, `[B, S]` or None."""
 
-    batch_size: Any
-    length: Any
-    mask: Any
+    batch_size: Tensor
+    length: Tensor
+    mask: Mask
 
 
 def generate(
     step_fn: StepFunction,
-    initial_state: Any,
+    initial_state: State,
     options: GenerationOptions | None = None,
     *,
     pad_id: int = 0,
     start_id: int = 1,
     end_id: int = 2,
-    source_length: Any = None,
-    source_mask: Any = None,
-    batch_size: Any = None,
+    source_length: Tensor = None,
+    source_mask: Mask = None,
+    batch_size: Tensor = None,
     vocabulary_size: int | None = None,
     max_beam_size: int | None = None,
 ) -> Generation:
     r"""Generate with any step function, in eager code or in a graph.
 
-    Greedy where nothing else is asked for, otherwise `generation.search`: beam
-    search or sampling, every row with its own options. Padding is never chosen.
+    Greedy where nothing else is asked for, otherwise beam search or sampling, every
+    row with its own options. Padding is never chosen.
 
     Args:
         step_fn: `logits, weights, state = step_fn(ids, state)` with `ids [B]`
@@ -98,9 +102,9 @@ def generate(
 
 
 def run(
-    stepper: Callable[[Any], StepFunction],
-    initial_state: Any,
-    values: Mapping[str, Any],
+    stepper: Callable[[Tensor], StepFunction],
+    initial_state: State,
+    values: OptionValues,
     features: Features,
     special: SpecialIds,
     source: Source,
@@ -113,7 +117,7 @@ def run(
     Args:
         stepper: Given K, a step function for `B * K` rows.
         initial_state: Tensors `[B, ...]`.
-        values: The options, from `rows.option_values`.
+        values: The options, from `option_values`.
         features: What is known of them.
         special: The special ids.
         source: The source.
@@ -122,12 +126,12 @@ def run(
     width = None if source.mask is None else ops.shape(source.mask)[1]
     most = capacity(values, width)
 
-    def simply(limits: Any) -> Generation:
+    def simply(limits: Tensor) -> Generation:
         answer = greedy(
             stepper(1), initial_state, limits, source.batch_size, *special, most
         )
         if features.several:
-            answer = among_places(answer, features.places, special.pad)
+            answer = as_first(answer, features.answers, special.pad)
         return answer
 
     if features.greedy:
@@ -142,18 +146,15 @@ def run(
     if features.greedy is False:
         return searching()
 
-    # Branches of a graph return the same structure, of the same types.
-    def branch(choose: Callable[[], Generation]) -> Callable[[], Any]:
-        def answer() -> Any:
-            fields = choose()._asdict()
-            fields["log_probs"] = ops.cast(fields["log_probs"], "float32")
-            return {name: x for name, x in fields.items() if x is not None}
-
-        return answer
+    def branch(generation: Generation) -> dict[str, Tensor]:
+        """Branches of a graph return the same structure, of the same types."""
+        fields = generation._asdict()
+        fields["log_probs"] = ops.cast(fields["log_probs"], "float32")
+        return {name: x for name, x in fields.items() if x is not None}
 
     answer = ops.cond(
         all_greedy(values, rows),
-        branch(lambda: simply(rows.limit)),
-        branch(searching),
+        lambda: branch(simply(rows.limit)),
+        lambda: branch(searching()),
     )
     return Generation(**({"weights": None} | answer))

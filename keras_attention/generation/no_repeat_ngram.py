@@ -1,4 +1,4 @@
-r"""No n-gram twice, for any n, at a cost that does not depend on n.
+r"""Constraint: no n-gram twice, for any n, at a cost that does not depend on n.
 
 Of every place p of a hypothesis of length t it is known how many tokens that end just
 before p equal its last tokens:
@@ -11,30 +11,28 @@ token $y$ changes all of them by
 $$ m'_p = m_{p-1} + 1 \text{ if } y_{p-1} = y \text{ else } 0 $$
 """
 
-from typing import Any
-
 from keras import ops
 
 from keras_attention.backend.sizes import size
 from keras_attention.generation.constraints import marked
 from keras_attention.generation.options.row_options import RowOptions
+from keras_attention.layer_support.types import Ids, Mask, Tensor
 
 
-def repeating(history: Any, matched: Any, logits: Any, rows: RowOptions) -> Any:
+def repeating(history: Ids, matched: Tensor, logits: Tensor, rows: RowOptions) -> Mask:
     """Tokens that would complete an n-gram a second time, `[B, K, V]` booleans.
 
     Args:
         history: `[B, K, L]` tokens so far, -1 after them.
         matched: `[B, K, L]` int32, the lengths above.
-        logits: `[B, K, V]`, for their shape.
         rows: With n, `no_repeat_ngram`, 0 for rows that may repeat.
     """
     n = ops.reshape(rows.no_repeat_ngram, (-1, 1, 1))  # [B, 1, 1]
-    again = ops.logical_and(n > 0, matched >= n - 1)  # [B, K, L]
+    again = (n > 0) & (matched >= n - 1)  # [B, K, L]
     return marked(history, size(logits, 2), again)
 
 
-def lengthened(history: Any, matched: Any, token: Any) -> Any:
+def lengthened(history: Ids, matched: Tensor, token: Ids) -> Tensor:
     """The lengths after one more token.
 
     Args:

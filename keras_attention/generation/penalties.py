@@ -1,4 +1,4 @@
-r"""The one function that hypotheses are ranked by, at every step and at the end.
+r"""Rank score: what hypotheses are ranked by, at every step and at the end.
 
 $$ s(Y) = \frac{\log p(Y \mid X)}
                {\left(\frac{5 + |Y|}{6}\right)^{\alpha} |Y|^{\rho}}
@@ -16,15 +16,16 @@ that ended long ago and the one that goes on are charged by the same rule.
 | `coverage_penalty` | $\beta$ | 0 | Wu et al. 2016, equation 14 |
 """
 
-from typing import Any
-
 from keras import ops
+
+from keras_attention.generation.options.row_options import RowOptions
+from keras_attention.layer_support.types import Mask, Tensor
 
 # log(0) would make -inf of a source position that hard attention never touched.
 _LEAST_COVERAGE = 1e-10
 
 
-def coverage_term(coverage: Any, source_mask: Any) -> Any:
+def coverage_term(coverage: Tensor, source_mask: Mask) -> Tensor:
     r"""$\sum_{s:\,m_s} \log \min(\sum_t a_{ts}, 1)$, never above 0.
 
     Args:
@@ -36,7 +37,7 @@ def coverage_term(coverage: Any, source_mask: Any) -> Any:
     return ops.sum(ops.where(valid, logs, 0.0), axis=-1)  # [B, K]
 
 
-def normalizer(length: Any, rows: Any) -> Any:
+def normalizer(length: Tensor, rows: RowOptions) -> Tensor:
     """What log-probabilities of sequences of this length are divided by.
 
     Args:
@@ -48,14 +49,15 @@ def normalizer(length: Any, rows: Any) -> Any:
     return ops.power((5.0 + length) / 6.0, alpha) * ops.power(length, power)
 
 
-def rank_score(log_prob: Any, length: Any, covered: Any, rows: Any) -> Any:
+def rank_score(
+    log_prob: Tensor, length: Tensor, covered: Tensor, rows: RowOptions
+) -> Tensor:
     """The rank score of hypotheses.
 
     Args:
         log_prob: `[B, ...]` sums of log-probabilities.
         length: Lengths with the end, broadcastable to `log_prob`.
         covered: What `coverage_term` gave, broadcastable, or 0.
-        rows: `RowOptions`.
     """
     score = log_prob / normalizer(length, rows)
     score = score + _like(rows.word_bonus, length) * length
@@ -63,9 +65,9 @@ def rank_score(log_prob: Any, length: Any, covered: Any, rows: Any) -> Any:
 
 
 def upper_bound(
-    log_prob: Any, length: Any, longest: Any, divisor: Any, rows: Any
-) -> Any:
-    """No continuation of a live hypothesis can rank above this.
+    log_prob: Tensor, length: Tensor, longest: Tensor, divisor: Tensor, rows: RowOptions
+) -> Tensor:
+    """No continuation of a hypothesis can rank above this.
 
     Log-probabilities only fall and the coverage term is at most 0, so the bound
     is the score with the least division, at the longest length, and the larger
@@ -77,14 +79,13 @@ def upper_bound(
         length: `[B, 1]` the least length of a continuation, its end included.
         longest: `[B, 1]` the most tokens that the row may have.
         divisor: `normalizer(longest, rows)`, the same at every step.
-        rows: `RowOptions`.
     """
     bonus = _like(rows.word_bonus, length)
     best_bonus = ops.maximum(bonus * length, bonus * longest)
     return log_prob / divisor + best_bonus
 
 
-def _like(value: Any, like: Any) -> Any:
+def _like(value: Tensor, like: Tensor) -> Tensor:
     for _ in range(len(like.shape) - 1):
         value = ops.expand_dims(value, -1)
     return value

@@ -1,8 +1,10 @@
-"""What generation returns."""
+"""Result of generation: the sequences, and what they were made from."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from keras import ops
+
+from keras_attention.layer_support.types import Ids, Tensor
 
 LOWEST = -3.4028235e38  # float32: an empty place, which JSON can write
 
@@ -27,22 +29,22 @@ class Generation(NamedTuple):
     shapes come before values, it is the most that the options allow.
     """
 
-    ids: Any
-    lengths: Any
-    log_probs: Any
-    weights: Any
-    steps_run: Any
+    ids: Ids
+    lengths: Tensor
+    log_probs: Tensor
+    weights: Tensor
+    steps_run: Tensor
 
 
-def among_places(one: Generation, places: int, pad_id: int) -> Generation:
-    """One answer per row as the first of N places, the others empty."""
+def as_first(one: Generation, answers: int, pad_id: int) -> Generation:
+    """One answer per row as the first of N, the others empty."""
 
-    def spread(x: Any, empty: Any) -> Any:
+    def spread(x: Tensor, empty: float) -> Tensor:
         x = ops.expand_dims(x, 1)
-        if places == 1:
+        if answers == 1:
             return x
         shape = ops.shape(x)
-        rest = ops.full((shape[0], places - 1, *shape[2:]), empty, x.dtype)
+        rest = ops.full((shape[0], answers - 1, *shape[2:]), empty, x.dtype)
         return ops.concatenate([x, rest], axis=1)
 
     return Generation(

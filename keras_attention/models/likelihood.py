@@ -9,7 +9,9 @@ from keras_attention.backend.loop import scan
 from keras_attention.backend.precision import at_least_float32
 from keras_attention.generation.from_model import Functions, Model
 from keras_attention.generation.search.loop import SpecialIds
-from keras_attention.generation.vocabulary_selection.candidate_search import Narrow
+from keras_attention.generation.vocabulary_selection.candidate_search import (
+    VocabularySelector,
+)
 
 
 class Scores(NamedTuple):
@@ -35,7 +37,7 @@ def score_with(
     target_ids: Any,
     *,
     functions: Functions,
-    narrow: Narrow | None = None,
+    selector: VocabularySelector | None = None,
 ) -> Scores:
     r"""$\log p(y_t \mid y_{<t}, x)$ of every token, and the sum over each row.
 
@@ -44,12 +46,12 @@ def score_with(
     for more than one step.
 
     Args:
-        model: Anything that `generation.models.generate_from` takes.
+        model: Anything that `generation.from_model.generate_from` takes.
         source_ids: `[B, S]` integers, every row ending in `end_id`, then `pad_id`.
         target_ids: `[B, T]` integers, T >= 1, without start symbol, `pad_id` after
             the last token.
         functions: Where the model keeps its graphs.
-        narrow: Says which tokens to look at, the targets' own among them.
+        selector: Says which tokens to look at, the targets' own among them.
     """
     arrays = []
     for argument, ids in (("source_ids", source_ids), ("target_ids", target_ids)):
@@ -61,22 +63,25 @@ def score_with(
             )
         arrays.append(ids)
     ids = ((None, None), "int32")
-    run = functions.get("score", functools.partial(_score, model, narrow), (ids, ids))
+    run = functions.get("score", functools.partial(_score, model, selector), (ids, ids))
     return run(*arrays)
 
 
 def _score(
-    model: Model, narrow: Narrow | None, source_ids: Any, target_ids: Any
+    model: Model,
+    selector: VocabularySelector | None,
+    source_ids: Any,
+    target_ids: Any,
 ) -> Scores:
     memory, state, _ = model.encode(source_ids)
-    if narrow is None:
+    if selector is None:
         special = SpecialIds(model.pad_id, model.start_id, model.end_id)
         step_fn = model.stepper(memory)
     else:
-        narrowed = narrow(source_ids, target_ids)
-        special = narrowed.special
-        step_fn = narrowed.stepper(model, memory)(1)
-        target_ids = ops.take(narrowed.places, target_ids)
+        selection = selector(source_ids, target_ids)
+        special = selection.special
+        step_fn = selection.stepper(model, memory)(1)
+        target_ids = ops.take(selection.positions, target_ids)
     first = ops.full_like(target_ids[:, :1], special.start)
     previous = ops.concatenate([first, target_ids[:, :-1]], axis=1)  # [B, T]
 

@@ -6,7 +6,7 @@ from typing import Any
 from keras_attention.attention.linear_time_monotonic import WalkingAttention
 from keras_attention.generation import Generation, GenerationOptions
 from keras_attention.generation.from_model import generate_from
-from keras_attention.generation.options.validation import numbers
+from keras_attention.generation.options.checks import numbers
 from keras_attention.models.seq2seq import Seq2Seq
 
 _ONE = ("beam_size", "alternatives")

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from keras_attention.generation import Generation, GenerationOptions
+from keras_attention.generation.options.option_table import OPTIONS
 from keras_attention.pipeline import option_inputs
 from keras_attention.pipeline.option_inputs import Tensors
 from keras_attention.text import TokenizedText, Tokenizer, UnknownWords
@@ -64,15 +65,13 @@ class Graphs:
         return _graph(self._greedy, _TEXT, _INTEGERS, _NUMBERS)
 
     @functools.cached_property
-    def search(self) -> Callable[[Any, option_inputs.Choice], Tensors]:
-        """Answers to texts `[B]` with every option."""
-        inputs = option_inputs.option_inputs(self.max_beam_size, alternatives=True)
-        numbers = {
-            name: tf.TensorSpec([None], inputs[name].dtype)
-            for name in inputs
-            if name not in option_inputs.LISTS
+    def search(self) -> Callable[[Any, Tensors], Tensors]:
+        """Answers to texts `[B]` with every option, `[B]` or ids `[B, M]`."""
+        specs = {
+            name: tf.TensorSpec([None] * (1 + (option.kind == "ids")), option.dtype)
+            for name, option in OPTIONS.items()
         }
-        return _graph(self._search, _TEXT, option_inputs.Choice(numbers, _IDS, _IDS))
+        return _graph(self._search, _TEXT, specs)
 
     @functools.cached_property
     def checked_search(self) -> Callable[[Any, Tensors], Tensors]:
@@ -102,28 +101,23 @@ class Graphs:
         )
         return self._answers(source, one)
 
-    def _search(self, text: Any, choice: option_inputs.Choice) -> Tensors:
+    def _search(self, text: Any, options: Tensors) -> Tensors:
         source = self.source(text)
-        numbers = dict(choice.numbers)
-        numbers["max_length_ratio"] = option_inputs.bounded_ratio(
-            numbers["max_length_ratio"], source.length
-        )
+        ratio = option_inputs.bounded_ratio(options["max_length_ratio"], source.length)
         generation = self.parts.model.generate(
             source.ids,
-            GenerationOptions(
-                banned_tokens=choice.banned, prefix=choice.prefix, **numbers
-            ),
+            GenerationOptions(**(options | {"max_length_ratio": ratio})),
             self.max_beam_size,
         )
         return self._answers(source, generation)
 
     def _checked_search(self, text: Any, inputs: Tensors) -> Tensors:
         inputs = option_inputs.spread(inputs, tf.shape(text)[0])
-        choice = option_inputs.read(
+        options = option_inputs.read(
             inputs, self.parts.target_tokenizer, self.max_beam_size
         )
-        with tf.control_dependencies([choice.prefix]):
-            return self.search(tf.identity(text), choice)
+        with tf.control_dependencies([options["prefix"]]):
+            return self.search(tf.identity(text), options)
 
     def _score(self, text: Any, target_text: Any) -> Tensors:
         source = self.source(text)

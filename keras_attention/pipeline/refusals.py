@@ -1,12 +1,14 @@
-"""Requests that a graph refuses, with INVALID_ARGUMENT and a reason.
+"""Refusal of requests by a graph, with INVALID_ARGUMENT and a reason.
 
 TensorFlow writes the reason into the error after `assertion failed: `.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import tensorflow as tf
+
+from keras_attention.layer_support.types import Mask, Tensor
 
 # Characters of what was received; a server cuts messages of more than 1024 bytes.
 _SHOWN = 100
@@ -22,12 +24,12 @@ class Problem(NamedTuple):
             built, run only when something is wrong.
     """
 
-    bad: Any
+    bad: Mask
     expected: str | Sequence[str]
-    received: Callable[[Any], Any]
+    received: Callable[[Tensor], Tensor]
 
 
-def refuse_rows(problems: Sequence[Problem]) -> Any:
+def refuse_rows(problems: Sequence[Problem]) -> Tensor:
     """An op that fails at the first row of the first problem that there is."""
     expected: list[str] = []
     flags = []
@@ -40,7 +42,7 @@ def refuse_rows(problems: Sequence[Problem]) -> Any:
             flags.append(problem.bad)
     bad = tf.concat(flags, axis=0)  # [C, B]
 
-    def message(place: Any) -> Any:
+    def message(place: Tensor) -> Tensor:
         rows = tf.shape(bad)[1]
         row = place % rows
         received = [tf.reshape(problem.received(row), [-1]) for problem in problems]
@@ -57,7 +59,7 @@ def refuse_rows(problems: Sequence[Problem]) -> Any:
     return _refuse(tf.reshape(bad, [-1]), message)
 
 
-def refuse_sizes(tensors: Mapping[str, Any], rows: Any, or_one: bool) -> Any:
+def refuse_sizes(tensors: Mapping[str, Tensor], rows: Tensor, or_one: bool) -> Tensor:
     """An op that fails where a tensor has another number of rows.
 
     Args:
@@ -71,7 +73,7 @@ def refuse_sizes(tensors: Mapping[str, Any], rows: Any, or_one: bool) -> Any:
     if or_one:
         bad &= tf.not_equal(sizes, 1)
 
-    def message(place: Any) -> Any:
+    def message(place: Tensor) -> Tensor:
         return tf.strings.join(
             [
                 "`",
@@ -87,7 +89,7 @@ def refuse_sizes(tensors: Mapping[str, Any], rows: Any, or_one: bool) -> Any:
     return _refuse(bad, message)
 
 
-def _shown(text: Any) -> Any:
+def _shown(text: Tensor) -> Tensor:
     """The beginning of a text, fit for a message: requests can hold anything."""
     text = tf.strings.unicode_transcode(
         text, "UTF-8", "UTF-8", errors="replace", replace_control_characters=True
@@ -95,8 +97,8 @@ def _shown(text: Any) -> Any:
     return tf.strings.substr(text, 0, _SHOWN, unit="UTF8_CHAR")
 
 
-def _refuse(bad: Any, message: Callable[[Any], Any]) -> Any:
-    def complain() -> Any:
+def _refuse(bad: Tensor, message: Callable[[Tensor], Tensor]) -> Tensor:
+    def complain() -> Tensor:
         first = tf.argmax(tf.cast(bad, tf.int32), output_type=tf.int32)
         # Not tf.debugging.Assert, which evaluates a constant while it traces.
         return tf.raw_ops.Assert(condition=False, data=[message(first)], summarize=1)

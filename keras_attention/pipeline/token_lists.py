@@ -5,10 +5,11 @@ tab or a line feed can be a token. A space that is part of a token is written as
 U+2581 (`▁`); a token of the vocabulary that has a U+2581 itself is found first.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import tensorflow as tf
 
+from keras_attention.layer_support.types import Ids, Mask, Tensor
 from keras_attention.pipeline.refusals import Problem
 from keras_attention.text import Tokenizer
 from keras_attention.text.special_symbols import END_ID, SPECIAL_TOKENS, UNKNOWN_ID
@@ -29,14 +30,14 @@ class TokenLists(NamedTuple):
         unknown: `[N]` booleans, tokens that the vocabulary does not have.
     """
 
-    tokens: Any
-    lists: Any
-    lengths: Any
-    table: Any
-    unknown: Any
+    tokens: Tensor
+    lists: Tensor
+    lengths: Tensor
+    table: Ids
+    unknown: Mask
 
 
-def parse(tokenizer: Tokenizer, lists: Any) -> TokenLists:
+def parse(tokenizer: Tokenizer, lists: Tensor) -> TokenLists:
     """Split `[L]` strings and look their tokens up. `<unk>` by its name is known."""
     split = tf.raw_ops.StringSplitV2(input=lists, sep=" ")
     found = tf.where(tf.not_equal(split.values, ""))[:, 0]  # [N]
@@ -69,7 +70,7 @@ def unknown_tokens(found: TokenLists, options: tuple[str, ...]) -> Problem:
     bad = tf.math.unsorted_segment_sum(unknown, found.lists, count) > 0
     rows = tf.stack([len(options), count // len(options)])
 
-    def received(row: Any) -> Any:
+    def received(row: Tensor) -> Tensor:
         each = [number * rows[1] + row for number in range(len(options))]
         return tf.stack([_joined(found, number, found.unknown) for number in each])
 
@@ -80,9 +81,13 @@ def unknown_tokens(found: TokenLists, options: tuple[str, ...]) -> Problem:
     )
 
 
-def tokens_after_end(found: TokenLists, option: str, first: Any) -> Problem:
-    """Something after the end symbol, in the lists from the first on."""
-    ids = found.table[first:]  # [B, P]
+def tokens_after_end(
+    found: TokenLists, options: tuple[str, ...], option: str
+) -> Problem:
+    """Something after the end symbol in the lists of an option, where C have B each."""
+    place = options.index(option)
+    first = place * (tf.size(found.lengths) // len(options))
+    ids = tf.split(found.table, len(options))[place]  # [B, P]
     ended = tf.cumsum(tf.cast(tf.equal(ids, END_ID), tf.int32), axis=1, exclusive=True)
     return Problem(
         tf.reduce_any((ended > 0) & (ids >= 0), axis=1),
@@ -91,7 +96,7 @@ def tokens_after_end(found: TokenLists, option: str, first: Any) -> Problem:
     )
 
 
-def _joined(found: TokenLists, number: Any, chosen: Any) -> Any:
+def _joined(found: TokenLists, number: Tensor, chosen: Mask) -> Tensor:
     """Some tokens of one list, a scalar."""
     places = tf.where(chosen & tf.equal(found.lists, number))[:, 0]
     return tf.strings.reduce_join(tf.gather(found.tokens, places), separator=" ")

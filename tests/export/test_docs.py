@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from keras_attention.generation.options.option_table import OPTIONS
+from keras_attention.pipeline.option_inputs import option_inputs
 from tests.export.test_graph import INPUTS, OUTPUTS
 
 pytestmark = pytest.mark.tensorflow_only
@@ -37,3 +39,20 @@ def test_signatures_and_tensors_are_named():
         shown = re.sub(r"_.*", "_...", name) if "state" in name else name
         shown = "memory_..." if "memory" in name else shown
         assert f"`{shown}`" in text, name
+
+
+def test_inputs_that_differ_from_the_options_are_named():
+    text = PAGE.read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ((?:`\w+`,? ?)+)\| (\w+) \| (.*?) \|", text, re.MULTILINE)
+    told = {
+        name: (dtype, default)
+        for names, dtype, default in rows
+        for name in re.findall(r"\w+", names)
+    }
+    for name, given in option_inputs(10, alternatives=True).items():
+        if given.dtype.name == "string":
+            assert told[name] == ("string", '`""`')
+        elif OPTIONS[name].default is None:
+            assert told[name] == (given.dtype.name, "0")
+        else:
+            assert (name in told) == (given.default != OPTIONS[name].default)

@@ -86,7 +86,7 @@ def parsed(tokenizer, lists):
         found = token_lists.parse(tokenizer, lists)
         problems = [
             token_lists.unknown_tokens(found, ("prefix",)),
-            token_lists.tokens_after_end(found, "prefix", 0),
+            token_lists.tokens_after_end(found, ("prefix",), "prefix"),
         ]
         with tf.control_dependencies([refuse_rows(problems)]):
             return tf.identity(found.table)

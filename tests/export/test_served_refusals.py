@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from keras_attention.generation.options.validation import INT32, RANGES
+from keras_attention.generation.options.option import INT32
+from keras_attention.generation.options.option_table import OPTIONS as TABLE
 from keras_attention.pipeline.option_inputs import option_inputs
 from serving.errors import InvalidRequest
 
@@ -31,8 +32,8 @@ def refusal(client, options, ask="predict"):
 
 def outside(option):
     """Values just out of range, and those that are no numbers."""
-    kind, low, high = RANGES[option]
-    if kind == "boolean":
+    kind, low, high = (getattr(TABLE[option], x) for x in ("kind", "low", "high"))
+    if kind in ("boolean", "ids"):
         return []
     if kind == "number":
         values = [low - 1e-3, -1e30, NAN, INF, -INF]
@@ -45,9 +46,9 @@ def outside(option):
     ]
 
 
-@pytest.mark.parametrize("option", [name for name in RANGES if outside(name)])
+@pytest.mark.parametrize("option", [name for name in TABLE if outside(name)])
 def test_out_of_range(client, option):
-    good = max(RANGES[option][1], 1)
+    good = max(TABLE[option].low, 1)
     for row, value in enumerate([*outside(option), *outside(option)][:6]):
         values = [good] * 3
         values[row % 3] = value

@@ -14,7 +14,7 @@ from keras_attention.attention.alignments.monotonic import monotonic_weights
 from keras_attention.generation.options.row_options import option_values, row_options
 from keras_attention.generation.penalties import coverage_term, normalizer, rank_score
 from keras_attention.generation.search.backtracking import sequences
-from keras_attention.generation.search.finished import Pool
+from keras_attention.generation.search.finished import FinishedHypotheses
 from tests import reference
 from tests.layers.gradients import to_numpy
 from tests.layers.weights import variable
@@ -192,20 +192,20 @@ def test_backtracking_equals_gather_tree():
         np.asarray(entry[name], "int32") for name in ("step_ids", "parent_ids")
     )  # [T, B, K]
     last, like = len(token) - 1, np.zeros(token.shape[1:], "int32")
-    pool = Pool(
+    finished = FinishedHypotheses(
         rank=like.astype("float32"),
         log_prob=like.astype("float32"),
-        finished=like.astype(bool),
+        complete=like.astype(bool),
         step=like + last,
         slot=slot[last],
         token=token[last],
         group=like,
     )
-    pool = Pool(*map(ops.convert_to_tensor, pool))
+    finished = FinishedHypotheses(*map(ops.convert_to_tensor, finished))
     emitted = {
         "slot": ops.convert_to_tensor(slot),
         "token": ops.convert_to_tensor(token),
     }
-    found = sequences(pool, emitted, last + 1, pad_id=0, several=True)
+    found = sequences(finished, emitted, last + 1, pad_id=0, several=True)
     ids = to_numpy(found.ids)  # [B, K, T]
     assert np.array_equal(np.transpose(ids, (2, 0, 1)), entry["result"])

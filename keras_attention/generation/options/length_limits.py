@@ -1,26 +1,26 @@
-"""How long an answer may be: each row's, and any row's."""
+"""Limits of the length of an answer: of each row, and of any row."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from keras import ops
 
-from keras_attention.generation.options.validation import numbers
+from keras_attention.generation.options.checks import numbers
+from keras_attention.generation.options.option_table import LIMITS, Values
+from keras_attention.layer_support.types import Tensor
 
 _RATIO, _EXTRA = 2.0, 10  # Where nothing is said.
 _UNBOUNDED = 2**31 - 1
 
 
 def row_limits(
-    values: Mapping[str, Any], batch_size: Any, source_length: Any = None
-) -> Any:
+    values: Mapping[str, Values], batch_size: Tensor, source_length: Tensor = None
+) -> Tensor:
     """Most tokens of each row, `[B]` int32.
 
     Args:
         values: `max_length` and `max_length_ratio`: None, numbers, or tensors. 0
             says the same as None, for this row.
-        batch_size: B.
         source_length: `[B]` or None.
 
     Raises:
@@ -39,7 +39,7 @@ def row_limits(
         return ops.maximum(given, 1)
     free = given <= 0
     ratio = _rows(values["max_length_ratio"], "float32", batch_size)  # [B]
-    default = ops.logical_and(free, ratio <= 0)
+    default = free & (ratio <= 0)
     ratio = ops.where(default, ops.full_like(ratio, _RATIO), ratio)
     relative = ops.cast(
         ops.floor(ratio * ops.cast(source_length, "float32")), "int32"
@@ -48,7 +48,7 @@ def row_limits(
     return ops.maximum(ops.minimum(absolute, relative), 1)
 
 
-def capacity(values: Mapping[str, Any], width: Any = None) -> Any:
+def capacity(values: Mapping[str, Values], width: Tensor = None) -> Tensor:
     """Most tokens of any row, from what is known when a graph is compiled.
 
     Args:
@@ -58,12 +58,12 @@ def capacity(values: Mapping[str, Any], width: Any = None) -> Any:
     Returns:
         An int, a scalar where `width` is one, or None where nothing is known.
     """
-    length, ratio = (numbers(values[name]) for name in _NAMES)
+    length, ratio = (numbers(values[name]) for name in LIMITS)
     if values["max_length_ratio"] is None and values["max_length"] is None:
         ratio = np.array(_RATIO)
     elif ratio is not None and (ratio <= 0).any():  # Rows that the ratio leaves free.
         ratio = np.maximum(ratio, _RATIO) if values["max_length"] is None else None
-    bounds: list[Any] = []
+    bounds: list[Tensor] = []
     if length is not None:
         bounds.append(max(1, int(length.max(initial=1))))
     if ratio is not None and width is not None:
@@ -81,10 +81,7 @@ def capacity(values: Mapping[str, Any], width: Any = None) -> Any:
     return ops.minimum(bounds[0], bounds[-1])
 
 
-_NAMES = ("max_length", "max_length_ratio")
-
-
-def _rows(value: Any, dtype: str, batch_size: Any) -> Any:
+def _rows(value: Values, dtype: str, batch_size: Tensor) -> Tensor:
     if value is None:
         return ops.zeros((batch_size,), dtype)
     return ops.cast(ops.convert_to_tensor(value), dtype) + ops.zeros(

@@ -1,58 +1,46 @@
 """Options as tensors: one value per row, in the graph."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 from keras import ops
 
 from keras_attention.backend.sizes import size
+from keras_attention.generation.options.checks import check_prefixes, id_table
 from keras_attention.generation.options.generation_options import GenerationOptions
 from keras_attention.generation.options.length_limits import row_limits
-from keras_attention.generation.options.validation import (
+from keras_attention.generation.options.option_table import (
+    LIMITS,
     LISTS,
-    RANGES,
-    check_prefixes,
-    dtype_of,
-    id_table,
+    OPTIONS,
+    IdLists,
+    OptionTable,
+    Values,
 )
+from keras_attention.layer_support.types import Ids, Mask, Tensor
+
+OptionValues: TypeAlias = Mapping[str, Values | IdLists]
+"""Options by name, with ids as tables."""
 
 
-class RowOptions(NamedTuple):
-    """Every option of the search as a tensor with first dimension B.
+@dataclass(frozen=True)
+class RowOptions(OptionTable):
+    """Options of a batch: tensors `[B]`, of ids `[B, M]` int32 with -1 in empty places.
 
     Attributes:
+        max_length, max_length_ratio: None; `limit` is what they come to.
         limit: `[B]` int32, most tokens.
-        banned_tokens, prefix: `[B, M]` int32, -1 in empty places.
         possible: `[B, V]` booleans: tokens that have a probability at all, or None
             for all of them.
         token_ids: `[V]` int32: the ids that the numbers 0 to V - 1 stand for, or None
             where they are the ids. Samples depend on the ids.
-
-    The others are `[B]` and named as in `GenerationOptions`.
     """
 
-    limit: Any
-    beam_size: Any
-    alternatives: Any
-    min_length: Any
-    length_penalty: Any
-    length_power: Any
-    word_bonus: Any
-    coverage_penalty: Any
-    beam_groups: Any
-    diversity_penalty: Any
-    sample: Any
-    temperature: Any
-    top_k: Any
-    top_p: Any
-    seed: Any
-    repetition_penalty: Any
-    no_repeat_ngram: Any
-    banned_tokens: Any
-    prefix: Any
-    possible: Any = None
-    token_ids: Any = None
+    limit: Tensor = field(kw_only=True)
+    possible: Mask = None
+    token_ids: Ids = None
 
 
 def option_values(
@@ -60,42 +48,42 @@ def option_values(
     pad_id: int,
     end_id: int,
     vocabulary_size: int | None = None,
-) -> dict[str, Any]:
+) -> dict[str, Values | IdLists]:
     """The options by name, with ids as tables; see `id_table`.
 
     Raises:
         ValueError: An id is not in the vocabulary, or a prefix is no beginning.
     """
-    values = {name: getattr(options, name) for name in RANGES}
+    values = {name: getattr(options, name) for name in OPTIONS}
     for name in LISTS:
-        values[name] = id_table(name, getattr(options, name), vocabulary_size)
+        values[name] = id_table(name, values[name], vocabulary_size)
     if isinstance(values["prefix"], np.ndarray):
         check_prefixes(values["prefix"], pad_id, end_id)
     return values
 
 
 def row_options(
-    values: Mapping[str, Any], batch_size: Any, source_length: Any = None
+    values: OptionValues, batch_size: Tensor, source_length: Tensor = None
 ) -> RowOptions:
     """Spread the options over the rows.
 
     Args:
         values: What `option_values` returned; numbers may have become tensors.
-        batch_size: B.
         source_length: `[B]` valid source positions, for limits that depend on it.
     """
-    rows: dict[str, Any] = {}
-    for name in [field for field in RowOptions._fields if field in values]:
-        tensor = ops.cast(ops.convert_to_tensor(values[name]), dtype_of(name))
-        if name in LISTS:
-            rows[name] = ops.broadcast_to(tensor, (batch_size, size(tensor, 1)))
-        elif len(tensor.shape) == 1:
-            rows[name] = tensor
-        else:
-            rows[name] = ops.broadcast_to(tensor, (batch_size,))
+    rows: dict[str, Tensor] = dict.fromkeys(LIMITS)
+    for name, option in OPTIONS.items():
+        if name in LIMITS:
+            continue
+        tensor = ops.cast(ops.convert_to_tensor(values[name]), option.dtype)
+        if option.kind == "ids":
+            tensor = ops.broadcast_to(tensor, (batch_size, size(tensor, 1)))
+        elif len(tensor.shape) == 0:
+            tensor = ops.broadcast_to(tensor, (batch_size,))
+        rows[name] = tensor
     return RowOptions(limit=row_limits(values, batch_size, source_length), **rows)
 
 
-def empty_width(ids: Any) -> bool:
+def empty_width(ids: Ids) -> bool:
     """Whether a table of ids is known to hold none."""
     return ids.shape[1] == 0

@@ -1,6 +1,4 @@
-"""From the traces of a search to its sequences."""
-
-from typing import Any
+"""Backtracking: from the traces of a search to its sequences."""
 
 from keras import ops
 
@@ -8,16 +6,21 @@ from keras_attention.backend.gather import gather
 from keras_attention.backend.loop import unfold
 from keras_attention.backend.sizes import size
 from keras_attention.generation.result import LOWEST, Generation
-from keras_attention.generation.search.finished import Pool
+from keras_attention.generation.search.finished import FinishedHypotheses
+from keras_attention.layer_support.types import Tensor
 
 
 def sequences(
-    pool: Pool, emitted: dict[str, Any], steps: Any, pad_id: int, several: bool
+    finished: FinishedHypotheses,
+    emitted: dict[str, Tensor],
+    steps: Tensor,
+    pad_id: int,
+    several: bool,
 ) -> Generation:
-    """Follow every hypothesis of the pool back to its start.
+    """Follow every finished hypothesis back to its start.
 
     Args:
-        pool: `[B, N]`.
+        finished: `[B, N]`.
         emitted: Time-major traces: `slot [T, B, K]` (which slot each came from),
             `token [T, B, K]`, and `weights [T, B, K, S]` (`[T, B, K, H, S]`) where
             there are any, of the slots before the step.
@@ -29,23 +32,23 @@ def sequences(
         `ids [B, T]`, with several `[B, N, T]`, and so on.
     """
     length = size(emitted["token"], 0)
-    there = pool.rank > -float("inf")  # [B, N]
+    there = finished.rank > -float("inf")  # [B, N]
 
-    def back(t: Any, slot: Any) -> Any:
+    def back(t: Tensor, slot: Tensor) -> tuple[Tensor, Tensor]:
         time = length - 1 - t
         before = gather(gather(emitted["slot"], time), slot, batch_axes=1)  # [B, N]
-        before = ops.where(ops.equal(time, pool.step), pool.slot, before)
-        before = ops.where(time <= pool.step, before, slot)
+        before = ops.where(ops.equal(time, finished.step), finished.slot, before)
+        before = ops.where(time <= finished.step, before, slot)
         return before, before
 
-    _, slots, _ = unfold(back, pool.slot, lambda _: True, length, rows=length)
+    _, slots, _ = unfold(back, finished.slot, lambda _: True, length, rows=length)
     slots = ops.flip(slots, 0)  # [T, B, N], where each hypothesis was before a step
-    last = ops.expand_dims(pool.slot, 0)  # [1, B, N]
+    last = ops.expand_dims(finished.slot, 0)  # [1, B, N]
     after = ops.concatenate([slots[1:], last], axis=0)  # [T, B, N]
     times = ops.reshape(ops.arange(length, dtype="int32"), (-1, 1, 1))  # [T, 1, 1]
-    inside = ops.logical_and(times <= pool.step, there)  # [T, B, N]
+    inside = (times <= finished.step) & there  # [T, B, N]
     ids = gather(emitted["token"], after, batch_axes=2)  # [T, B, N]
-    ids = ops.where(ops.equal(times, pool.step), pool.token, ids)
+    ids = ops.where(ops.equal(times, finished.step), finished.token, ids)
     ids = ops.transpose(ops.where(inside, ids, pad_id), (1, 2, 0))  # [B, N, T]
     weights = emitted.get("weights")
     if weights is not None:
@@ -55,8 +58,8 @@ def sequences(
         weights = ops.where(inside, weights, 0.0)
         order = (1, 2, 0, 3) if len(weights.shape) == 4 else (1, 2, 3, 0, 4)
         weights = ops.transpose(weights, order)  # [B, N, (H,) T, S]
-    lengths = ops.where(there, pool.step + 1, 0)
-    log_probs = ops.where(there, pool.log_prob, LOWEST)
+    lengths = ops.where(there, finished.step + 1, 0)
+    log_probs = ops.where(there, finished.log_prob, LOWEST)
     if not several:
         ids, lengths, log_probs = ids[:, 0], lengths[:, 0], log_probs[:, 0]
         weights = None if weights is None else weights[:, 0]

@@ -14,14 +14,12 @@ can be compared, and the answers are in the order of their rank scores. As in th
 every group brings as many answers as it has hypotheses, at most.
 """
 
-from typing import Any
-
 from keras import ops
 
 from keras_attention.backend.gather import gather
 from keras_attention.backend.loop import unfold
 from keras_attention.backend.sizes import size as size_of
-from keras_attention.generation.options.features import Needs
+from keras_attention.generation.options.features import Features
 from keras_attention.generation.options.row_options import RowOptions
 from keras_attention.generation.search.beam import beam
 from keras_attention.generation.search.hypotheses import (
@@ -30,59 +28,47 @@ from keras_attention.generation.search.hypotheses import (
     Grid,
     at_slots,
 )
+from keras_attention.layer_support.types import Nested, Tensor
 
 
-def group_size(rows: RowOptions) -> Any:
-    """Hypotheses of a group, `[B, 1]`; all slots of a row that samples."""
-    size = rows.beam_size // rows.beam_groups
-    size = ops.where(rows.sample, ops.full_like(size, 2**30), ops.maximum(size, 1))
-    return ops.expand_dims(size, 1)
-
-
-def grouped(
-    rank: Any, size: Any, rows: RowOptions, needs: Needs, grid: Grid, end_id: int
+def diverse_groups(
+    rank: Tensor, rows: RowOptions, features: Features, grid: Grid, end_id: int
 ) -> Extension:
     """What `beam` returns, chosen group by group.
 
     Args:
         rank: `[B, K, V]` rank scores.
-        size: `[B, 1]` hypotheses of a group, from `group_size`.
         rows: With K, G and the penalty.
-        needs: With the most groups, and the most slots of a group.
-        grid: The slots.
-        end_id: The end.
+        features: With the most groups, and the most slots of a group.
+        grid: The slots, with their groups.
     """
-    place = grid.own  # [B, K]
-    inside = ops.expand_dims(ops.arange(needs.group_slots, dtype="int32"), 0)  # [1, M]
-    within = place - place // size * size  # Its place in its group.
-    within = ops.minimum(within, needs.group_slots - 1)
+    slot, size = grid.own, grid.quota  # [B, K], [B, 1]
+    inside = ops.arange(features.group_slots, dtype="int32")  # [M]
+    within = slot - slot // size * size  # Its place in its group.
+    within = ops.minimum(within, features.group_slots - 1)
     penalty = ops.reshape(rows.diversity_penalty, (-1, 1, 1))  # [B, 1, 1]
     vocabulary = ops.arange(size_of(rank, 2), dtype="int32")  # [V]
-    in_beam = place < ops.expand_dims(rows.beam_size, 1)
+    in_beam = slot < ops.expand_dims(rows.beam_size, 1)
 
-    def choose(group: Any, carried: Any) -> Any:
+    def choose(group: Tensor, carried: Nested) -> Nested:
         chosen, so_far = carried[0], Extension(*carried[1:])
         # A row that samples has no groups, and its answer here is not used.
         start = group * ops.minimum(size, grid.slots)  # [B, 1]
         index = ops.minimum(start + inside, grid.slots - 1)  # [B, M]
-        there = ops.logical_and(
-            inside < size, group < ops.expand_dims(rows.beam_groups, 1)
-        )  # [B, M]
+        there = (inside < size) & (group < ops.expand_dims(rows.beam_groups, 1))
         own = at_slots(rank, index) - penalty * ops.expand_dims(chosen, 1)  # [B, M, V]
         own = ops.where(ops.expand_dims(there, -1), own, NOTHING)
-        mine = beam(own, needs.group_slots, size, end_id)
+        mine = beam(own, features.group_slots, size, end_id)
         mine = mine._replace(slot=gather(index, mine.slot, batch_axes=1))
-        ends = ops.logical_and(mine.may_end, own[:, :, end_id] > NOTHING)  # [B, M]
+        ends = mine.may_end & (own[:, :, end_id] > NOTHING)  # [B, M]
         goes_on = ops.expand_dims(mine.there, -1)  # [B, M, 1]
         tokens = ops.equal(ops.expand_dims(mine.token, -1), vocabulary)  # [B, M, V]
-        count = ops.sum(
-            ops.cast(ops.logical_and(goes_on, tokens), "float32"), axis=1
-        ) + ops.where(
+        count = ops.sum(ops.cast(goes_on & tokens, "float32"), axis=1) + ops.where(
             ops.equal(vocabulary, end_id),
             ops.sum(ops.cast(ends, "float32"), axis=1, keepdims=True),
             0.0,
         )  # [B, V]
-        here = ops.logical_and(in_beam, ops.equal(place // size, group))  # [B, K]
+        here = in_beam & ops.equal(slot // size, group)  # [B, K]
         merged = Extension(
             *(
                 ops.where(here, gather(new, within, batch_axes=1), old)
@@ -92,8 +78,8 @@ def grouped(
         return (chosen + count, *merged), ()
 
     none = ops.zeros_like(in_beam)  # [B, K]
-    first = (ops.zeros_like(rank[:, 0]), place, ops.zeros_like(place), none, none)
+    first = (ops.zeros_like(rank[:, 0]), slot, ops.zeros_like(slot), none, none)
     carried, _, _ = unfold(
-        choose, first, lambda _: True, needs.groups, rows=needs.groups
+        choose, first, lambda _: True, features.groups, rows=features.groups
     )
     return Extension(*carried[1:])

@@ -1,8 +1,5 @@
 """Greedy search: the fast path when nothing else is asked for."""
 
-from collections.abc import Callable
-from typing import Any
-
 import keras
 from keras import ops, tree
 
@@ -10,17 +7,19 @@ from keras_attention.backend.loop import room, unfold
 from keras_attention.backend.precision import at_least_float32
 from keras_attention.backend.sizes import size
 from keras_attention.generation.result import Generation
+from keras_attention.generation.search.loop import StepFunction
+from keras_attention.layer_support.types import Mask, Nested, State, Tensor
 
 
 def greedy(
-    step_fn: Callable[[Any, Any], Any],
-    initial_state: Any,
-    limits: Any,
-    batch_size: Any,
+    step_fn: StepFunction,
+    initial_state: State,
+    limits: Tensor,
+    batch_size: Tensor,
     pad_id: int,
     start_id: int,
     end_id: int,
-    capacity: Any = None,
+    capacity: Tensor = None,
 ) -> Generation:
     r"""$y_t = \arg\max_y \log p(y \mid y_{<t}, x)$ until the end or the limit.
 
@@ -28,12 +27,11 @@ def greedy(
         step_fn: As for `ka.generate`.
         initial_state: Tensors `[B, ...]`.
         limits: `[B]` int32, most tokens of each row.
-        batch_size: B.
         pad_id, start_id, end_id: The special tokens. Padding is never chosen.
-        capacity: The most steps, where that must be known before (`scan.room`).
+        capacity: The most steps, where that must be known before (`loop.room`).
     """
 
-    def step(t: Any, carried: tuple[Any, ...]) -> Any:
+    def step(t: Tensor, carried: Nested) -> tuple[Nested, dict[str, Tensor]]:
         ids, state, ended, log_probs, lengths = carried
         logits, weights, state = step_fn(ids, state)
         logits = ops.cast(logits, at_least_float32(logits.dtype))
@@ -48,17 +46,15 @@ def greedy(
         log_prob = best - ops.logsumexp(logits, axis=-1)  # [B]
         ids = ops.where(ended, pad_id, chosen)
         log_probs = log_probs + ops.where(ended, 0.0, log_prob)
-        lengths = lengths + ops.cast(ops.logical_not(ended), "int32")
+        lengths = lengths + ops.cast(~ended, "int32")
         emitted = {"ids": ids}
         if weights is not None:
             emitted["weights"] = _zero_rows(ended, weights)
-        ended = ops.logical_or(
-            ended, ops.logical_or(ops.equal(chosen, end_id), lengths >= limits)
-        )
+        ended = ended | ops.equal(chosen, end_id) | (lengths >= limits)
         return (ids, state, ended, log_probs, lengths), emitted
 
-    def proceed(carried: tuple[Any, ...]) -> Any:
-        return ops.logical_not(ops.all(carried[2]))
+    def proceed(carried: Nested) -> Tensor:
+        return ~ops.all(carried[2])
 
     zeros = ops.zeros((batch_size,), "int32")
     carried = (
@@ -84,13 +80,13 @@ def greedy(
     return Generation(ids, lengths, carried[3], weights, steps)
 
 
-def _zero_rows(rows: Any, x: Any) -> Any:
+def _zero_rows(rows: Mask, x: Tensor) -> Tensor:
     for _ in range(len(x.shape) - 1):
         rows = ops.expand_dims(rows, -1)
     return ops.where(rows, 0.0, x)
 
 
-def _log_prob_dtype(state: Any) -> str:
+def _log_prob_dtype(state: State) -> str:
     """float64 only for a model that computes in it."""
     dtypes = {keras.backend.standardize_dtype(x.dtype) for x in tree.flatten(state)}
     return "float64" if "float64" in dtypes else "float32"

@@ -5,16 +5,16 @@ with the batch around it. Here each number is a hash of (seed, slot, step, token
 MurmurHash3's finalizer, in wrapping 32-bit arithmetic, the same on every backend.
 """
 
-from typing import Any
-
 import numpy as np
 from keras import ops
+
+from keras_attention.layer_support.types import Tensor
 
 _MULTIPLIERS = (0x85EBCA6B, 0xC2B2AE35)  # Appleby 2016, MurmurHash3 fmix32
 _GOLDEN = 0x9E3779B1
 
 
-def uniform(seed: Any, slots: int, step: Any, tokens: Any) -> Any:
+def uniform(seed: Tensor, slots: int, step: Tensor, tokens: Tensor) -> Tensor:
     """Numbers in (0, 1), `[B, K, V]` float32.
 
     Args:
@@ -34,24 +34,24 @@ def uniform(seed: Any, slots: int, step: Any, tokens: Any) -> Any:
     return (ops.cast(_shift(bits, 9), "float32") + 0.5) * 2.0**-23
 
 
-def gumbel(seed: Any, slots: int, step: Any, tokens: Any) -> Any:
+def gumbel(seed: Tensor, slots: int, step: Tensor, tokens: Tensor) -> Tensor:
     """Standard Gumbel noise `[B, K, V]`: argmax(logits + noise) is a sample."""
     return -ops.log(-ops.log(uniform(seed, slots, step, tokens)))
 
 
-def _mix(x: Any) -> Any:
+def _mix(x: Tensor) -> Tensor:
     x = ops.bitwise_xor(x, _shift(x, 16)) * _signed(_MULTIPLIERS[0])
     x = ops.bitwise_xor(x, _shift(x, 13)) * _signed(_MULTIPLIERS[1])
     return ops.bitwise_xor(x, _shift(x, 16))
 
 
-def _shift(x: Any, by: int) -> Any:
+def _shift(x: Tensor, by: int) -> Tensor:
     """Logical shift to the right: int32 has only the arithmetic one."""
     kept = _signed((1 << (32 - by)) - 1)
     return ops.bitwise_and(ops.bitwise_right_shift(x, by), kept)
 
 
-def _signed(number: int) -> Any:
+def _signed(number: int) -> Tensor:
     return ops.convert_to_tensor(
         int(np.array(number, np.uint32).astype(np.int32)), dtype="int32"
     )

@@ -1,11 +1,13 @@
-"""The output layer for some tokens instead of all."""
+"""Output layer for candidate tokens instead of all."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+import keras
 from keras import ops
 
 from keras_attention.decoder.tied_embedding import TiedOutput
+from keras_attention.layer_support.types import Ids, Mask, Tensor
 
 
 class Candidates(NamedTuple):
@@ -16,13 +18,13 @@ class Candidates(NamedTuple):
         mask: `[B, M]` booleans: what each row may choose.
     """
 
-    ids: Any
-    mask: Any
+    ids: Ids
+    mask: Mask
 
 
 def union(
-    rows: Any, common: Any, special: tuple[int, ...], vocabulary_size: int
-) -> tuple[Candidates, Any]:
+    rows: Ids, common: Ids, special: tuple[int, ...], vocabulary_size: int
+) -> tuple[Candidates, Tensor]:
     """The candidates of a batch, from those of its rows.
 
     Args:
@@ -40,24 +42,26 @@ def union(
     first = ops.convert_to_tensor(special, dtype="int32")
     flat = ops.reshape(rows, (-1,))  # [B * N]
     present = _marked(ops.concatenate([flat, common]), vocabulary_size)  # [V]
-    others = ops.logical_and(present, ops.logical_not(_marked(first, vocabulary_size)))
+    others = present & ~_marked(first, vocabulary_size)
     rest = ops.cast(ops.nonzero(others)[0], "int32")
     ids = ops.concatenate([first, rest])  # [M]
     size = ops.shape(ids)[0]
-    places = ops.scatter_update(
+    positions = ops.scatter_update(
         ops.full((vocabulary_size,), size, "int32"),
         ops.expand_dims(ids, -1),
         ops.arange(size, dtype="int32"),
     )  # [V]
     starts = ops.arange(batch, dtype="int32") * size  # [B]
-    own = ops.expand_dims(starts, -1) + ops.take(places, rows)  # [B, N]
+    own = ops.expand_dims(starts, -1) + ops.take(positions, rows)  # [B, N]
     mask = ops.reshape(_marked(ops.reshape(own, (-1,)), batch * size), (batch, size))
     everyones = _marked(ops.concatenate([first, common]), vocabulary_size)  # [V]
-    mask = ops.logical_or(mask, ops.take(everyones, ids))  # [B, M]
-    return Candidates(ids, mask), places
+    mask = mask | ops.take(everyones, ids)  # [B, M]
+    return Candidates(ids, mask), positions
 
 
-def columns(layer: Any, candidates: Candidates, beam_size: Any) -> Callable[[Any], Any]:
+def columns(
+    layer: keras.layers.Layer, candidates: Candidates, beam_size: Tensor
+) -> Callable[[Tensor], Tensor]:
     """An output layer for candidates only.
 
     Args:
@@ -86,21 +90,21 @@ def columns(layer: Any, candidates: Candidates, beam_size: Any) -> Callable[[Any
     if layer.bias is not None:
         bias = ops.cast(ops.take(layer.bias, candidates.ids), dtype)  # [M]
 
-    def logits(x: Any) -> Any:
+    def logits(x: Tensor) -> Tensor:
         y = ops.matmul(ops.cast(x, dtype), kernel)  # [B * K, M]
         return ops.where(mask, y if bias is None else y + bias, nothing)
 
     return logits
 
 
-def own_mask(candidates: Candidates, beam_size: Any) -> Any:
+def own_mask(candidates: Candidates, beam_size: Tensor) -> Mask:
     """What each hypothesis may choose, `[B * K, M]`."""
     if isinstance(beam_size, int) and beam_size == 1:
         return candidates.mask
     return ops.repeat(candidates.mask, beam_size, axis=0)  # [B * K, M]
 
 
-def _marked(ids: Any, size: Any) -> Any:
+def _marked(ids: Ids, size: Tensor) -> Mask:
     """`[size]` booleans: which numbers occur in `ids [N]`."""
     zeros = ops.zeros((size,), "int32")
     ones = ops.ones_like(ids)

@@ -15,7 +15,9 @@ from keras_attention.generation.vocabulary_selection.candidate_output import (
     Candidates,
     union,
 )
-from keras_attention.generation.vocabulary_selection.candidate_search import Narrowed
+from keras_attention.generation.vocabulary_selection.candidate_search import (
+    VocabularySelection,
+)
 from keras_attention.models.likelihood import Scores, score_with
 
 _SHARED = (
@@ -110,14 +112,14 @@ class Restricted(keras.Model):
             beam_size: K: the function is for `B * K` ids.
         """
         memory, rows = memory
-        candidates, places = self._union(rows)
+        candidates, positions = self._union(rows)
         step = self.model.stepper(memory, beam_size, candidates=candidates)
 
         def step_fn(ids: Any, state: Any) -> Any:
             logits, weights, state = step(ids, state)  # [B * K, M]
             nothing = ops.full_like(logits[:, :1], -float("inf"))
             logits = ops.concatenate([logits, nothing], axis=-1)
-            return ops.take(logits, places, axis=-1), weights, state  # [B * K, V]
+            return ops.take(logits, positions, axis=-1), weights, state  # [B * K, V]
 
         return step_fn
 
@@ -134,7 +136,7 @@ class Restricted(keras.Model):
             options,
             max_beam_size,
             functions=self._functions,
-            narrow=self._narrow,
+            selector=self._select,
         )
 
     def score(self, source_ids: Any, target_ids: Any) -> Scores:
@@ -147,7 +149,7 @@ class Restricted(keras.Model):
             source_ids,
             target_ids,
             functions=self._functions,
-            narrow=self._narrow,
+            selector=self._select,
         )
 
     def get_config(self) -> dict[str, Any]:
@@ -165,7 +167,7 @@ class Restricted(keras.Model):
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
         return cls(**config)
 
-    def _narrow(self, source_ids: Any, prefix: Any) -> Narrowed:
+    def _select(self, source_ids: Any, prefix: Any) -> VocabularySelection:
         if is_compiled_later(source_ids):
             raise ValueError(
                 "How many candidates a batch has is not known before it is there: "
@@ -175,7 +177,7 @@ class Restricted(keras.Model):
         rows = self._of_sources(source_ids)
         forced = ops.where(prefix >= 0, prefix, ops.full_like(prefix, self.end_id))
         rows = ops.concatenate([rows, forced], axis=1)  # [B, N + P]
-        return Narrowed(*self._union(rows))
+        return VocabularySelection(*self._union(rows))
 
     def _of_sources(self, source_ids: Any) -> Any:
         """The lists of a row's tokens, `[B, S * C]`."""
