@@ -6,6 +6,7 @@ they are first asked for.
 """
 
 import sys
+import warnings
 from typing import Any
 
 from keras_attention import losses, metrics
@@ -32,7 +33,7 @@ from keras_attention.generation import Generation, GenerationOptions, generate
 from keras_attention.metrics import error_rates
 from keras_attention.models.ensemble import Ensemble
 from keras_attention.models.lexical_shortlist import Restricted, Shortlist
-from keras_attention.models.likelihood import Scores
+from keras_attention.models.likelihood import Likelihoods
 from keras_attention.models.linear_time_monotonic import generate_monotonic
 from keras_attention.models.seq2seq import Seq2Seq
 
@@ -54,13 +55,13 @@ __all__ = [
     "Generation",
     "GenerationOptions",
     "HierarchicalAttention",
+    "Likelihoods",
     "LuongAttention",
     "MarginalAttention",
     "Prediction",
     "RecurrentEncoder",
     "Restricted",
     "ScoredText",
-    "Scores",
     "Seq2Seq",
     "Shortlist",
     "TextToText",
@@ -103,4 +104,11 @@ def __getattr__(name: str) -> Any:
                 'pip install "keras-attention-seq2seq[tensorflow]"'
             ) from error
         return getattr(text_to_text, name)
+    if name == "Scores":
+        warnings.warn(
+            "ka.Scores is now ka.Likelihoods; the old name goes with version 0.3.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return Likelihoods
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from keras_attention.export.saved_model import export
 from keras_attention.generation import GenerationOptions
+from keras_attention.generation.compiled_graphs import CompiledGraphs
 from keras_attention.generation.options.features import features
 from keras_attention.generation.options.option_table import LIMITS, OPTIONS
 from keras_attention.generation.options.row_options import option_values
@@ -83,7 +84,7 @@ class TextToText:
         self._parts = Parts(
             model, source_tokenizer, target_tokenizer, self.unknown_words
         )
-        self._graphs: dict[int, Graphs] = {}
+        self._graphs = CompiledGraphs(model)
 
     def predict(
         self,
@@ -121,7 +122,7 @@ class TextToText:
         largest = max(
             [_BEAM, *values["beam_size"].tolist(), *values["alternatives"].tolist()]
         )
-        graphs = self._graphs.setdefault(largest, Graphs(self._parts, largest))
+        graphs = self._graphs_for(largest)
         greedy = features(options, fixed_sizes=False).greedy
 
         def answer(chosen: list[int]) -> Any:
@@ -166,7 +167,7 @@ class TextToText:
                 "`target_texts` must hold one target for each text. Expected: "
                 f"{len(rows)}. Received: {len(targets)}"
             )
-        graphs = self._graphs.setdefault(_BEAM, Graphs(self._parts, _BEAM))
+        graphs = self._graphs_for(_BEAM)
 
         def answer(chosen: list[int]) -> Any:
             return graphs.score(
@@ -240,10 +241,6 @@ class TextToText:
         replaced = parts.get("unknown_words", False)
         return cls(model, parts["source"], parts["target"], replaced)
 
-    def __getstate__(self) -> dict[str, Any]:
-        # Keras' models and the tokenizers know how to pickle themselves.
-        return self.__dict__ | {"_graphs": {}}
-
     def export(
         self,
         model_base_path: str | os.PathLike[str],
@@ -274,6 +271,11 @@ class TextToText:
             ImportError: tensorflow-serving-api is not installed.
         """
         return export(self._parts, model_base_path, version, max_beam_size)
+
+    def _graphs_for(self, largest_beam: int) -> Graphs:
+        return self._graphs.keep(
+            largest_beam, lambda: Graphs(self._parts, largest_beam)
+        )
 
 
 def _option_arrays(

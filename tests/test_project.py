@@ -31,7 +31,7 @@ def public_names():
         *("RecurrentEncoder", "AttentionDecoder", "Seq2Seq"),
         *("Ensemble", "Shortlist", "Restricted"),
         *("generate", "generate_monotonic"),
-        *("Generation", "GenerationOptions", "Scores"),
+        *("Generation", "GenerationOptions", "Likelihoods"),
         *("TextToText", "Prediction", "ScoredText"),
         *("alignments", "losses", "metrics", "readouts", "schedules", "scores"),
     }

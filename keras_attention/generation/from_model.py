@@ -1,13 +1,13 @@
 """Generation with a whole model: encode once, then step."""
 
 import functools
-from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from keras import ops
 
-from keras_attention.backend.loop import compiled, dynamic_shapes
+from keras_attention.backend.loop import dynamic_shapes
+from keras_attention.generation.compiled_graphs import CompiledGraphs
 from keras_attention.generation.from_step_function import Source, run
 from keras_attention.generation.options.checks import numbers
 from keras_attention.generation.options.features import Features, features
@@ -42,32 +42,13 @@ class Model(Protocol):
         """The step function of `ka.generate` for `B * K` ids."""
 
 
-class Functions:
-    """Keeps a model's graphs where Keras and SavedModel do not look for them."""
-
-    def __init__(self) -> None:
-        self.compiled: dict[Any, Callable[..., Any]] = {}
-        self.others: dict[str, Functions] = {}
-
-    def get(self, key: Any, function: Callable[..., Any], signature: Any) -> Any:
-        """`function` compiled for `signature`, once for each key."""
-        key = (key, signature)
-        if key not in self.compiled:
-            self.compiled[key] = compiled(function, signature)
-        return self.compiled[key]
-
-    def of(self, kind: str) -> "Functions":
-        """The graphs of another kind of generation with the same model."""
-        return self.others.setdefault(kind, Functions())
-
-
 def generate_from(
     model: Model,
     source_ids: Ids,
     options: GenerationOptions | None = None,
     max_beam_size: int | None = None,
     *,
-    functions: Functions,
+    graphs: CompiledGraphs,
     selector: VocabularySelector | None = None,
 ) -> Generation:
     """Generate target sequences with a model; see `ka.generate`.
@@ -79,7 +60,7 @@ def generate_from(
         max_beam_size: N where `alternatives` is a tensor of a graph; and K where
             `beam_size` is one under XLA or in `jax.jit`, which cannot take K from it.
             No row may ask for more, which is not checked.
-        functions: Where the model keeps its graphs. In a graph that is being traced
+        graphs: Where the model keeps its graphs. In a graph that is being traced
             none is made or used: the search becomes a part of that graph.
         selector: Says which tokens to look at; then `model.stepper` is asked with
             `candidates`.
@@ -94,8 +75,8 @@ def generate_from(
     plain = all(type(x) in _PLAIN or x is _NONE for x in vars(options).values())
     plan_for = _kept_plan if plain else _plan
     plan = plan_for(options, max_beam_size, not dynamic_shapes(), ids)
-    graph = functions.get(
-        (plan.features, plan.names),
+    graph = graphs.get(
+        (type(model), plan.features, plan.names),
         functools.partial(_generate, model, selector, plan.features, plan.names),
         plan.signature,
     )

@@ -1,1 +1,12 @@
-"""Whole models: the encoder-decoder, ensembles, likelihoods, shortlists."""
+"""Whole models: what is trained, generates, scores and is saved.
+
+| file | what |
+|---|---|
+| `generating_model.py` | the base: `generate` and `score` of anything that is stepped |
+| `training.py` | its base: `compile` and `fit` for sequences |
+| `seq2seq.py` | embeddings, encoder, decoder, output layer |
+| `ensemble.py` | several models as one |
+| `likelihood.py` | log-probabilities of given targets |
+| `lexical_shortlist/` | vocabulary selection from the source's tokens |
+| `linear_time_monotonic.py` | generation that asks for S + T energies, not S T |
+"""

@@ -1,4 +1,4 @@
-"""Several models that answer as one."""
+"""Ensemble: several models that answer as one."""
 
 import functools
 import math
@@ -9,30 +9,23 @@ import keras
 from keras import ops
 
 from keras_attention.backend.precision import at_least_float32
-from keras_attention.generation import Generation, GenerationOptions
-from keras_attention.generation.from_model import Functions, generate_from
 from keras_attention.generation.vocabulary_selection.candidate_output import (
     Candidates,
     own_mask,
 )
-from keras_attention.models.likelihood import Scores, score_with
-from keras_attention.models.training import TrainedModel
+from keras_attention.models.generating_model import (
+    VOCABULARIES,
+    GeneratingModel,
+    check_generates,
+)
 
 AVERAGES = ("log", "linear")
-# What the members must have in common to read and to write the same ids.
-_SHARED = (
-    "source_vocabulary_size",
-    "target_vocabulary_size",
-    "pad_id",
-    "start_id",
-    "end_id",
-)
 # Stands for log(0): minus infinity times a weight, less itself, would be no number.
 _LOWEST = -1e38
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class Ensemble(TrainedModel):
+class Ensemble(GeneratingModel):
     r"""Models with the same vocabularies, as one model.
 
     With `average="log"` the geometric mean of the members' probabilities, normalised:
@@ -113,9 +106,8 @@ class Ensemble(TrainedModel):
         self.averaged = averaged
         self.member_weights = shares
         self.average = average
-        for name in _SHARED:
+        for name in VOCABULARIES:
             setattr(self, name, getattr(members[0], name))
-        self._functions = Functions()
 
     @property
     def members(self) -> list[Any]:
@@ -164,21 +156,6 @@ class Ensemble(TrainedModel):
 
         return step_fn
 
-    def generate(
-        self,
-        source_ids: Any,
-        options: GenerationOptions | None = None,
-        max_beam_size: int | None = None,
-    ) -> Generation:
-        """Generate target sequences; see `ka.Seq2Seq.generate`."""
-        return generate_from(
-            self, source_ids, options, max_beam_size, functions=self._functions
-        )
-
-    def score(self, source_ids: Any, target_ids: Any) -> Scores:
-        """How probable given targets are; see `ka.Seq2Seq.score`."""
-        return score_with(self, source_ids, target_ids, functions=self._functions)
-
     def get_config(self) -> dict[str, Any]:
         members = map(keras.saving.serialize_keras_object, self.averaged.members)
         return {
@@ -193,10 +170,6 @@ class Ensemble(TrainedModel):
             "average": self.average,
         }
 
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
-        return cls(**config)
-
 
 class _Averaged(keras.layers.Layer):
     """The members as one layer.
@@ -209,8 +182,6 @@ class _Averaged(keras.layers.Layer):
         self, members: list[Any], shares: tuple[float, ...], average: str, **layer: Any
     ) -> None:
         super().__init__(dtype="float32", **layer)
-        # As `ka.Seq2Seq`: no XLA on TensorFlow, which compiles for every shape.
-        self.supports_jit = keras.backend.backend() != "tensorflow"
         self.members = members
         self.shares = shares
         self.average = average
@@ -260,18 +231,8 @@ def _members(models: Any) -> list[Any]:
         for one in models
     ]
     for place, member in enumerate(members):
-        missing = [
-            name
-            for name in (*_SHARED, "encode", "stepper")
-            if not hasattr(member, name)
-        ]
-        if missing or not isinstance(member, keras.Model):
-            raise TypeError(
-                "`models` must hold ka.Seq2Seq or models with the same methods. "
-                f"Received: {member!r} in place {place}"
-                + (f", without {missing}" if missing else "")
-            )
-        for name in _SHARED:
+        check_generates("models", member, f" in place {place}")
+        for name in VOCABULARIES:
             expected, received = getattr(members[0], name), getattr(member, name)
             if received != expected:
                 raise ValueError(

@@ -1,4 +1,4 @@
-"""How probable given targets are."""
+"""Likelihoods of given targets, token by token."""
 
 import functools
 from typing import Any, NamedTuple
@@ -7,15 +7,16 @@ from keras import ops
 
 from keras_attention.backend.loop import scan
 from keras_attention.backend.precision import at_least_float32
-from keras_attention.generation.from_model import Functions, Model
+from keras_attention.generation.compiled_graphs import CompiledGraphs
+from keras_attention.generation.from_model import Model
 from keras_attention.generation.search.loop import SpecialIds
 from keras_attention.generation.vocabulary_selection.candidate_search import (
     VocabularySelector,
 )
 
 
-class Scores(NamedTuple):
-    """Targets as the model sees them.
+class Likelihoods(NamedTuple):
+    """Likelihoods of targets under a model.
 
     Attributes:
         log_probs: `[B]`, sums over the tokens, the end included.
@@ -31,14 +32,14 @@ class Scores(NamedTuple):
     weights: Any
 
 
-def score_with(
+def likelihoods(
     model: Model,
     source_ids: Any,
     target_ids: Any,
     *,
-    functions: Functions,
+    graphs: CompiledGraphs,
     selector: VocabularySelector | None = None,
-) -> Scores:
+) -> Likelihoods:
     r"""$\log p(y_t \mid y_{<t}, x)$ of every token, and the sum over each row.
 
     The model is stepped through the targets as generation steps it through a
@@ -50,7 +51,7 @@ def score_with(
         source_ids: `[B, S]` integers, every row ending in `end_id`, then `pad_id`.
         target_ids: `[B, T]` integers, T >= 1, without start symbol, `pad_id` after
             the last token.
-        functions: Where the model keeps its graphs.
+        graphs: Where the model keeps its graphs.
         selector: Says which tokens to look at, the targets' own among them.
     """
     arrays = []
@@ -63,16 +64,17 @@ def score_with(
             )
         arrays.append(ids)
     ids = ((None, None), "int32")
-    run = functions.get("score", functools.partial(_score, model, selector), (ids, ids))
+    function = functools.partial(_likelihoods, model, selector)
+    run = graphs.get("likelihoods", function, (ids, ids))
     return run(*arrays)
 
 
-def _score(
+def _likelihoods(
     model: Model,
     selector: VocabularySelector | None,
     source_ids: Any,
     target_ids: Any,
-) -> Scores:
+) -> Likelihoods:
     memory, state, _ = model.encode(source_ids)
     if selector is None:
         special = SpecialIds(model.pad_id, model.start_id, model.end_id)
@@ -107,4 +109,4 @@ def _score(
     log_probs = ops.transpose(emitted["log_probs"])  # [B, T]
     valid = ops.not_equal(target_ids, special.pad)
     lengths = ops.sum(ops.cast(valid, "int32"), axis=-1)
-    return Scores(ops.sum(log_probs, axis=-1), log_probs, lengths, weights)
+    return Likelihoods(ops.sum(log_probs, axis=-1), log_probs, lengths, weights)

@@ -1,4 +1,4 @@
-"""Generation in linear time with hard monotonic attention."""
+"""Linear-time generation with hard monotonic attention."""
 
 from collections.abc import Callable
 from typing import Any
@@ -67,8 +67,7 @@ def generate_monotonic(
                 f"`{name}` must be 1: a walk follows one hypothesis. "
                 f"Received: {name}={value!r}"
             )
-    functions = model._functions.of("monotonic")
-    return generate_from(_Walking(model), source_ids, options, functions=functions)
+    return generate_from(_Walking(model), source_ids, options, graphs=model.graphs)
 
 
 class _Walking:

@@ -1,4 +1,4 @@
-"""The whole encoder-decoder as a functional Keras model."""
+"""The encoder-decoder as one functional Keras model."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,20 +10,17 @@ from keras_attention.decoder import sampling_schedules
 from keras_attention.decoder.decoder import AttentionDecoder
 from keras_attention.decoder.scheduled_sampling import SampledDecoding
 from keras_attention.decoder.tied_embedding import TiedOutput
-from keras_attention.generation import Generation, GenerationOptions
-from keras_attention.generation.from_model import Functions, generate_from
 from keras_attention.generation.vocabulary_selection.candidate_output import (
     Candidates,
     columns,
 )
 from keras_attention.layer_support.argument_checks import positive_integer
 from keras_attention.layer_support.ownership import claim
-from keras_attention.models.likelihood import Scores, score_with
-from keras_attention.models.training import TrainedModel
+from keras_attention.models.generating_model import GeneratingModel
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class Seq2Seq(TrainedModel):
+class Seq2Seq(GeneratingModel):
     r"""Embeddings, encoder, attention decoder and output layer.
 
     $$ p(y_t \mid y_{<t}, x) = \mathrm{softmax}(W_o \, o_t + b_o) $$
@@ -177,7 +174,6 @@ class Seq2Seq(TrainedModel):
         self.scheduled_sampling = scheduled_sampling
         self.seed = seed
         self.tie_embeddings = tie_embeddings
-        self._functions = Functions()
 
     def encode(self, source_ids: Any) -> tuple[Any, Any, Any]:
         """What generation needs of the source.
@@ -220,45 +216,6 @@ class Seq2Seq(TrainedModel):
 
         return step_fn
 
-    def generate(
-        self,
-        source_ids: Any,
-        options: GenerationOptions | None = None,
-        max_beam_size: int | None = None,
-    ) -> Generation:
-        """Generate target sequences; see `ka.generate`.
-
-        Args:
-            source_ids: `[B, S]` integers, every row ending in `end_id`, then
-                `pad_id`.
-            options: `ka.GenerationOptions`.
-            max_beam_size: Bound on `beam_size` and `alternatives` where these are
-                tensors of a graph; see `generation.models.generate_from`.
-
-        Returns:
-            `ka.Generation`, whose `ids` have no start symbol.
-        """
-        return generate_from(
-            self, source_ids, options, max_beam_size, functions=self._functions
-        )
-
-    def score(self, source_ids: Any, target_ids: Any) -> Scores:
-        """How probable given targets are, token by token (teacher forcing).
-
-        The numbers are those of `generate` with the targets as `prefix`.
-
-        Args:
-            source_ids: `[B, S]` integers, every row ending in `end_id`, then
-                `pad_id`.
-            target_ids: `[B, T]` integers, T >= 1, without start symbol, such as
-                `generate` returns: tokens, `end_id` where the row is complete,
-                then `pad_id`.
-
-        Returns:
-            `ka.Scores`.
-        """
-        return score_with(self, source_ids, target_ids, functions=self._functions)
-
     def get_config(self) -> dict[str, Any]:
         serialize = keras.saving.serialize_keras_object
         return {
@@ -279,7 +236,3 @@ class Seq2Seq(TrainedModel):
             "seed": self.seed,
             "tie_embeddings": self.tie_embeddings,
         }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
-        return cls(**config)

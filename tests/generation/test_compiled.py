@@ -7,7 +7,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 import keras_attention as ka
-from keras_attention.generation.from_model import Functions, generate_from
+from keras_attention.generation.compiled_graphs import CompiledGraphs
+from keras_attention.generation.from_model import generate_from
 from tests.generation import models
 from tests.generation.answers import widened
 from tests.generation.tables import Tables, as_numpy
@@ -159,7 +160,9 @@ def graph_of(name):
     )
     def generate(source, *options):
         options = ka.GenerationOptions(**dict(zip(names, options, strict=True)))
-        return generate_from(watched, source, options, MOST, functions=Functions())
+        return generate_from(
+            watched, source, options, MOST, graphs=CompiledGraphs(None)
+        )
 
     def call(source, **given):
         values = []
@@ -266,12 +269,13 @@ def test_sizes_of_batches(rows):
 
 
 def test_other_numbers_take_the_same_graph():
-    model, functions = models.model("bahdanau"), Functions()
+    model = models.model("bahdanau")
+    graphs = CompiledGraphs(model)
 
     def generate(rows=3, **options):
         options = ka.GenerationOptions(**options)
-        generate_from(model, models.sources(rows), options, functions=functions)
-        return len(functions.compiled)
+        generate_from(model, models.sources(rows), options, graphs=graphs)
+        return len(graphs)
 
     assert generate() == generate(rows=5) == generate(max_length=None) == 1
     assert generate(max_length=4) == generate(max_length=7, rows=2) == 2

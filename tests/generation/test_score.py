@@ -22,7 +22,7 @@ def model(request):
 
 
 def score(model, source=SOURCE, target=TARGET):
-    return ka.Scores(*map(ops.convert_to_numpy, model.score(source, target)))
+    return ka.Likelihoods(*map(ops.convert_to_numpy, model.score(source, target)))
 
 
 def test_equals_teacher_forcing(model):

@@ -1,10 +1,10 @@
-"""A lexical shortlist: generation that looks at likely target tokens only.
+"""Lexical shortlist: vocabulary selection from what source tokens may become.
 
 | file | what |
 |---|---|
-| `table.py` | `Shortlist`, the lists themselves: learned, saved, put on a model |
-| `counts.py` | alignment counts from the attention of a trained model |
-| `restricted.py` | `Restricted`, a model that generates from its lists |
+| `shortlist.py` | `Shortlist`, the lists themselves: learned, saved, put on a model |
+| `expected_counts.py` | alignment counts from the attention of a trained model |
+| `restricted_model.py` | `Restricted`, a model that generates from its lists |
 
 What a model's output layer does with candidates is in
 `generation/vocabulary_selection/candidate_output.py`.

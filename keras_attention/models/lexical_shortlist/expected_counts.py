@@ -1,4 +1,4 @@
-"""How often each target token stands for each source token, from attention."""
+"""Expected counts: how often a target token stands for a source token, by attention."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""A model that generates from the candidates of each sentence."""
+"""Restriction of a model to the candidates of each sentence."""
 
 import inspect
 from collections.abc import Callable
@@ -9,28 +9,23 @@ import numpy as np
 from keras import ops
 
 from keras_attention.backend.loop import is_compiled_later
-from keras_attention.generation import Generation, GenerationOptions
-from keras_attention.generation.from_model import Functions, generate_from
 from keras_attention.generation.vocabulary_selection.candidate_output import (
     Candidates,
     union,
 )
 from keras_attention.generation.vocabulary_selection.candidate_search import (
     VocabularySelection,
+    VocabularySelector,
 )
-from keras_attention.models.likelihood import Scores, score_with
-
-_SHARED = (
-    "source_vocabulary_size",
-    "target_vocabulary_size",
-    "pad_id",
-    "start_id",
-    "end_id",
+from keras_attention.models.generating_model import (
+    VOCABULARIES,
+    GeneratingModel,
+    check_generates,
 )
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class Restricted(keras.Model):
+class Restricted(GeneratingModel):
     r"""A model whose generation looks at a shortlist; `ka.Shortlist.restrict` makes it.
 
     With $A(x)$ the candidates of a source (`ka.Shortlist`) and $z$ the logits of the
@@ -80,13 +75,10 @@ class Restricted(keras.Model):
         target_ids = keras.Input((None,), dtype="int32", name="target_ids")
         inputs = {"source_ids": source_ids, "target_ids": target_ids}
         super().__init__(inputs=inputs, outputs=model(inputs), **arguments)
-        # As `ka.Seq2Seq`: no XLA on TensorFlow, which compiles for every shape.
-        self.supports_jit = keras.backend.backend() != "tensorflow"
         self.model = model
         self.lists = lists
-        for name in _SHARED:
+        for name in VOCABULARIES:
             setattr(self, name, getattr(model, name))
-        self._functions = Functions()
 
     def encode(self, source_ids: Any) -> tuple[Any, Any, Any]:
         """What generation needs of the source.
@@ -123,34 +115,9 @@ class Restricted(keras.Model):
 
         return step_fn
 
-    def generate(
-        self,
-        source_ids: Any,
-        options: GenerationOptions | None = None,
-        max_beam_size: int | None = None,
-    ) -> Generation:
-        """Generate target sequences; see `ka.Seq2Seq.generate`."""
-        return generate_from(
-            self.model,
-            source_ids,
-            options,
-            max_beam_size,
-            functions=self._functions,
-            selector=self._select,
-        )
-
-    def score(self, source_ids: Any, target_ids: Any) -> Scores:
-        """How probable given targets are; see `ka.Seq2Seq.score`.
-
-        Their tokens are candidates of their row, as those of a forced prefix.
-        """
-        return score_with(
-            self.model,
-            source_ids,
-            target_ids,
-            functions=self._functions,
-            selector=self._select,
-        )
+    def _searched(self) -> tuple[Any, VocabularySelector | None]:
+        # Tokens of a target that is scored are candidates, as those of a forced prefix.
+        return self.model, self._select
 
     def get_config(self) -> dict[str, Any]:
         model = keras.saving.serialize_keras_object(self.model)
@@ -162,10 +129,6 @@ class Restricted(keras.Model):
             "table": list(self.lists.table.shape),
             "frequent": int(self.lists.frequent.shape[0]),
         }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
-        return cls(**config)
 
     def _select(self, source_ids: Any, prefix: Any) -> VocabularySelection:
         if is_compiled_later(source_ids):
@@ -226,15 +189,7 @@ class _Lists(keras.layers.Layer):
 
 
 def _check_model(model: Any) -> None:
-    missing = [
-        name for name in (*_SHARED, "encode", "stepper") if not hasattr(model, name)
-    ]
-    if missing or not isinstance(model, keras.Model):
-        raise TypeError(
-            "`model` must be a ka.Seq2Seq, a ka.Ensemble or a model with the same "
-            f"methods. Received: {model!r}"
-            + (f", without {missing}" if missing else "")
-        )
+    check_generates("model", model)
     for part in (model, *getattr(model, "members", ())):
         if "candidates" not in inspect.signature(part.stepper).parameters:
             raise TypeError(

@@ -1,4 +1,4 @@
-"""Which target tokens a source token may become."""
+"""Shortlist: which target tokens a source token may become."""
 
 import os
 from collections.abc import Iterable
