@@ -1,11 +1,13 @@
-"""Who computes now, who waits, and who is sent away."""
+"""Admission of requests: how many compute, how many wait, which are refused."""
 
 from __future__ import annotations
 
 import math
 import threading
+import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 import grpc
@@ -14,10 +16,10 @@ from serving.server.refusal import Refusal, late
 
 
 class Caller(Protocol):
-    """What a call knows of itself; part of ``grpc.ServicerContext``."""
+    """Whoever waits for a response; part of ``grpc.ServicerContext``."""
 
     def is_active(self) -> bool:
-        """Whether somebody waits for the answer."""
+        """Whether somebody still waits."""
 
     def add_callback(self, callback: Callable[[], None]) -> bool:
         """Has a function called when nobody does any more; False if that is so."""
@@ -30,54 +32,73 @@ class _Wait:
         self.abandoned = False
 
 
-class Turns:
-    """Lets so many calls compute at once, in the order in which they came.
+class Admission:
+    """Admits so many requests at once, in the order in which they came.
 
-    Each call has a thread of its own anyway: one that waits for its request to arrive
-    is in nobody's way, and probes are answered however many calls wait here.
+    Each request has a thread of its own anyway: one that is slow to arrive is in
+    nobody's way, and probes are answered however many requests wait here.
 
     Args:
-        computing: Calls that compute at once.
-        waiting: Calls that may wait; more are refused.
+        computing: Requests that compute at once.
+        waiting: Requests that may wait; more are refused.
     """
 
     def __init__(self, computing: int, waiting: int):
         self._lock = threading.Lock()
         self._free = computing
-        self._most = waiting
+        self._limit = waiting
         self._waits: deque[_Wait] = deque()
 
-    def begin(self, caller: Caller, seconds: float = math.inf) -> None:
-        """Returns when the call may compute; :meth:`end` has to follow.
+    @property
+    def waiting(self) -> int:
+        """How many requests wait."""
+        return len(self._waits)
+
+    def check(self) -> None:
+        """Raises Refusal if a request that came now would be refused."""
+        if not self._free and len(self._waits) >= self._limit:
+            raise Refusal(
+                grpc.StatusCode.RESOURCE_EXHAUSTED,
+                f"expected at most {self._limit} waiting requests",
+            )
+
+    @contextmanager
+    def admit(self, caller: Caller, deadline: float = math.inf) -> Iterator[None]:
+        """Waits until a request may compute, which it does in this context.
 
         Args:
-            caller: It.
-            seconds: How long it may wait.
+            caller: Whoever waits for the response.
+            deadline: Point in ``time.monotonic`` until which it may wait.
 
         Raises:
             Refusal: Too many wait, its time is over, or its client has gone.
         """
+        self._begin(caller, deadline)
+        try:
+            if not caller.is_active():
+                raise _gone()
+            yield
+        finally:
+            self._end()
+
+    def _begin(self, caller: Caller, deadline: float) -> None:
         with self._lock:
+            self.check()
             if self._free:
                 self._free -= 1
                 return
-            if len(self._waits) >= self._most:
-                raise Refusal(
-                    grpc.StatusCode.RESOURCE_EXHAUSTED,
-                    f"expected at most {self._most} waiting requests",
-                )
             wait = _Wait()
             self._waits.append(wait)
         if not caller.add_callback(lambda: self._abandon(wait)):
             self._abandon(wait)
-        timeout = -1 if seconds > threading.TIMEOUT_MAX else max(0.0, seconds)
+        seconds = max(0.0, deadline - time.monotonic())
+        timeout = -1 if seconds > threading.TIMEOUT_MAX else seconds
         if not wait.over.acquire(timeout=timeout) and self._drop(wait):
             raise late()
         if wait.abandoned:
-            raise gone()
+            raise _gone()
 
-    def end(self) -> None:
-        """The call that has begun has computed: the next one may."""
+    def _end(self) -> None:
         with self._lock:
             if self._waits:
                 self._waits.popleft().over.release()
@@ -92,7 +113,7 @@ class Turns:
                 wait.over.release()
 
     def _drop(self, wait: _Wait) -> bool:
-        """Takes a call out of the queue; False if it has left it already."""
+        """Takes a request out of the queue; False if it has left it already."""
         with self._lock:
             if wait not in self._waits:
                 return False
@@ -100,6 +121,5 @@ class Turns:
             return True
 
 
-def gone() -> Refusal:
-    """Nobody waits for the answer any more."""
+def _gone() -> Refusal:
     return Refusal(grpc.StatusCode.CANCELLED, "the client has cancelled the call")

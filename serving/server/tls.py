@@ -1,4 +1,4 @@
-"""Certificates from ``--ssl_config_file``, for gRPC and for REST."""
+"""TLS: certificates from ``--ssl_config_file``, for gRPC and for REST."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import grpc
 
 from serving.messages import ssl_config_pb2
-from serving.server.config.text_format import ConfigError, place_of, read_config
+from serving.server.config.text_format import ConfigError, line_of, read_config
 
 
 @dataclass(frozen=True)
@@ -106,4 +106,4 @@ def _reason(error: Exception) -> str:
 
 
 def _error(path: str | Path, name: str, message: str) -> ConfigError:
-    return ConfigError(f"{place_of(path, name)}: {name}: {message}")
+    return ConfigError(f"{line_of(path, name)}: {name}: {message}")

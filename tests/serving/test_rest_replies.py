@@ -6,7 +6,9 @@ import grpc
 import pytest
 
 from serving.server import RestOptions
+from serving.server.admission import Admission
 from serving.server.refusal import Refusal
+from serving.server.request_flow import RequestFlow
 from serving.server.rest.api import Api
 from serving.server.rest.server import RestServer
 from tests.serving.web import ask
@@ -41,7 +43,8 @@ class Refusing:
 
 @pytest.fixture(scope="module")
 def port():
-    server = RestServer(Api(Refusing()), RestOptions(port=0))
+    flow = RequestFlow("REST", Refusing(), Admission(1, 1))
+    server = RestServer(Api(flow), RestOptions(port=0))
     server.start("127.0.0.1")
     yield server.port
     server.stop()

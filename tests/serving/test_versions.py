@@ -16,7 +16,7 @@ from serving.server import Server, ServerOptions
 from serving.server.config.model_config import of_paths
 from serving.server.refusal import Refusal
 from serving.server.runtime.session import SavedModelSession
-from serving.server.versions.model_manager import Models
+from serving.server.versions.model_manager import ModelManager
 from serving.server.versions.servable import Servable
 from serving.server.versions.version_folders import versions
 from tests.serving.toys import without_index
@@ -36,7 +36,7 @@ def base(toys, tmp_path):
 
 @pytest.fixture
 def models(base):
-    started = Models(of_paths({"m": base}), load)
+    started = ModelManager(of_paths({"m": base}), load)
     started.start()
     return started
 
@@ -148,12 +148,12 @@ def test_of_one_number_twice_the_last_name_is_taken(models, base, caplog):
 def test_start_says_what_is_wrong_with_the_folder(tmp_path, prepare, message):
     prepare(tmp_path / "m")
     with pytest.raises(ModelLoadFailed, match=message):
-        Models(of_paths({"m": tmp_path / "m"}), load).start()
+        ModelManager(of_paths({"m": tmp_path / "m"}), load).start()
 
 
 def test_start_tells_a_version_folder_from_a_base_path(base):
     with pytest.raises(ModelLoadFailed, match="is itself a SavedModel"):
-        Models(of_paths({"m": base / "1"}), load).start()
+        ModelManager(of_paths({"m": base / "1"}), load).start()
 
 
 def test_running_server_finds_a_new_version(base):

@@ -1,4 +1,4 @@
-"""Rows of several requests in one array, and answers apart again."""
+"""Merging: rows of several requests in one array, and their results apart again."""
 
 from __future__ import annotations
 

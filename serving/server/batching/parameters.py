@@ -1,4 +1,4 @@
-"""How requests are merged: TF Serving's BatchingParameters, checked."""
+"""Parameters of batching: TF Serving's BatchingParameters, checked."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from serving.messages import batching_pb2, session_pb2
-from serving.server.config.text_format import ConfigError, place_of, read_config
+from serving.server.config.text_format import ConfigError, line_of, read_config
 
 
 class WrongParameter(ValueError):
@@ -129,7 +129,7 @@ def read_options(path: Path) -> BatchingOptions:
     try:
         return from_message(message)
     except WrongParameter as error:
-        raise ConfigError(f"{place_of(path, error.name)}: {error}") from error
+        raise ConfigError(f"{line_of(path, error.name)}: {error}") from error
 
 
 def from_message(message: batching_pb2.BatchingParameters) -> BatchingOptions:

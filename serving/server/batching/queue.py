@@ -1,4 +1,4 @@
-"""Requests that wait to be computed together."""
+"""Queue of requests that wait to be computed together."""
 
 from __future__ import annotations
 

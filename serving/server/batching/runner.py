@@ -1,4 +1,4 @@
-"""A session whose runs are merged with those of other callers."""
+"""Runner whose runs are merged with those of other callers."""
 
 from __future__ import annotations
 

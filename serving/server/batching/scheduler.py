@@ -1,4 +1,4 @@
-"""Threads that take batches from queues and compute them."""
+"""Scheduler of batches: threads that take them from queues and compute them."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""Configuration files: messages in protobuf's text format, as TF Serving reads them."""
+"""Configuration files in protobuf's text format, and the lines of mistakes in them."""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TypeVar
 
@@ -51,21 +50,15 @@ def parse_config(text: str, kind: type[Config], name: str) -> Config:
     try:
         return text_format.Parse(text, kind())
     except text_format.ParseError as error:
-        said = str(error)
         line, column = error.GetLine(), error.GetColumn()
         place = name if line is None else f"{name}:{line}:{column}"
+        said = str(error).removeprefix(f"{line}:{column} : ")
         # Our package name means nothing to whoever wrote the file.
         said = said.replace("keras_attention_serving.", "")
-        said = said.removeprefix(f"{line}:{column} : ")
         raise ConfigError(f"{place}: {' '.join(said.split())}") from None
 
 
-# Words in comments and strings are no fields.
-_HIDDEN = re.compile(r"""#[^\n]*|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'""")
-_ENTRY = re.compile(r"\bconfig\s*:?\s*[{<]")
-
-
-def place_of(path: str | Path, field: str, entry: int | None = None) -> str:
+def line_of(path: str | Path, field: str, entry: int | None = None) -> str:
     """The file, and where possible the line of a field whose value makes no sense.
 
     Args:
@@ -74,19 +67,20 @@ def place_of(path: str | Path, field: str, entry: int | None = None) -> str:
         entry: In which ``config`` of a ModelServerConfig, from 0; its first line stands
             for a field that is not there.
     """
+    place, entries = str(path), 0
     try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):  # it has changed meanwhile
-        return str(path)
-    bare = _HIDDEN.sub(lambda found: " " * len(found[0]), text)
-    start, stop = 0, len(bare)
-    if entry is not None:
-        starts = [found.start() for found in _ENTRY.finditer(bare)]
-        if entry >= len(starts):
-            return str(path)
-        start, stop = [*starts, stop][entry : entry + 2]
-    found = re.compile(rf"\b{field}\s*[:{{<]").search(bare, start, stop)
-    if found is None and entry is None:
-        return str(path)
-    at = start if found is None else found.start()
-    return f"{path}:{bare.count(chr(10), 0, at) + 1}"
+        tokens = text_format.Tokenizer(Path(path).read_text("utf-8").splitlines())
+        while not tokens.AtEnd():
+            name, line = tokens.token, tokens.ParseError("").GetLine()
+            tokens.NextToken()
+            if tokens.token not in (":", "{", "<"):
+                continue
+            if name == "config":
+                entries += 1
+                if entry == entries - 1:
+                    place = f"{path}:{line}"
+            if name == field and entry in (None, entries - 1):
+                return f"{path}:{line}"
+    except (OSError, UnicodeDecodeError, text_format.ParseError):
+        pass  # the file has changed meanwhile
+    return place

@@ -1,1 +1,9 @@
-"""The gRPC side of the server."""
+"""gRPC edge of the server.
+
+| file | what |
+|---|---|
+| `service.py` | handlers of TF Serving's methods |
+| `malformed_requests.py` | requests that are no message of their kind |
+| `health.py` | the health service |
+| `reflection.py` | the reflection service |
+"""

@@ -1,4 +1,4 @@
-"""gRPC's health service: serving until the server drains.
+"""Health service of gRPC: serving until the server drains.
 
 That of the package ``grpcio-health-checking`` keeps streams of ``Watch`` open for ever,
 so a server that drains would wait for its watchers. It also holds its lock while it

@@ -1,4 +1,4 @@
-"""Requests that are no message of their kind, refused without a trace.
+"""Malformed requests: what is no message of its kind, refused without a trace.
 
 grpcio 1.85 keeps the state of each such call for ever, 15 kB, may wait for it when the
 server stops, and logs a traceback each time. So nothing is raised where it parses: what
@@ -19,12 +19,12 @@ _Handler = Any  # grpc.RpcMethodHandler, for which there are no types
 _Find = Callable[[grpc.HandlerCallDetails], Any]
 
 
-class Unreadable:
+class MalformedRequest:
     """Stands for a request that cannot be read."""
 
 
-class RefuseUnreadable(grpc.ServerInterceptor):
-    """Lets every handler of a server meet requests that it can read only."""
+class RefuseMalformed(grpc.ServerInterceptor):
+    """Keeps malformed requests from every handler of a server."""
 
     def __init__(self) -> None:
         self._careful: dict[_Handler, _Handler] = {}
@@ -68,7 +68,7 @@ def _parser(parse: Callable[[bytes], Any] | None) -> Callable[[bytes], Any] | No
         try:
             return parse(data)
         except Exception:
-            return Unreadable()
+            return MalformedRequest()
 
     return parsed
 
@@ -76,7 +76,7 @@ def _parser(parse: Callable[[bytes], Any] | None) -> Callable[[bytes], Any] | No
 def _reading_one(answer: Callable) -> Callable:
     @functools.wraps(answer)  # with the attributes that gRPC looks for
     def careful(request: Any, context: grpc.ServicerContext, *more: Any) -> Any:
-        if isinstance(request, Unreadable):
+        if isinstance(request, MalformedRequest):
             context.abort(grpc.StatusCode.INTERNAL, _MESSAGE)
         return answer(request, context, *more)
 
@@ -88,7 +88,7 @@ def _reading_all(answer: Callable) -> Callable:
     def careful(requests: Iterator, context: grpc.ServicerContext, *more: Any) -> Any:
         def readable() -> Iterator:
             for request in requests:
-                if isinstance(request, Unreadable):
+                if isinstance(request, MalformedRequest):
                     context.abort(grpc.StatusCode.INTERNAL, _MESSAGE)
                 yield request
 

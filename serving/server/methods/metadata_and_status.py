@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from serving.messages import metadata_pb2, status_pb2
 from serving.server.refusal import invalid
-from serving.server.versions.model_manager import Models
+from serving.server.versions.model_manager import ModelManager
 
 SIGNATURE_DEF = "signature_def"
 # The wire name of the packed message; ours differs from TensorFlow's in the package.
@@ -12,7 +12,7 @@ _MAP_TYPE = "type.googleapis.com/tensorflow.serving.SignatureDefMap"
 
 
 def get_model_metadata(
-    models: Models, request: metadata_pb2.GetModelMetadataRequest, timeout_ms: int
+    models: ModelManager, request: metadata_pb2.GetModelMetadataRequest, timeout_ms: int
 ) -> metadata_pb2.GetModelMetadataResponse:
     """The signatures of a model.
 
@@ -42,7 +42,7 @@ def get_model_metadata(
 
 
 def get_model_status(
-    models: Models, request: status_pb2.GetModelStatusRequest, timeout_ms: int
+    models: ModelManager, request: status_pb2.GetModelStatusRequest, timeout_ms: int
 ) -> status_pb2.GetModelStatusResponse:
     """The state of each version of a model.
 

@@ -1,4 +1,4 @@
-"""What is known of a call once it has ended; never what was in it."""
+"""Record of a call that has ended: who asked what, how it went; never its content."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import grpc
 
 
 @dataclass(frozen=True)
-class Call:
+class CallRecord:
     """One call that has ended.
 
     Attributes:
@@ -41,7 +41,7 @@ class Call:
 PREDICTIONS = ("Predict", "Classify", "Regress", "MultiInference")
 
 #: Is told of every call; must not raise, nor take long.
-Observer = Callable[[Call], None]
+Observer = Callable[[CallRecord], None]
 
 
 def describe(
@@ -52,7 +52,7 @@ def describe(
     code: grpc.StatusCode,
     seconds: float,
     graph_seconds: float = 0.0,
-) -> Call:
+) -> CallRecord:
     """A call by its messages; ``response`` is None if there is none."""
     asked = _spec(request)
     answered = None if response is None else _spec(response)
@@ -62,7 +62,7 @@ def describe(
         signature = answered.signature_name or signature
         if answered.HasField("version"):
             version = answered.version.value
-    return Call(
+    return CallRecord(
         method=method,
         entrypoint=entrypoint,
         model="" if asked is None else asked.name,

@@ -1,4 +1,4 @@
-"""What happens in a server besides calls: loads, warm-ups, batches."""
+"""Events of a server besides calls: loads, warm-ups, batches."""
 
 from __future__ import annotations
 

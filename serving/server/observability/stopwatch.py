@@ -1,4 +1,4 @@
-"""How long graphs take, apart from all else that a call costs."""
+"""Stopwatch of graphs: how long they take, apart from all else that a call costs."""
 
 from __future__ import annotations
 

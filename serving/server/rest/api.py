@@ -1,124 +1,97 @@
-"""Request in, reply out: the REST API without HTTP."""
+"""REST API without HTTP: a target and a body in, a reply out."""
 
 from __future__ import annotations
 
-import logging
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import grpc
+from google.protobuf.message import Message
 
-from serving.messages import (
-    inference_pb2,
-    metadata_pb2,
-    predict_pb2,
-    remote_calls,
-    status_pb2,
-)
-from serving.server.grpc.service import ANSWERS
+from serving.messages import inference_pb2, predict_pb2, remote_calls
+from serving.server.admission import Caller
 from serving.server.methods.predict import DEFAULT_SIGNATURE
-from serving.server.observability.call_record import (
-    PREDICTIONS,
-    Call,
-    Observer,
-    describe,
-)
-from serving.server.observability.stopwatch import Stopwatch
-from serving.server.refusal import Refusal, invalid, late
+from serving.server.refusal import Refusal, invalid
+from serving.server.request_flow import RequestFlow
 from serving.server.rest import (
     examples,
-    json_parser,
+    json_documents,
     predict_inputs,
     predict_outputs,
     status_and_metadata,
 )
 from serving.server.rest.responses import Reply, refused
 from serving.server.rest.routes import Target
-from serving.server.versions.model_manager import Models
-
-_LOG = logging.getLogger(__name__)
-
-#: Fills the request (given empty, with its model) from the body; writes the response.
-_Read = Callable[[Models, Any, bytes], str]
-_Write = Callable[[Any, str], str]
-
-
-@dataclass(frozen=True)
-class Api:
-    """Answers what clients ask of models.
-
-    Attributes:
-        models: What is served.
-        observers: Are told of every call.
-    """
-
-    models: Models
-    observers: Sequence[Observer] = ()
-
-    def answer(self, target: Target, body: bytes, deadline: float | None) -> Reply:
-        """Answers one request; never raises.
-
-        Args:
-            target: What is asked for, and of which model.
-            body: The JSON text.
-            deadline: Point in ``time.monotonic`` at which the graph is stopped.
-        """
-        verb = _VERBS[target.verb]
-        request = verb.method.request(model_spec=target.spec)
-        response, code, start = None, grpc.StatusCode.OK, time.perf_counter()
-        watch, name = Stopwatch(self.models), verb.method.name
-        asked = watch if self.observers and name in PREDICTIONS else self.models
-        try:
-            timeout_ms = _remaining(deadline)
-            form = verb.read(self.models, request, body)
-            response = ANSWERS[verb.method](asked, request, timeout_ms)
-            reply = Reply(200, verb.write(response, form))
-        except Refusal as refusal:
-            code, reply = refusal.code, refused(refusal)
-        except Exception as error:
-            _LOG.exception("a request failed in the server itself")
-            code = grpc.StatusCode.INTERNAL
-            reply = refused(Refusal(code, repr(error)))
-        seconds = time.perf_counter() - start
-        self._tell(
-            describe(name, "REST", request, response, code, seconds, watch.seconds)
-        )
-        return reply
-
-    def refuse(self, target: Target, refusal: Refusal) -> Reply:
-        """Answers a request that is turned away before anybody looks into it."""
-        verb = _VERBS[target.verb]
-        request = verb.method.request(model_spec=target.spec)
-        self._tell(describe(verb.method.name, "REST", request, None, refusal.code, 0.0))
-        return refused(refusal)
-
-    def _tell(self, call: Call) -> None:
-        for observe in self.observers:
-            observe(call)
+from serving.server.versions.model_manager import ModelManager
 
 
 @dataclass(frozen=True)
 class _Verb:
+    """One kind of request.
+
+    Attributes:
+        method: What answers it.
+        read: Fills a request, which has its model already, from a body; returns its
+            form, ``instances`` or ``inputs``, where it has one.
+        write: JSON text of a response, in that form.
+    """
+
     method: remote_calls.Method
-    read: _Read
-    write: _Write
+    read: Callable[[ModelManager, Any, bytes], str | None]
+    write: Callable[[Any, Any], str]
 
 
-def _remaining(deadline: float | None) -> int:
-    if deadline is None:
-        return 0
-    remaining = deadline - time.monotonic()
-    if remaining <= 0:
-        raise late()  # it waited for a thread until its time was over
-    return max(1, int(remaining * 1000))
+@dataclass(frozen=True)
+class Api:
+    """Replies to requests; never raises.
+
+    Attributes:
+        flow: The way of requests.
+    """
+
+    flow: RequestFlow
+
+    def reply(
+        self, target: Target, body: Callable[[], bytes], caller: Caller, deadline: float
+    ) -> Reply:
+        """The reply to one request.
+
+        Args:
+            target: What is asked for, and of which model.
+            body: Gives the JSON text, or raises Refusal.
+            caller: Whoever waits.
+            deadline: Point in ``time.monotonic`` at which the graph is stopped.
+        """
+        verb, request = _request(target)
+        try:
+            text = self.flow.run(
+                verb.method,
+                request,
+                caller,
+                deadline,
+                lambda: verb.read(self.flow.models, request, body()),
+                verb.write,
+            )
+        except Refusal as refusal:
+            return refused(refusal)
+        return Reply(200, text)
+
+    def refuse(self, target: Target, refusal: Refusal) -> Reply:
+        """The reply to a request that is refused before anybody looks into it."""
+        verb, request = _request(target)
+        self.flow.refuse(verb.method, request, refusal)
+        return refused(refusal)
+
+
+def _request(target: Target) -> tuple[_Verb, Message]:
+    verb = _VERBS[target.verb]
+    return verb, verb.method.request(model_spec=target.spec)
 
 
 def _read_predict(
-    models: Models, request: predict_pb2.PredictRequest, body: bytes
+    models: ModelManager, request: predict_pb2.PredictRequest, body: bytes
 ) -> str:
-    parsed = json_parser.parse(body)
+    parsed = json_documents.parse(body)
     request.model_spec.signature_name = predict_inputs.signature_name(parsed)
     servable = models.find(request.model_spec)
     name = request.model_spec.signature_name or DEFAULT_SIGNATURE
@@ -137,36 +110,19 @@ def _read_predict(
 def _write_predict(response: predict_pb2.PredictResponse, form: str) -> str:
     if not response.outputs:
         raise invalid("Cannot convert empty tensor map to JSON")
-    write = (
-        predict_outputs.rows
-        if form == predict_inputs.INSTANCES
-        else predict_outputs.columns
-    )
-    return write(response.outputs)
+    if form == predict_inputs.INSTANCES:
+        return predict_outputs.rows(response.outputs)
+    return predict_outputs.columns(response.outputs)
 
 
 def _read_examples(
-    models: Models,
+    models: ModelManager,
     request: inference_pb2.ClassificationRequest | inference_pb2.RegressionRequest,
     body: bytes,
-) -> str:
-    parsed = json_parser.parse(body)
+) -> None:
+    parsed = json_documents.parse(body)
     request.model_spec.signature_name = predict_inputs.signature_name(parsed)
     request.input.CopyFrom(examples.examples(parsed))
-    return ""
-
-
-def _read_metadata(
-    models: Models, request: metadata_pb2.GetModelMetadataRequest, body: bytes
-) -> str:
-    request.metadata_field.append("signature_def")
-    return ""
-
-
-def _read_status(
-    models: Models, request: status_pb2.GetModelStatusRequest, body: bytes
-) -> str:
-    return ""
 
 
 _VERBS = {
@@ -183,12 +139,12 @@ _VERBS = {
     ),
     "metadata": _Verb(
         remote_calls.GET_MODEL_METADATA,
-        _read_metadata,
+        lambda models, request, body: request.metadata_field.append("signature_def"),
         lambda response, form: status_and_metadata.metadata(response),
     ),
     "status": _Verb(
         remote_calls.GET_MODEL_STATUS,
-        _read_status,
+        lambda models, request, body: None,
         lambda response, form: status_and_metadata.status(response),
     ),
 }

@@ -1,13 +1,17 @@
-"""HTTP requests to replies: what is answered where, and what is turned away."""
+"""HTTP requests: which path is answered by what, and what is refused at the door."""
 
 from __future__ import annotations
 
 import asyncio
-import dataclasses
+import contextlib
+import functools
 import logging
+import math
 import time
 from collections.abc import Callable
+from concurrent import futures
 from dataclasses import dataclass
+from typing import TypeVar
 
 from aiohttp import web
 
@@ -15,10 +19,9 @@ from serving.server.refusal import Refusal, unavailable
 from serving.server.rest import routes
 from serving.server.rest.api import Api
 from serving.server.rest.options import RestOptions
-from serving.server.rest.request_bodies import BadBody, Bodies, inflate
+from serving.server.rest.request_bodies import Bodies, inflate
 from serving.server.rest.responses import Reply, refused
 from serving.server.rest.routes import Target
-from serving.server.rest.worker_threads import Lane
 
 _LOG = logging.getLogger(__name__)
 
@@ -30,6 +33,12 @@ _NOT_FOUND = Reply(
     "<body><h1>Not Found</h1></body></html>\n",
     "text/html",
 )
+_ROOT = Reply(
+    200,
+    '{\n    "api": "/v1/models/NAME[/versions/VERSION|/labels/LABEL]'
+    '[:predict|:classify|:regress|/metadata]",\n'
+    f'    "health": "{HEALTH_PATH}"\n}}',
+)
 _STOPPING = "the server is shutting down"
 _CORS = {
     "Access-Control-Allow-Origin": "*",
@@ -37,6 +46,8 @@ _CORS = {
     "Access-Control-Allow-Headers": "Content-Type",
 }
 _PREDICTIONS = ("predict", "classify", "regress")
+_PROBE_THREADS = 1000
+_Result = TypeVar("_Result")
 
 
 @dataclass
@@ -47,14 +58,35 @@ class _Load:
     draining: bool = False
 
 
+class _Caller:
+    """The client of one request, as admission knows it."""
+
+    def __init__(self) -> None:
+        self._callbacks: list[Callable[[], None]] = []
+        self._is_active = True
+
+    def is_active(self) -> bool:
+        return self._is_active
+
+    def add_callback(self, callback: Callable[[], None]) -> bool:
+        self._callbacks.append(callback)
+        return self._is_active
+
+    def leave(self) -> None:
+        self._is_active = False
+        for callback in self._callbacks:
+            callback()
+
+
 class Handler:
     """Answers HTTP requests; its methods run on the event loop.
 
-    Models are computed in a pool of threads, what probes ask in another thread, so
-    that they get their answers however busy the models are.
+    Each request to a model has a thread, in which it waits for its admission if it
+    computes; there are more of them than such requests, so that probes are answered
+    however busy the models are.
 
     Args:
-        api: What answers for the models.
+        api: What replies for the models.
         options: Limits.
         metrics: Makes the page of metrics; None if there is none.
     """
@@ -66,13 +98,13 @@ class Handler:
         self._options = options
         self._metrics = metrics
         self._bodies = Bodies(options.max_body_bytes, options.slow_client_seconds)
-        self._models = Lane(options.threads, options.queued, "rest")
-        self._probes = Lane(1, options.queued, "rest-probes")
+        threads = options.threads + options.queued + _PROBE_THREADS
+        self._pool = futures.ThreadPoolExecutor(threads, "rest")
         self._load = _Load()
         self._idle = asyncio.Event()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answers one request, and sends the answer."""
+        """Answers one request, and sends the reply."""
         self._load.requests += 1
         self._idle.clear()
         try:
@@ -87,22 +119,22 @@ class Handler:
         """Turns new calls away and waits for those in flight, at most ``grace``."""
         self._load.draining = True
         if self._load.requests:
-            try:
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._idle.wait(), grace)
-            except TimeoutError:
-                pass
 
     def close(self, wait: bool) -> None:
         """Ends the threads."""
-        self._models.close(wait)
-        self._probes.close(wait)
+        self._pool.shutdown(wait=wait, cancel_futures=True)
 
     async def _reply(self, request: web.BaseRequest) -> Reply:
         path = _path(request.raw_path)
+        if path == "/" and request.method == "GET":
+            return _ROOT
         if path == HEALTH_PATH:
             return self._health()
         if self._metrics is not None and path == self._options.metrics_path:
-            return await self._probe(_page, self._metrics)
+            page = await self._in_thread(self._metrics)
+            return Reply(200, page, "text/plain")
         if not path.lower().startswith("/v1/"):
             return _NOT_FOUND
         if request.method == "OPTIONS" and self._options.cors:
@@ -111,54 +143,52 @@ class Handler:
             target = routes.parse(request.method, path)
         except Refusal as refusal:
             return refused(refusal)
-        deadline = None
+        deadline = math.inf
         if self._options.timeout_ms > 0:
             deadline = time.monotonic() + self._options.timeout_ms / 1000
-        if target.verb not in _PREDICTIONS:
-            return await self._probe(self._api.answer, target, b"", deadline)
-        if self._load.draining:
-            return self._api.refuse(target, unavailable(_STOPPING))
-        return await self._predict(request, target, deadline)
+        if target.verb in _PREDICTIONS:
+            return await self._predict(request, target, deadline)
+        return await self._in_thread(
+            self._api.reply, target, bytes, _Caller(), deadline
+        )
 
     def _health(self) -> Reply:
-        waiting = [name for name, up in self._api.models.served().items() if not up]
+        served = self._api.flow.models.served()
+        waiting = sorted(name for name, is_up in served.items() if not is_up)
         if self._load.draining:
             return refused(unavailable(_STOPPING))
         if waiting:
-            return refused(unavailable(f"not available: {', '.join(sorted(waiting))}"))
+            return refused(unavailable(f"not available: {', '.join(waiting)}"))
         return Reply(200, '{\n    "status": "SERVING"\n}')
 
     async def _predict(
-        self, request: web.BaseRequest, target: Target, deadline: float | None
+        self, request: web.BaseRequest, target: Target, deadline: float
     ) -> Reply:
-        held = 0
+        held, caller = 0, _Caller()
         try:
-            self._models.check()  # before a body is received for nothing
-            body = await self._bodies.receive(request)
-            held = len(body)
+            if self._load.draining:
+                raise unavailable(_STOPPING)
+            self._api.flow.admission.check()  # before a body is received for nothing
+            received = await self._bodies.receive(request)
+            held = len(received)
             encoding = request.headers.get("Content-Encoding", "").strip().lower()
-            return await self._models.run(
-                self._compute, target, body, encoding, deadline
+            body = functools.partial(
+                inflate, received, encoding, self._options.max_body_bytes
+            )
+            return await self._in_thread(
+                self._api.reply, target, body, caller, deadline
             )
         except Refusal as refusal:
             return self._api.refuse(target, refusal)
-        except BadBody as error:
-            reply = self._api.refuse(target, error.refusal)
-            return dataclasses.replace(reply, status=error.status)
         finally:
+            caller.leave()
             self._bodies.release(held)
 
-    def _compute(
-        self, target: Target, body: bytes, encoding: str, deadline: float | None
-    ) -> Reply:
-        plain = inflate(body, encoding, self._options.max_body_bytes)
-        return self._api.answer(target, plain, deadline)
-
-    async def _probe(self, function: Callable[..., Reply], *arguments: object) -> Reply:
-        try:
-            return await self._probes.run(function, *arguments)
-        except Refusal as refusal:
-            return refused(refusal)
+    async def _in_thread(
+        self, function: Callable[..., _Result], *arguments: object
+    ) -> _Result:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, function, *arguments)
 
     async def _send(self, request: web.BaseRequest, reply: Reply) -> web.Response:
         response = web.Response(
@@ -180,10 +210,6 @@ class Handler:
             if request.transport is not None:
                 request.transport.abort()
         return response
-
-
-def _page(metrics: Callable[[], str]) -> Reply:
-    return Reply(200, metrics(), "text/plain")
 
 
 def _path(raw: str) -> str:

@@ -1,4 +1,4 @@
-"""JSON values to tensors."""
+"""Tensors of JSON values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import grpc
 
 from serving.messages import tensor_pb2
 from serving.server.refusal import Refusal, invalid
-from serving.server.rest.json_parser import quote, type_name
+from serving.server.rest.json_documents import quote, type_name
 from serving.tensors.dtypes import BY_NUMBER
 
 MAX_RANK = 64  # NumPy's

@@ -1,4 +1,4 @@
-"""How the REST side of a server runs."""
+"""Options of the REST side of a server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tensors of a predict request: row format (instances) or columns (inputs)."""
+"""Inputs of a predict request: tensors by rows (instances) or by columns (inputs)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from serving.messages import signature_pb2, tensor_pb2
 from serving.server.refusal import Refusal, invalid
-from serving.server.rest.json_parser import quote
+from serving.server.rest.json_documents import quote
 from serving.server.rest.json_tensors import assemble, fill, is_base64, tensor
 
 INSTANCES, INPUTS = "instances", "inputs"

@@ -1,4 +1,4 @@
-"""Tensors and results to JSON text, number by number as TF Serving writes them."""
+"""Outputs as JSON text, number by number as TF Serving writes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Request bodies: received whole, within limits of size, time and memory."""
+"""Bodies of HTTP requests: received whole, within limits of size, time and memory."""
 
 from __future__ import annotations
 
@@ -8,32 +8,12 @@ import zlib
 import grpc
 from aiohttp import web
 
-from serving.server.refusal import Refusal
+from serving.server.rest.responses import BadBody
 
 #: What all bodies that are being received or wait may take together.
 _BUDGET_IN_BODIES = 4
 
 _FULL = grpc.StatusCode.RESOURCE_EXHAUSTED
-
-
-class BadBody(Exception):
-    """A body that is not taken.
-
-    Args:
-        status: HTTP's status.
-        message: What is wrong with it.
-        code: The status for metrics and logs.
-    """
-
-    def __init__(
-        self,
-        status: int,
-        message: str,
-        code: grpc.StatusCode = grpc.StatusCode.INVALID_ARGUMENT,
-    ):
-        super().__init__(message)
-        self.status = status
-        self.refusal = Refusal(code, message)
 
 
 class Bodies:
@@ -71,18 +51,16 @@ class Bodies:
                         raise self._too_large(f"{len(received)} and more")
                     if self._held > self._limit * _BUDGET_IN_BODIES:
                         raise BadBody(429, "too many large requests at once", _FULL)
-        except TimeoutError:
+        except BaseException as error:
             self.release(len(received))
-            raise BadBody(
-                408,
-                f"the request did not arrive within {self._timeout:g} seconds",
-                grpc.StatusCode.DEADLINE_EXCEEDED,
-            ) from None
-        except web.RequestPayloadError as error:
-            self.release(len(received))
-            raise BadBody(400, f"the body cannot be received: {error}") from None
-        except BaseException:
-            self.release(len(received))
+            if isinstance(error, TimeoutError):
+                raise BadBody(
+                    408,
+                    f"the request did not arrive within {self._timeout:g} seconds",
+                    grpc.StatusCode.DEADLINE_EXCEEDED,
+                ) from None
+            if isinstance(error, web.RequestPayloadError):
+                raise BadBody(400, f"the body cannot be received: {error}") from None
             raise
         return bytes(received)
 

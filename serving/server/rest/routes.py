@@ -1,4 +1,4 @@
-"""Which model a path means, and what is wanted of it."""
+"""Routes: which model a path means, and what is wanted of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The HTTP server: an event loop in a thread of its own."""
+"""HTTP server: an event loop in a thread of its own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from aiohttp import web
 
-from serving.errors import PortInUse
+from serving.server.addresses import bare, cannot_listen
 from serving.server.rest.api import Api
 from serving.server.rest.http import Handler
 from serving.server.rest.options import RestOptions
@@ -56,15 +56,14 @@ class RestServer:
         """Opens the port.
 
         Raises:
-            PortInUse: It is taken.
+            StartupFailed: It cannot be had.
         """
         self._thread.start()
         try:
-            self.port = self._call(self._open(host.strip("[]")))
+            self.port = self._call(self._open(bare(host)))
         except OSError as error:
             self._end()
-            place = f"{host}:{self._options.port}"
-            raise PortInUse(f"cannot listen on {place}: {error.strerror}") from error
+            raise cannot_listen(host, self._options.port, error) from error
 
     def stop(self, grace: float | None = None) -> None:
         """Takes no new calls, waits for those in flight, then closes.
@@ -122,13 +121,13 @@ class RestServer:
 
 def _listening(host: str, port: int) -> socket.socket:
     """A socket, for both families if the host is ``::``, as gRPC has it."""
-    place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     # Without reuse_port, or two servers could share a port without noticing.
     return socket.create_server(
-        place[4][:2],
-        family=place[0],
+        address,
+        family=family,
         backlog=_BACKLOG,
-        dualstack_ipv6=host == "::" and socket.has_dualstack_ipv6(),
+        dualstack_ipv6=address[0] == "::" and socket.has_dualstack_ipv6(),
     )
 
 

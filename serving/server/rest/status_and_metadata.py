@@ -1,4 +1,4 @@
-"""Status and metadata messages as JSON, every field printed."""
+"""Status and metadata of a model as JSON, every field printed."""
 
 from __future__ import annotations
 

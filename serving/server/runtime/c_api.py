@@ -1,4 +1,4 @@
-"""The part of TensorFlow's C API that is used, with its types."""
+"""C API of TensorFlow: the part that is used, with its types."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""NumPy arrays to and from the tensors of TensorFlow's C API."""
+"""Tensors of TensorFlow's C API, to and from NumPy arrays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TensorFlow's shared libraries, loaded without TensorFlow's Python.
+"""Shared libraries of TensorFlow, loaded without TensorFlow's Python.
 
 The C API of ``libtensorflow_cc`` gives the loader and the session that TF Serving
 itself uses. Loading it takes a third of a second, where ``import tensorflow`` takes

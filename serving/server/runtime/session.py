@@ -1,4 +1,4 @@
-"""A SavedModel in TensorFlow's C++ session: what TF Serving runs."""
+"""Session of a SavedModel: TensorFlow's C++ session, which TF Serving runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a version's folder to something that can be asked."""
+"""Loading of a version: its folder made a servable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which models and versions are served, and how they come and go."""
+"""Manager of models: which are served, from the start through every reload."""
 
 from __future__ import annotations
 
@@ -17,19 +17,23 @@ from serving.messages import config_pb2, model_pb2, status_pb2
 from serving.server.config import model_config
 from serving.server.config.model_config import Configuration, ModelConfig
 from serving.server.refusal import Refusal
-from serving.server.versions.reconciler import NOT_LOADED, Aligner, Loader, LoadPolicy
+from serving.server.versions.reconciler import (
+    NOT_LOADED,
+    Loader,
+    LoadPolicy,
+    VersionReconciler,
+)
 from serving.server.versions.servable import Servable
 from serving.server.versions.version_folders import check_base_path
-from serving.server.versions.version_labels import labels_of
-from serving.server.versions.version_registry import Registry
+from serving.server.versions.version_registry import VersionRegistry
 
 _LOG = logging.getLogger(__name__)
 
 
-class Models:
+class ModelManager:
     """All models of a server.
 
-    Newer versions are loaded before older ones are let go; one that fails to load
+    Newer versions are loaded before older ones are unloaded; one that fails to load
     changes nothing but its own status. It is tried again once its files change, so a
     folder that was seen half copied is picked up when the copy is complete.
 
@@ -46,8 +50,10 @@ class Models:
         # What loads are for: the same, and during a reload also what it adds.
         self._wanted = self._config
         self._policy = policy or LoadPolicy()
-        self._registry = Registry()
-        self._aligner = Aligner(self._registry, load, self._policy, self._is_wanted)
+        self._registry = VersionRegistry()
+        self._reconciler = VersionReconciler(
+            self._registry, load, self._policy, self._is_wanted
+        )
         self._reloading = threading.Lock()
         self._jobs: dict[str, tuple[ModelConfig, Future[None]]] = {}
         self._executor = ThreadPoolExecutor(self._policy.threads or 1, "load")
@@ -118,13 +124,13 @@ class Models:
             except BaseException:
                 self._wanted = old
                 for entry in added:
-                    self._aligner.retire(entry.name)
+                    self._reconciler.unload(entry.name)
                 raise
             self._config = self._wanted = new
             self._registry.label(labels)
             for name in old:
                 if name not in new:
-                    self._aligner.retire(name)
+                    self._reconciler.unload(name)
                     self._jobs.pop(name, None)
             self._submit(entry for entry in stayed if old[entry.name] is not entry)
         if new != old:
@@ -180,17 +186,15 @@ class Models:
         executor: ThreadPoolExecutor,
         silently: bool = False,
     ) -> None:
-        """Aligns until every model has a version or no attempt is left."""
+        """Reconciles until every model has a version or no attempt is left."""
         open_entries = list(entries)
         while open_entries and not self._closing.is_set():
-            align = self._aligner.align
-            jobs = [executor.submit(align, entry, silently) for entry in open_entries]
+            reconcile = self._reconciler.reconcile
+            jobs = [executor.submit(reconcile, item, silently) for item in open_entries]
             for job in jobs:
                 job.result()
             due = {entry.name: self._due(entry.name) for entry in open_entries}
-            open_entries = [
-                entry for entry in open_entries if due[entry.name] < math.inf
-            ]
+            open_entries = [item for item in open_entries if due[item.name] < math.inf]
             if open_entries:
                 soonest = min(due[entry.name] for entry in open_entries)
                 self._closing.wait(max(0.0, soonest - time.monotonic()))
@@ -207,14 +211,14 @@ class Models:
         for entry in entries:
             meant, job = self._jobs.get(entry.name, (None, None))
             if job is None or meant is not entry or job.done():
-                job = self._executor.submit(self._align_safely, entry)
+                job = self._executor.submit(self._reconcile_safely, entry)
                 self._jobs[entry.name] = (entry, job)
             jobs.append(job)
         return jobs
 
-    def _align_safely(self, entry: ModelConfig) -> None:
+    def _reconcile_safely(self, entry: ModelConfig) -> None:
         try:
-            self._aligner.align(entry)
+            self._reconciler.reconcile(entry)
         except Exception:
             _LOG.exception("model %s: looking for versions failed", entry.name)
 
@@ -247,4 +251,5 @@ class Models:
     def _checked_labels(
         self, entries: Iterable[ModelConfig]
     ) -> dict[str, dict[str, int]]:
-        return labels_of(entries, self._registry, self._policy.labels_for_unavailable)
+        allow_unavailable = self._policy.labels_for_unavailable
+        return self._registry.check_labels(entries, allow_unavailable)

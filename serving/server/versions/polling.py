@@ -1,4 +1,4 @@
-"""Doing something again and again until told to stop."""
+"""Polling: something is done at intervals until the server stops."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One loaded version of a model."""
+"""Servable: one loaded version of a model, as requests know it."""
 
 from __future__ import annotations
 

@@ -1,14 +1,15 @@
-"""Which versions are loaded, loading or failed, and under which labels."""
+"""Registry of versions: loaded, loading or failed, and under which labels."""
 
 from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from serving.messages import error_codes_pb2, model_pb2, status_pb2
-from serving.server.refusal import Refusal, invalid, not_found
+from serving.server.config.model_config import ModelConfig
+from serving.server.refusal import Refusal, invalid, not_found, precondition
 from serving.server.versions.servable import Servable
 from serving.server.versions.version_folders import Fingerprint
 
@@ -36,7 +37,7 @@ class Version:
     retry_at: float = math.inf
 
 
-class Registry:
+class VersionRegistry:
     """All versions of all models that were ever seen; safe from several threads."""
 
     def __init__(self) -> None:
@@ -107,9 +108,32 @@ class Registry:
             if version.servable is not None
         }
 
-    def labels(self) -> Mapping[str, Mapping[str, int]]:
-        """Version by label by model."""
-        return self._labels
+    def check_labels(
+        self, entries: Iterable[ModelConfig], allow_unavailable: bool
+    ) -> dict[str, dict[str, int]]:
+        """The labels of models, by name.
+
+        Args:
+            entries: The models.
+            allow_unavailable: Whether a label that is not used yet may name a version
+                that is not available.
+
+        Raises:
+            Refusal: A label may not be assigned, with TF Serving's code and message.
+        """
+        found = {entry.name: dict(entry.labels) for entry in entries}
+        for name, labels in found.items():
+            available = self.available(name)
+            for label, number in labels.items():
+                used = self._labels.get(name, {}).get(label, number)
+                if number not in available and not (
+                    allow_unavailable and used == number
+                ):
+                    raise precondition(
+                        f"Request to assign label to version {number} of model {name}, "
+                        "which is not currently available for inference"
+                    )
+        return found
 
     def label(self, labels: Mapping[str, Mapping[str, int]]) -> None:
         """Replaces all labels."""
@@ -133,13 +157,13 @@ class Registry:
             self._versions.setdefault(name, {})[number] = version
             return True
 
-    def retire(self, name: str, keep: Collection[int] = ()) -> list[int]:
-        """Lets go of what is available, except ``keep``.
+    def unload(self, name: str, keep: Collection[int] = ()) -> list[int]:
+        """Unloads what is available, except ``keep``.
 
         Calls in flight keep their servable until they end.
 
         Returns:
-            The versions that were let go.
+            The versions that were unloaded.
         """
         with self._lock:
             known = self._versions.get(name, {})

@@ -1,4 +1,4 @@
-"""Requests that a model brings along, answered before it is served."""
+"""Warm-up: requests that a model brings along, answered before it is served."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from serving.messages import model_pb2, prediction_log_pb2
 from serving.server.methods import classify_regress, predict
 from serving.server.refusal import Refusal, invalid
 from serving.server.versions.servable import Servable
-from serving.server.versions.tfrecord import records
 
 _LOG = logging.getLogger(__name__)
 
@@ -36,6 +35,9 @@ def warm_up(servable: Servable, path: Path, iterations: int = 1) -> None:
     file = path / REQUESTS
     if not file.exists():
         return
+    # It needs google-crc32c, which is asked for by name when a server starts.
+    from serving.server.versions.tfrecord import records
+
     began, count = time.monotonic(), 0
     try:
         for count, record in enumerate(records(file), 1):

@@ -193,11 +193,6 @@ def test_bytes_go_in_as_base64_and_come_out_as_text(predict):
     assert (status, texts) == (200, ["é", "é"])
 
 
-def test_first_of_equal_names_counts(predict):
-    body = '{"inputs": ["a"], "inputs": ["b"]}'
-    assert predict("upper", body)[1]["outputs"]["text"] == ["A"]
-
-
 def test_gzip_bodies(server):
     body = json.dumps({"inputs": ["a"]}).encode()
     path = "/v1/models/upper:predict"
