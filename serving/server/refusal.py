@@ -29,10 +29,7 @@ class Refusal(Exception):
     """
 
     def __init__(
-        self,
-        code: grpc.StatusCode,
-        message: str,
-        location: FieldLocation | None = None,
+        self, code: grpc.StatusCode, message: str, location: FieldLocation | None = None
     ):
         super().__init__(message)
         self.code = code

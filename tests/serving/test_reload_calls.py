@@ -221,7 +221,11 @@ def test_a_server_without_models_waits_for_some(tmp_path, start):
     [
         ("model_config_list {", (), ["models.config:1:19: "]),
         ("", ("--model_base_path=/m",), ["contradict", "TF Serving would ignore"]),
-        ("", ("--num_load_threads=-1",), ["threads: expected 0 or more"]),
+        (
+            "",
+            ("--num_load_threads=-1",),
+            ["`threads` must not be negative."],
+        ),
     ],
 )
 def test_a_start_with_a_wrong_file_fails_in_one_line(

@@ -18,7 +18,7 @@ from serving.server.refusal import Refusal
 from serving.server.runtime.session import SavedModelSession
 from serving.server.versions.model_manager import ModelManager
 from serving.server.versions.servable import Servable
-from serving.server.versions.version_folders import versions
+from serving.server.versions.version_folders import folders
 from tests.serving.toys import without_index
 
 
@@ -113,14 +113,15 @@ def test_zero_padded_and_foreign_folders(base):
     (base / "7.tmp").mkdir()
     (base / "latest").mkdir()
     (base / "9").touch()
-    assert versions(base) == {123: base / "00000123"}
+    assert folders(base) == {123: [base / "00000123"]}
 
 
 def test_of_one_number_twice_the_last_name_is_taken(models, base, caplog):
     """In TF Serving's order, that of the names: 001, 01, 1."""
     for name in ("002", "2", "02"):
         shutil.copytree(base / "1", base / name)
-    assert versions(base) == {1: base / "1", 2: base / "2"}
+    taken = {number: paths[-1] for number, paths in folders(base).items()}
+    assert taken == {1: base / "1", 2: base / "2"}
     with caplog.at_level(logging.WARNING, "serving"):
         models.refresh()
         models.refresh()

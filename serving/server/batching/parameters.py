@@ -52,32 +52,31 @@ class BatchingOptions:
     max_execution_batch_size: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("max_batch_size", "max_enqueued_batches", "threads"):
-            if getattr(self, name) < 1:
-                shown = "num_batch_threads" if name == "threads" else name
-                raise WrongParameter(
-                    shown, f"{shown} must be positive; was {getattr(self, name)}"
-                )
-        if self.timeout_seconds < 0:
-            micros = round(self.timeout_seconds * 1e6)
-            raise WrongParameter(
-                "batch_timeout_micros",
-                f"batch_timeout_micros must be non-negative; was {micros}",
-            )
-        if not 0 <= self.max_execution_batch_size <= self.max_batch_size:
-            raise WrongParameter(
-                "max_execution_batch_size",
-                "max_execution_batch_size must be positive and at most "
-                f"max_batch_size={self.max_batch_size}; was "
-                f"{self.max_execution_batch_size}",
-            )
+        positive = {
+            "max_batch_size": self.max_batch_size,
+            "max_enqueued_batches": self.max_enqueued_batches,
+            "num_batch_threads": self.threads,
+        }
+        for name, value in positive.items():
+            _require(value >= 1, name, f"must be positive; was {value}")
+        _require(
+            self.timeout_seconds >= 0,
+            "batch_timeout_micros",
+            f"must be non-negative; was {round(self.timeout_seconds * 1e6)}",
+        )
+        _require(
+            0 <= self.max_execution_batch_size <= self.max_batch_size,
+            "max_execution_batch_size",
+            f"must be positive and at most max_batch_size={self.max_batch_size}; was "
+            f"{self.max_execution_batch_size}",
+        )
         sizes = self.allowed_batch_sizes
-        if sizes and (sizes[0] < 1 or any(a >= b for a, b in pairwise(sizes))):
-            raise WrongParameter(
-                "allowed_batch_sizes",
-                "allowed_batch_sizes entries must be positive and monotonically "
-                f"increasing; were {', '.join(map(str, sizes))}",
-            )
+        _require(
+            not sizes or (sizes[0] >= 1 and all(a < b for a, b in pairwise(sizes))),
+            "allowed_batch_sizes",
+            "entries must be positive and monotonically increasing; were "
+            f"{', '.join(map(str, sizes))}",
+        )
         if sizes and sizes[-1] != self.max_batch_size:
             raise WrongParameter(
                 "allowed_batch_sizes",
@@ -119,9 +118,6 @@ class BatchingOptions:
 def read_options(path: Path) -> BatchingOptions:
     """Reads BatchingParameters from a text file.
 
-    Args:
-        path: The file.
-
     Raises:
         ConfigError: It cannot be read or makes no sense.
     """
@@ -138,23 +134,19 @@ def from_message(message: batching_pb2.BatchingParameters) -> BatchingOptions:
     Raises:
         WrongParameter: They make no sense.
     """
-    default = BatchingOptions()
     values: dict[str, int] = {}
-    for name in ("max_batch_size", "max_enqueued_batches"):
+    for name in ("max_batch_size", "max_enqueued_batches", "num_batch_threads"):
         if message.HasField(name):
-            values[name] = getattr(message, name).value
-    if message.HasField("num_batch_threads"):
-        values["threads"] = message.num_batch_threads.value
+            values[name.replace("num_batch_", "")] = getattr(message, name).value
     pieces = 0
     if message.enable_large_batch_splitting.value:
-        pieces = values.get("max_batch_size", default.max_batch_size)
+        pieces = values.get("max_batch_size", BatchingOptions().max_batch_size)
         if message.HasField("max_execution_batch_size"):
-            pieces = message.max_execution_batch_size.value
-            if pieces < 1:
-                raise WrongParameter(
-                    "max_execution_batch_size",
-                    f"max_execution_batch_size must be positive; was {pieces}",
-                )
+            name, pieces = (
+                "max_execution_batch_size",
+                message.max_execution_batch_size.value,
+            )
+            _require(pieces >= 1, name, f"must be positive; was {pieces}")
     return BatchingOptions(
         **values,
         timeout_seconds=message.batch_timeout_micros.value / 1e6,
@@ -162,3 +154,8 @@ def from_message(message: batching_pb2.BatchingParameters) -> BatchingOptions:
         mix_lengths=message.pad_variable_length_inputs,
         max_execution_batch_size=pieces,
     )
+
+
+def _require(is_right: bool, name: str, message: str) -> None:
+    if not is_right:
+        raise WrongParameter(name, f"{name} {message}")

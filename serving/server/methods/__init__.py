@@ -1,5 +1,8 @@
 """Methods of the API, independent of gRPC and REST.
 
+Each takes what is served, the request, and how many milliseconds the graph may take (0
+for as many as it needs). Each raises Refusal with TF Serving's code and message.
+
 | file | what |
 |---|---|
 | `predict.py` | Predict |

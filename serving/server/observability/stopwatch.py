@@ -13,31 +13,24 @@ from serving.server.versions.servable import Finder, Runner, Servable
 
 
 class Stopwatch:
-    """Finds what another finder finds, and takes the time of the graphs.
+    """Finds what another finder finds, and takes the time of its graph.
 
     For one call; with batching the time in the queue counts, as in TF Serving.
 
-    Args:
-        finder: Knows what can be asked.
-
     Attributes:
-        seconds: Time in graphs so far.
+        seconds: Time in the graph so far.
     """
 
     def __init__(self, finder: Finder):
         self._finder = finder
+        self._runner: Runner
         self.seconds = 0.0
 
     def find(self, spec: model_pb2.ModelSpec) -> Servable:
         """The servable that a request means; raises Refusal."""
         servable = self._finder.find(spec)
-        return dataclasses.replace(servable, runner=_Timed(servable.runner, self))
-
-
-class _Timed:
-    def __init__(self, runner: Runner, watch: Stopwatch):
-        self._runner = runner
-        self._watch = watch
+        self._runner = servable.runner
+        return dataclasses.replace(servable, runner=self)
 
     def run(
         self,
@@ -45,9 +38,9 @@ class _Timed:
         fetches: Sequence[str],
         timeout_ms: int = 0,
     ) -> list[np.ndarray]:
-        """Values of the tensors named ``fetches``; see ``SavedModelSession.run``."""
+        """See :meth:`SavedModelSession.run`."""
         start = time.perf_counter()
         try:
             return self._runner.run(feeds, fetches, timeout_ms)
         finally:
-            self._watch.seconds += time.perf_counter() - start
+            self.seconds += time.perf_counter() - start

@@ -1,5 +1,7 @@
 """REST edge of the server: TF Serving's REST API over the same models.
 
+What cannot be read or written is a Refusal with TF Serving's message.
+
 | file | what |
 |---|---|
 | `server.py` | the HTTP server (aiohttp), its port and its end |

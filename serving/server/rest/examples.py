@@ -13,11 +13,7 @@ _KINDS = {"bytes_list": "bytes", "float_list": "float", "int64_list": "int64"}
 
 
 def examples(document: dict[str, Any]) -> inference_pb2.Input:
-    """The examples of a body, with their context if it has one.
-
-    Raises:
-        Refusal: With TF Serving's message.
-    """
+    """The examples of a body, with their context if it has one."""
     found = inference_pb2.Input()
     target: Any = found.example_list
     if "context" in document:
@@ -58,14 +54,14 @@ def _add(value: Any, name: str, feature: example_pb2.Feature) -> None:
         _list(feature, "bytes_list", name).append(value.encode("utf-8"))
     elif is_base64(value):
         _list(feature, "bytes_list", name).append(from_base64(value))
-    elif isinstance(value, int) and -(1 << 63) <= value < 1 << 64:
+    elif isinstance(value, int):
         numbers = _list(feature, "int64_list", name)
         if value >= 1 << 63:
             raise invalid(
                 f"Feature: {name} has uint64 element. Only int64 is supported."
             )
         numbers.append(value)
-    elif isinstance(value, int | float):
+    elif isinstance(value, float):
         decimals = _list(feature, "float_list", name)
         if not lossless(value, tensor_pb2.DT_FLOAT):
             raise invalid(

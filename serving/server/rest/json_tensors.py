@@ -27,11 +27,7 @@ def dtype_string(number: int) -> str:
 
 
 def tensor(value: Any, dtype: int) -> tensor_pb2.TensorProto:
-    """A value as tensor, its lists as dimensions.
-
-    Raises:
-        Refusal: With TF Serving's message.
-    """
+    """A value as tensor, its lists as dimensions."""
     return assemble(dtype, *fill(value, dtype))
 
 
@@ -77,11 +73,7 @@ def is_base64(value: Any) -> bool:
 
 
 def from_base64(value: dict[str, str]) -> bytes:
-    """The bytes of a ``{"b64": "..."}``; padding may be missing.
-
-    Raises:
-        Refusal: With TF Serving's message.
-    """
+    """The bytes of a ``{"b64": "..."}``; padding may be missing."""
     text = "".join(value["b64"].split())
     stripped = text.rstrip("=")
     if len(text) - len(stripped) > 2:
@@ -123,57 +115,54 @@ def _extend(values: list, dtype: int, flat: list) -> bool:
     kinds = set(map(type, values))
     if kinds == {str} and dtype == tensor_pb2.DT_STRING:
         flat.extend([item.encode("utf-8") for item in values])
-        return True
-    if kinds == {float} and dtype == tensor_pb2.DT_DOUBLE:
+    elif kinds == {float} and (
+        dtype == tensor_pb2.DT_DOUBLE
+        or (dtype == tensor_pb2.DT_FLOAT and all(map(_fits, values)))
+    ):
         flat.extend(values)
-        return True
-    if kinds == {float} and dtype == tensor_pb2.DT_FLOAT:
-        if all(map(_fits, values)):
-            flat.extend(values)
-            return True
-    elif kinds == {int} and dtype in _RANGES:
-        low, high = _RANGES[dtype]
-        if low <= min(values) and max(values) <= high:
-            flat.extend(values)
-            return True
-    return False
+    elif (
+        kinds == {int}
+        and dtype in _RANGES
+        and _RANGES[dtype][0] <= min(values)
+        and max(values) <= _RANGES[dtype][1]
+    ):
+        flat.extend(values)
+    else:
+        return False
+    return True
 
 
 def _leaf(value: Any, dtype: int) -> Any:
     """One value as its TensorProto field takes it."""
-    if isinstance(value, dict):
-        if dtype != tensor_pb2.DT_STRING:
-            raise _type_error(value, dtype)
+    if isinstance(value, dict) and dtype == tensor_pb2.DT_STRING:
         if not is_base64(value):
             raise invalid(
                 f"JSON Value: {quote(value)} not formatted correctly for base64 data"
             )
         return from_base64(value)
-    if dtype in (tensor_pb2.DT_FLOAT, tensor_pb2.DT_DOUBLE):
-        return _number(value, dtype)
-    if dtype == tensor_pb2.DT_STRING:
-        if not isinstance(value, str):
-            raise _type_error(value, dtype)
+    if isinstance(value, str) and dtype == tensor_pb2.DT_STRING:
         return value.encode("utf-8")
-    if dtype == tensor_pb2.DT_BOOL:
-        if not isinstance(value, bool):
-            raise _type_error(value, dtype)
+    if isinstance(value, bool) and dtype == tensor_pb2.DT_BOOL:
         return value
-    if dtype in _RANGES:
-        low, high = _RANGES[dtype]
-        is_integer = isinstance(value, int) and not isinstance(value, bool)
-        if not is_integer or not low <= value <= high:
-            raise _type_error(value, dtype)
-        return value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        if dtype in (tensor_pb2.DT_FLOAT, tensor_pb2.DT_DOUBLE):
+            return _decimal(value, dtype)
+        if isinstance(value, int) and dtype in _RANGES:
+            low, high = _RANGES[dtype]
+            if low <= value <= high:
+                return value
+    if isinstance(value, dict) or dtype in _CONVERTED:
+        raise invalid(
+            f"JSON Value: {quote(value)} Type: {type_name(value)} is not of expected "
+            f"type: {dtype_string(dtype)}"
+        )
     raise Refusal(
         grpc.StatusCode.UNIMPLEMENTED,
         f"Conversion of JSON Value: {quote(value)} to type: {dtype_string(dtype)}",
     )
 
 
-def _number(value: Any, dtype: int) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _type_error(value, dtype)
+def _decimal(value: int | float, dtype: int) -> float:
     if not lossless(value, dtype):
         raise invalid(
             f"Cannot convert JSON value: {quote(value)} to {dtype_string(dtype)} "
@@ -184,22 +173,14 @@ def _number(value: Any, dtype: int) -> float:
 
 def lossless(value: int | float, dtype: int) -> bool:
     """TF Serving's idea of it: integers by their bits, decimals by their range."""
-    if isinstance(value, int) and -(1 << 63) <= value < 1 << 64:
+    if isinstance(value, int):
         bits = 24 if dtype == tensor_pb2.DT_FLOAT else 53
         return abs(value) <= (1 << bits) - 1
-    value = float(value)
     return dtype == tensor_pb2.DT_DOUBLE or _fits(value)
 
 
 def _fits(value: float) -> bool:
     return -_FLOAT_MAX <= value <= _FLOAT_MAX or not math.isfinite(value)
-
-
-def _type_error(value: Any, dtype: int) -> Refusal:
-    return invalid(
-        f"JSON Value: {quote(value)} Type: {type_name(value)} is not of expected type: "
-        f"{dtype_string(dtype)}"
-    )
 
 
 _FLOAT_MAX = 3.4028234663852886e38
@@ -213,4 +194,11 @@ _RANGES: dict[int, tuple[int, int]] = {
     tensor_pb2.DT_INT64: (-(1 << 63), (1 << 63) - 1),
     tensor_pb2.DT_UINT32: (0, (1 << 32) - 1),
     tensor_pb2.DT_UINT64: (0, (1 << 64) - 1),
+}
+_CONVERTED = {
+    tensor_pb2.DT_FLOAT,
+    tensor_pb2.DT_DOUBLE,
+    tensor_pb2.DT_STRING,
+    tensor_pb2.DT_BOOL,
+    *_RANGES,
 }

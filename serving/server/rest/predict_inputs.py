@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,11 +18,7 @@ _Infos = Mapping[str, signature_pb2.TensorInfo]
 
 
 def signature_name(document: dict[str, Any]) -> str:
-    """The signature that is asked for; empty for the default one.
-
-    Raises:
-        Refusal: With TF Serving's message.
-    """
+    """The signature that is asked for; empty for the default one."""
     name = document.get("signature_name", "")
     if not isinstance(name, str):
         raise invalid(
@@ -40,9 +37,6 @@ def tensors(document: dict[str, Any], infos: _Infos) -> tuple[str, Tensors]:
 
     Returns:
         ``instances`` or ``inputs``, whichever was sent, and tensors by input name.
-
-    Raises:
-        Refusal: With TF Serving's message.
     """
     if INSTANCES not in document and INPUTS not in document:
         raise invalid("Missing 'inputs' or 'instances' key")
@@ -151,22 +145,12 @@ def _add(
     first = shapes.setdefault(name, shape)
     before = flats.setdefault(name, [])
     if shape != first:
-        size = _size(first)
+        size = math.prod(first)
         if size != len(flat):
             raise invalid(f"Expecting tensor size: {size} but got: {len(flat)}")
-        raise invalid(f"Expecting shape {_shown(first)} but got: {_shown(shape)}")
+        expected, received = str(first).replace(" ", ""), str(shape).replace(" ", "")
+        raise invalid(f"Expecting shape {expected} but got: {received}")
     before.extend(flat)
-
-
-def _size(shape: list[int]) -> int:
-    size = 1
-    for extent in shape:
-        size *= extent
-    return size
-
-
-def _shown(shape: list[int]) -> str:
-    return f"[{','.join(map(str, shape))}]"
 
 
 def _is_object(value: Any) -> bool:

@@ -40,9 +40,6 @@ def parse(method: str, path: str) -> Target:
     >>> target = parse("POST", "/v1/models/m/versions/2:predict")
     >>> target.verb, target.spec.name, target.spec.version.value
     ('predict', 'm', 2)
-
-    Raises:
-        Refusal: With TF Serving's message.
     """
     pattern = {"POST": _PREDICTION, "GET": _STATUS}.get(method)
     found = pattern.fullmatch(path) if pattern else None

@@ -12,7 +12,7 @@ import grpc
 import numpy as np
 
 from serving.messages import session_pb2, signature_pb2
-from serving.server.refusal import Refusal
+from serving.server.refusal import Refusal, invalid, not_found
 from serving.server.runtime.c_api import Output
 from serving.server.runtime.c_tensors import to_array, to_tensor
 from serving.server.runtime.library import tensorflow
@@ -85,18 +85,12 @@ class SavedModelSession:
         fetches: Sequence[str],
         timeout_ms: int = 0,
     ) -> list[np.ndarray]:
-        """Runs the graph once.
+        """Runs the graph once; a failure is a Refusal with TensorFlow's code and text.
 
         Args:
             feeds: Tensor name, such as ``"serving_default_text:0"``, to its value.
-            fetches: Names of the tensors to return.
+            fetches: Names of the tensors to return, in this order.
             timeout_ms: The graph is stopped after so many milliseconds; 0 never.
-
-        Returns:
-            The values, in the order of ``fetches``.
-
-        Raises:
-            Refusal: With TensorFlow's code and message.
         """
         library = self._library
         inputs = (Output * len(feeds))(*[self._place(name) for name in feeds])
@@ -135,20 +129,17 @@ class SavedModelSession:
                 library.TF_DeleteBuffer(options)
 
     def _place(self, name: str) -> Output:
-        place = self._places.get(name)
-        if place is None:
+        if name not in self._places:
             node, _, index = name.partition(":")
-            operation = self._library.TF_GraphOperationByName(
-                self._graph, node.encode()
-            )
+            find = self._library.TF_GraphOperationByName
+            operation = find(self._graph, node.encode())
             count = self._library.TF_OperationNumOutputs(operation) if operation else 0
             if not (index or "0").isdigit() or int(index or 0) >= count:
-                raise Refusal(
-                    grpc.StatusCode.INVALID_ARGUMENT,
-                    f"Tensor {name}, specified in a signature, not found in graph",
+                raise invalid(
+                    f"Tensor {name}, specified in a signature, not found in graph"
                 )
-            place = self._places[name] = Output(operation, int(index or 0))
-        return place
+            self._places[name] = Output(operation, int(index or 0))
+        return self._places[name]
 
 
 @contextmanager
@@ -169,9 +160,8 @@ def _check_variables(definition: signature_pb2.MetaGraphDef, path: Path) -> None
     has_variables = any(node.op in _VARIABLE_OPS for node in definition.graph_def.node)
     index = path / "variables" / "variables.index"
     if has_variables and not index.exists():
-        raise Refusal(
-            grpc.StatusCode.NOT_FOUND,
-            f"the graph has variables, but {index} is missing; was the copy cut short?",
+        raise not_found(
+            f"the graph has variables, but {index} is missing; was the copy cut short?"
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import math
 import os
@@ -13,7 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import grpc
 
 from serving.errors import ModelLoadFailed
-from serving.messages import config_pb2, model_pb2, status_pb2
+from serving.messages import config_pb2
 from serving.server.config import model_config
 from serving.server.config.model_config import Configuration, ModelConfig
 from serving.server.refusal import Refusal
@@ -51,10 +52,16 @@ class ModelManager:
         self._wanted = self._config
         self._policy = policy or LoadPolicy()
         self._registry = VersionRegistry()
+        #: The servable, and the states of versions, that a request means.
+        self.find, self.status = self._registry.find, self._registry.status
         self._reconciler = VersionReconciler(
             self._registry, load, self._policy, self._is_wanted
         )
         self._reloading = threading.Lock()
+        self._checked_labels = functools.partial(
+            self._registry.check_labels,
+            allow_unavailable=self._policy.labels_for_unavailable,
+        )
         self._jobs: dict[str, tuple[ModelConfig, Future[None]]] = {}
         self._executor = ThreadPoolExecutor(self._policy.threads or 1, "load")
         self._closing = threading.Event()
@@ -80,9 +87,8 @@ class ModelManager:
             if not available:
                 raise ModelLoadFailed(self._reason(entry))
             started.extend(servable for _, servable in sorted(available.items()))
-            for number, version in self._registry.versions(entry.name).items():
-                if version.failure is not None:
-                    _LOG.error(NOT_LOADED, entry.name, number, version.failure)
+            for number, failure in self._failures(entry):
+                _LOG.error(NOT_LOADED, entry.name, number, failure)
         try:
             self._registry.label(self._checked_labels(self._config.values()))
         except Refusal as refusal:
@@ -140,22 +146,6 @@ class ModelManager:
         """Every configured model, and whether one of its versions can be asked."""
         return {name: bool(self._registry.available(name)) for name in self._config}
 
-    def find(self, spec: model_pb2.ModelSpec) -> Servable:
-        """The servable that a request means.
-
-        Raises:
-            Refusal: With TF Serving's code and message.
-        """
-        return self._registry.find(spec)
-
-    def status(self, spec: model_pb2.ModelSpec) -> list[status_pb2.ModelVersionStatus]:
-        """State of one version or of all; labels are ignored, as in TF Serving.
-
-        Raises:
-            Refusal: The model or version was never seen.
-        """
-        return self._registry.status(spec)
-
     def close(self) -> None:
         """Begins no further loads."""
         self._closing.set()
@@ -164,21 +154,23 @@ class ModelManager:
     def _add(self, added: list[ModelConfig]) -> None:
         self._settle(added, self._executor)
         failed = [entry for entry in added if not self._registry.available(entry.name)]
-        if not failed:
-            return
         reasons = []
         for entry in failed:
-            known = self._registry.versions(entry.name)
             reasons += [
-                f"{{{{name: {entry.name} version: {number}}} due to error: "
-                f"{version.failure}}}, "
-                for number, version in sorted(known.items())
-                if version.failure is not None
+                f"{{{{name: {entry.name} version: {n}}} due to error: {failure}}}, "
+                for n, failure in self._failures(entry)
             ] or [f"{{{self._reason(entry)}}}, "]
-        raise Refusal(
-            grpc.StatusCode.UNKNOWN,
-            f"{len(failed)} model(s) did not become available: {{{''.join(reasons)}}}",
-        )
+        if failed:
+            raise Refusal(
+                grpc.StatusCode.UNKNOWN,
+                f"{len(failed)} model(s) did not become available: "
+                f"{{{''.join(reasons)}}}",
+            )
+
+    def _failures(self, entry: ModelConfig) -> list[tuple[int, Refusal]]:
+        """Versions that could not be loaded, and why."""
+        known = sorted(self._registry.versions(entry.name).items())
+        return [(n, item.failure) for n, item in known if item.failure is not None]
 
     def _settle(
         self,
@@ -227,16 +219,11 @@ class ModelManager:
 
     def _reason(self, entry: ModelConfig) -> str:
         """Why nothing of a model is available."""
-        failures = {
-            number: version.failure
-            for number, version in self._registry.versions(entry.name).items()
-            if version.failure is not None
-        }
-        if failures:
-            number = max(failures)
+        if failures := self._failures(entry):
+            number, failure = failures[-1]
             text = (
                 f"model {entry.name}: version {number} in {entry.base_path} cannot be "
-                f"loaded: {failures[number]}"
+                f"loaded: {failure}"
             )
             return text.replace("\n", " ")
         try:
@@ -247,9 +234,3 @@ class ModelManager:
             f"model {entry.name}: none of the versions that its policy names is in "
             f"{entry.base_path}"
         )
-
-    def _checked_labels(
-        self, entries: Iterable[ModelConfig]
-    ) -> dict[str, dict[str, int]]:
-        allow_unavailable = self._policy.labels_for_unavailable
-        return self._registry.check_labels(entries, allow_unavailable)

@@ -46,11 +46,7 @@ class VersionRegistry:
         self._labels: Mapping[str, Mapping[str, int]] = {}
 
     def find(self, spec: model_pb2.ModelSpec) -> Servable:
-        """The servable that a request means.
-
-        Raises:
-            Refusal: With TF Serving's code and message.
-        """
+        """The servable that a request means, or TF Serving's Refusal."""
         if not spec.name:
             raise invalid("ModelSpec has no name specified.")
         choice = spec.WhichOneof("version_choice")
@@ -65,35 +61,26 @@ class VersionRegistry:
             elif choice == "version":
                 wanted = spec.version.value
             else:
-                wanted = max(
-                    (n for n, version in known.items() if version.servable is not None),
-                    default=None,
-                )
+                loaded = (n for n, v in known.items() if v.servable is not None)
+                wanted = max(loaded, default=None)
             found = known.get(wanted) if wanted is not None else None
             if found is not None and found.servable is not None:
                 return found.servable
-        if choice is None:
-            raise not_found(f"Servable not found for request: Latest({spec.name})")
-        raise not_found(
-            f"Servable not found for request: Specific({spec.name}, {wanted})"
-        )
+        asked = f"Latest({spec.name})"
+        if choice is not None:
+            asked = f"Specific({spec.name}, {wanted})"
+        raise not_found(f"Servable not found for request: {asked}")
 
     def status(self, spec: model_pb2.ModelSpec) -> list[State]:
-        """State of one version or of all; labels are ignored, as in TF Serving.
-
-        Raises:
-            Refusal: The model or version was never seen.
-        """
-        known = sorted(self.versions(spec.name).items(), reverse=True)
+        """State of one version or of all; labels are ignored, as in TF Serving."""
+        known, missing = self.versions(spec.name), "any versions"
         if spec.WhichOneof("version_choice") == "version":
             wanted = spec.version.value
-            known = [item for item in known if item[0] == wanted]
-            missing = f"Could not find version {wanted} of model {spec.name}"
-        else:
-            missing = f"Could not find any versions of model {spec.name}"
+            known = {n: version for n, version in known.items() if n == wanted}
+            missing = f"version {wanted}"
         if not known:
-            raise not_found(missing)
-        return [_message(number, version) for number, version in known]
+            raise not_found(f"Could not find {missing} of model {spec.name}")
+        return [_message(n, known[n]) for n in sorted(known, reverse=True)]
 
     def versions(self, name: str) -> dict[int, Version]:
         """The versions of a model, by number."""
@@ -146,11 +133,7 @@ class VersionRegistry:
         version: Version,
         still: Callable[[], bool] = lambda: True,
     ) -> bool:
-        """Notes what became of a version, provided that this ``still`` matters.
-
-        Returns:
-            Whether it did.
-        """
+        """Notes what became of a version if this ``still`` matters; whether it did."""
         with self._lock:
             if not still():
                 return False
@@ -158,12 +141,9 @@ class VersionRegistry:
             return True
 
     def unload(self, name: str, keep: Collection[int] = ()) -> list[int]:
-        """Unloads what is available, except ``keep``.
+        """Unloads what is available, except ``keep``; returns what was unloaded.
 
         Calls in flight keep their servable until they end.
-
-        Returns:
-            The versions that were unloaded.
         """
         with self._lock:
             known = self._versions.get(name, {})

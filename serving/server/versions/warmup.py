@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -12,7 +14,7 @@ from google.protobuf.message import DecodeError
 from serving.messages import model_pb2, prediction_log_pb2
 from serving.server.methods import classify_regress, predict
 from serving.server.refusal import Refusal, invalid
-from serving.server.versions.servable import Servable
+from serving.server.versions.servable import Finder, Servable
 
 _LOG = logging.getLogger(__name__)
 
@@ -84,24 +86,24 @@ class _Alone:
         return self._servable
 
 
+_METHODS: dict[str, Callable[[Finder, Any, int], object]] = {
+    "predict_log": predict.predict,
+    "classify_log": classify_regress.classify,
+    "regress_log": classify_regress.regress,
+    "multi_inference_log": classify_regress.multi_inference,
+}
+
+
 def _replay(servable: Servable, log: prediction_log_pb2.PredictionLog) -> None:
-    models = _Alone(servable)
     kind = log.WhichOneof("log_type")
-    if kind == "predict_log":
-        log.predict_log.request.model_spec.name = servable.name
-        predict.predict(models, log.predict_log.request, 0)
-    elif kind == "classify_log":
-        log.classify_log.request.model_spec.name = servable.name
-        classify_regress.classify(models, log.classify_log.request, 0)
-    elif kind == "regress_log":
-        log.regress_log.request.model_spec.name = servable.name
-        classify_regress.regress(models, log.regress_log.request, 0)
-    elif kind == "multi_inference_log":
-        for task in log.multi_inference_log.request.tasks:
-            task.model_spec.name = servable.name
-        classify_regress.multi_inference(models, log.multi_inference_log.request, 0)
-    elif kind is not None:
+    if kind is None:
+        return
+    if kind not in _METHODS:
         number = log.DESCRIPTOR.fields_by_name[kind].number
         raise Refusal(
             grpc.StatusCode.UNIMPLEMENTED, f"Unsupported log_type for warmup: {number}"
         )
+    request = getattr(log, kind).request
+    for asked in getattr(request, "tasks", [request]):
+        asked.model_spec.name = servable.name
+    _METHODS[kind](_Alone(servable), request, 0)

@@ -74,7 +74,7 @@ def test_rows_need_one_batch_dimension(predict):
 
 
 def test_paths_outside_are_a_page_of_html(server):
-    for path in ("/", "/v2/models/upper", "/v1", "/monitoring/prometheus/metrics"):
+    for path in ("/v2/models/upper", "/v1", "/monitoring/prometheus/metrics"):
         answer = ask(server.rest_port, "GET", path)
         assert answer.status == 404
         assert answer.headers["content-type"].startswith("text/html")
