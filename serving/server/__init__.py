@@ -2,19 +2,17 @@
 
 :class:`Server` runs it inside a process; ``python -m serving serve`` as one.
 
-| room | what |
-|---|---|
-| `server.py` | the whole: ports opened, drained, closed |
-| `grpc/`, `rest/` | the edges: requests off the wire, responses and refusals onto it |
-| `request_flow.py` | the way of a request: admission, method, record, response |
-| `admission.py` | how many requests compute, wait, are refused |
-| `methods/` | Predict, Classify, Regress, MultiInference, metadata, status, reload |
-| `batching/` | requests of several callers, merged into one run |
-| `versions/` | hot reload: which versions to load and to unload |
-| `runtime/` | TensorFlow's C++ session |
-| `observability/` | log, metrics and events |
-| `config/`, `tls.py`, `addresses.py` | files, certificates and addresses, checked |
-| `refusal.py` | how the server says no |
+- ``server.py``: the whole: ports opened, drained, closed
+- ``grpc/``, ``rest/``: the edges: requests off the wire, responses and refusals onto it
+- ``request_flow.py``: the way of a request: admission, method, record, response
+- ``admission.py``: how many requests compute, wait, are refused
+- ``methods/``: Predict, Classify, Regress, MultiInference, metadata, status, reload
+- ``batching/``: requests of several callers, merged into one run
+- ``versions/``: hot reload: which versions to load and to unload
+- ``runtime/``: TensorFlow's C++ session
+- ``observability/``: log, metrics and events
+- ``config/``, ``tls.py``, ``addresses.py``: files, certificates and addresses, checked
+- ``refusal.py``: how the server says no
 """
 
 from serving.server.batching import BatchingOptions

@@ -27,12 +27,7 @@ def bracketed(host: str) -> str:
 
 
 def check_address(host: str, port: int) -> None:
-    """Tells early, and in words, that a port cannot be had.
-
-    Raises:
-        PortInUse: Somebody else has it.
-        StartupFailed: There is no such address here.
-    """
+    """Raises PortInUse or StartupFailed, in words, if a port cannot be had."""
     try:
         for family, kind, protocol, _, address in socket.getaddrinfo(
             bare(host), port, type=socket.SOCK_STREAM

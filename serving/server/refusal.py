@@ -8,12 +8,7 @@ import grpc
 
 
 class FieldLocation(NamedTuple):
-    """Where in a configuration a mistake is.
-
-    Attributes:
-        field: Name of the field.
-        entry: Which of the list of models, from 0; None for what is not in the list.
-    """
+    """The field of a configuration that is wrong, and in which model of the list."""
 
     field: str
     entry: int | None = None

@@ -48,13 +48,9 @@ METHODS: dict[Method, Callable[[Any, Any, int], Any]] = {
 
 @dataclass(frozen=True)
 class RequestFlow:
-    """Takes requests to their methods.
+    """Takes requests to their methods, over one ``entrypoint`` (``GRPC``, ``REST``).
 
-    Attributes:
-        entrypoint: ``GRPC`` or ``REST``.
-        models: What is served.
-        admission: What requests that compute pass first.
-        observers: Are told of every request.
+    Observers are told of each of them.
     """
 
     entrypoint: str

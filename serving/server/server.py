@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from concurrent import futures
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 import grpc
@@ -27,6 +26,7 @@ from serving.server.grpc.malformed_requests import RefuseMalformed
 from serving.server.grpc.service import handlers
 from serving.server.observability.call_record import Observer
 from serving.server.observability.events import Event, Listener
+from serving.server.option_checks import check, check_least, check_port
 from serving.server.request_flow import RequestFlow
 from serving.server.rest.options import RestOptions
 from serving.server.tls import Tls, grpc_credentials, ssl_context
@@ -94,21 +94,15 @@ class ServerOptions:
     observers: tuple[Observer, ...] = ()
 
     def __post_init__(self) -> None:
-        if not 0 <= self.port <= 65535:
-            raise ValueError(
-                "`port` must be a port, or 0 for a free one. Expected: 0 to 65535. "
-                f"Received: {self.port}"
-            )
-        if self.threads < 1:
-            raise ValueError(
-                "`threads` must be positive. Expected: at least 1. "
-                f"Received: {self.threads}"
-            )
-        if self.rest is not None and self.rest.port == self.port != 0:
-            raise ValueError(
-                "`port` and `rest.port` must differ. Expected: two ports. "
-                f"Received: {self.port} for both"
-            )
+        check_port("port", self.port)
+        check_least("threads", 1, self.threads)
+        rest = self.port + 1 if self.rest is None else self.rest.port
+        check(
+            rest != self.port or not rest,
+            "`port` and `rest.port` must differ",
+            "two ports",
+            rest,
+        )
 
 
 class Server:
@@ -149,12 +143,9 @@ class Server:
         if options.batching is not None:
             self._scheduler = Scheduler(options.batching, self._tell)
             session = options.batching.shared(session)
+        warmups = options.warmup_iterations
         loader = SavedModelLoader(
-            options.tags,
-            session,
-            options.warmup_iterations,
-            self._scheduler,
-            self._tell,
+            options.tags, session, warmups, self._scheduler, self._tell
         )
         self._models = ModelManager(config, loader, options.loads)
         self._pollers: list[Poller] = []
@@ -210,8 +201,7 @@ class Server:
             poller.stop()
         self._models.close()
         self._health.drain()
-        forever = threading.TIMEOUT_MAX
-        stopped = self._server.stop(forever if grace is None else grace)
+        stopped = self._server.stop(threading.TIMEOUT_MAX if grace is None else grace)
         if self._rest is not None:
             self._rest.stop(grace)
         stopped.wait()
@@ -223,12 +213,7 @@ class Server:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.stop()
 
     def _tell(self, event: Event) -> None:

@@ -24,15 +24,9 @@ def rows_of(feeds: Feeds) -> int:
 
 
 def merged(requests: Sequence[Feeds], rows: int) -> dict[str, np.ndarray]:
-    """Inputs of several requests, one below the other.
+    """Inputs of several requests, one below the other, as arrays ``[rows, ...]``.
 
-    Args:
-        requests: Arrays ``[n, ...]`` by name, ``n`` different from request to request.
-        rows: Length of the result; what is missing repeats the first row of the last
-            request, which is a valid one.
-
-    Returns:
-        Arrays ``[rows, ...]`` by name.
+    Rows that are missing repeat the first one of the last request, which is valid.
     """
     together = {}
     for name in requests[0]:

@@ -12,12 +12,7 @@ from serving.server.config.text_format import ConfigError, line_of, read_config
 
 
 class WrongParameter(ValueError):
-    """A parameter makes no sense.
-
-    Args:
-        name: Its name in BatchingParameters.
-        message: Why.
-    """
+    """A parameter of this name in BatchingParameters makes no sense."""
 
     def __init__(self, name: str, message: str):
         super().__init__(message)
@@ -93,10 +88,8 @@ class BatchingOptions:
         """A session's configuration, with batches that share the processors.
 
         TensorFlow would spread each operation of each batch over all of them, and
-        batches computed at once would wait for each other's pieces.
-
-        Args:
-            config: As asked for; if it says anything of threads, it stays so.
+        batches computed at once would wait for each other's pieces. What is said of
+        threads stays as it is.
         """
         if config.intra_op_parallelism_threads or config.inter_op_parallelism_threads:
             return config
@@ -116,11 +109,7 @@ class BatchingOptions:
 
 
 def read_options(path: Path) -> BatchingOptions:
-    """Reads BatchingParameters from a text file.
-
-    Raises:
-        ConfigError: It cannot be read or makes no sense.
-    """
+    """The BatchingParameters of a text file; a ConfigError if they make no sense."""
     message = read_config(path, batching_pb2.BatchingParameters)
     try:
         return from_message(message)
@@ -129,11 +118,7 @@ def read_options(path: Path) -> BatchingOptions:
 
 
 def from_message(message: batching_pb2.BatchingParameters) -> BatchingOptions:
-    """The options that a message asks for.
-
-    Raises:
-        WrongParameter: They make no sense.
-    """
+    """The options that a message asks for; a WrongParameter if they make no sense."""
     values: dict[str, int] = {}
     for name in ("max_batch_size", "max_enqueued_batches", "num_batch_threads"):
         if message.HasField(name):

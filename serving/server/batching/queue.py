@@ -32,9 +32,7 @@ class Task:
         rows: How many rows it has.
         deadline: Time of ``time.monotonic`` after which nobody wants the result.
         since: Time of ``time.monotonic`` at which it came.
-        done: Held until there is a result.
-        outputs: The result.
-        error: Or why there is none.
+        done: Held until there is a result, or an error in its place.
     """
 
     feeds: Feeds
@@ -68,14 +66,7 @@ class Kind(NamedTuple):
 
 @dataclass(eq=False)
 class Batch:
-    """Tasks that are computed together, in the order in which they came.
-
-    Attributes:
-        born: When the first came.
-        kind: What they have in common.
-        tasks: They.
-        rows: Of all of them.
-    """
+    """Tasks of one kind that are computed together, the first since ``born``."""
 
     born: float
     kind: Kind
@@ -92,12 +83,6 @@ class Queue:
     """Batches that wait for one runner, with the same inputs and outputs.
 
     Not thread-safe.
-
-    Args:
-        runner: Computes.
-        names: Of the inputs.
-        fetches: Names of the outputs.
-        options: How requests are merged.
     """
 
     def __init__(
@@ -116,15 +101,8 @@ class Queue:
     def put(self, task: Task, now: float) -> list[Task]:
         """Lets a task join the last batch of its kind, or begins another.
 
-        Args:
-            task: It; it is large if it has more rows than a batch.
-            now: Time of ``time.monotonic``.
-
-        Returns:
-            The task, or its pieces.
-
-        Raises:
-            Refusal: With TF Serving's code and message; nothing was put.
+        Returns the task, or its pieces if it has more rows than a batch. After a
+        Refusal, with TF Serving's code and message, nothing was put.
         """
         options, waiting = self._options, len(self.batches)
         if task.rows > options.max_batch_size:

@@ -17,13 +17,9 @@ from serving.server.versions.servable import Runner
 class BatchingRunner:
     """Computes several callers' requests in one run.
 
-    Every row gets the answer that it would get alone, as long as the graph computes
+    Every row gets the result that it would get alone, as long as the graph computes
     rows independently of each other. Dimensions of outputs beyond the first are those
     of the whole batch.
-
-    Args:
-        runner: What computes.
-        scheduler: Shared by all models of a server.
     """
 
     def __init__(self, runner: Runner, scheduler: Scheduler):

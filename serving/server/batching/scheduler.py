@@ -64,11 +64,7 @@ class Scheduler:
         rows: int,
         deadline: float,
     ) -> list[Task]:
-        """Queues a request; returns what to wait for: it as a whole, or in pieces.
-
-        Raises:
-            Refusal: With TF Serving's code and message.
-        """
+        """Queues a request; returns what to wait for: it as a whole, or in pieces."""
         names = tuple(sorted(feeds))
         key = (id(runner), names, fetches)
         now = time.monotonic()

@@ -17,22 +17,14 @@ _LOG = logging.getLogger(__name__)
 
 
 class ConfigFile:
-    """A ModelServerConfig in protobuf's text format.
-
-    Args:
-        path: The file.
-    """
+    """A file with a ModelServerConfig in protobuf's text format."""
 
     def __init__(self, path: str | os.PathLike[str]):
         self._path = Path(path)
         self._said = ""
 
     def first(self) -> Configuration:
-        """The configuration to start with.
-
-        Raises:
-            ConfigError: It cannot be read or makes no sense.
-        """
+        """The configuration to start with; a ConfigError if it makes no sense."""
         message = read_config(self._path, config_pb2.ModelServerConfig)
         try:
             return model_config.of_message(message, {})

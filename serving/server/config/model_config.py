@@ -45,13 +45,8 @@ def of_message(
 ) -> Configuration:
     """A configuration that may take the place of the current one.
 
-    Args:
-        message: What is asked for. One without any choice changes nothing, as long
-            as nothing is served.
-        current: What is in force.
-
-    Raises:
-        Refusal: With TF Serving's code and message.
+    A message without any choice changes nothing, as long as nothing is served. What
+    is not accepted is a Refusal with TF Serving's code and message.
     """
     choice = message.WhichOneof("config")
     if choice == "custom_model_config":

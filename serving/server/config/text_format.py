@@ -18,40 +18,21 @@ class ConfigError(StartupFailed):
 
 
 def read_config(path: str | Path, kind: type[Config]) -> Config:
-    """The message that a file holds.
-
-    Args:
-        path: A text file.
-        kind: Class of the message.
+    """The message of this kind that a text file holds.
 
     Raises:
         ConfigError: In one line: the file, where possible the line, and what is wrong
             there.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        return text_format.Parse(Path(path).read_text(encoding="utf-8"), kind())
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: expected UTF-8 text: {error}") from error
-    return parse_config(text, kind, str(path))
-
-
-def parse_config(text: str, kind: type[Config], name: str) -> Config:
-    """The same from a text; ``name`` stands for it in messages.
-
-    >>> from serving.messages import monitoring_config_pb2
-    >>> kind = monitoring_config_pb2.MonitoringConfig
-    >>> parse_config("prometheus_config { enable: true }", kind, "m.txt")
-    prometheus_config {
-      enable: true
-    }
-    """
-    try:
-        return text_format.Parse(text, kind())
     except text_format.ParseError as error:
         line, column = error.GetLine(), error.GetColumn()
-        place = name if line is None else f"{name}:{line}:{column}"
+        place = path if line is None else f"{path}:{line}:{column}"
         said = str(error).removeprefix(f"{line}:{column} : ")
         # Our package name means nothing to whoever wrote the file.
         said = said.replace("keras_attention_serving.", "")
@@ -61,11 +42,8 @@ def parse_config(text: str, kind: type[Config], name: str) -> Config:
 def line_of(path: str | Path, field: str, entry: int | None = None) -> str:
     """The file, and where possible the line of a field whose value makes no sense.
 
-    Args:
-        path: A file that could be read as a message.
-        field: Name of the field.
-        entry: In which ``config`` of a ModelServerConfig, from 0; its first line stands
-            for a field that is not there.
+    In a ModelServerConfig ``entry`` says in which ``config``, from 0; its first line
+    stands for a field that is not there.
     """
     place, entries = str(path), 0
     try:

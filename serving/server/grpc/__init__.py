@@ -1,9 +1,7 @@
 """gRPC edge of the server.
 
-| file | what |
-|---|---|
-| `service.py` | handlers of TF Serving's methods |
-| `malformed_requests.py` | requests that are no message of their kind |
-| `health.py` | the health service |
-| `reflection.py` | the reflection service |
+- ``service.py``: handlers of TF Serving's methods
+- ``malformed_requests.py``: requests that are no message of their kind
+- ``health.py``: the health service
+- ``reflection.py``: the reflection service
 """

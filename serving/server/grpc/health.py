@@ -32,12 +32,9 @@ class _Watcher:
 
 
 class Health:
-    """Answers ``Check``, and tells whoever watches when the server drains.
+    """Answers ``Check`` for these services, and tells watchers when the server drains.
 
     A watcher holds no thread.
-
-    Args:
-        services: Names that are known.
     """
 
     def __init__(self, services: Collection[str]):
@@ -61,8 +58,7 @@ class Health:
     def drain(self, seconds: float = 1.0) -> None:
         """Tells watchers that nothing is served any more, and ends their streams.
 
-        Args:
-            seconds: When to cancel the streams of those who do not read.
+        Those of watchers who do not read are cancelled after so many seconds.
         """
         with self._changed:
             self._draining = True

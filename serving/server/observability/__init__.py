@@ -1,10 +1,8 @@
 """Observability of a running server.
 
-| file | what |
-|---|---|
-| `call_record.py` | what is known of a call that has ended |
-| `call_log.py` | one line of the log a call |
-| `events.py` | loads, warm-ups and batches |
-| `metrics.py` | Prometheus' counts of all of these |
-| `stopwatch.py` | time that graphs take |
+- ``call_record.py``: what is known of a call that has ended
+- ``call_log.py``: one line of the log a call
+- ``events.py``: loads, warm-ups and batches
+- ``metrics.py``: Prometheus' counts of all of these
+- ``stopwatch.py``: time that graphs take
 """

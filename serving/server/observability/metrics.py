@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -60,55 +60,39 @@ class Metrics:
         self._served = served
         self._registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
-        self._requests = Counter(
-            REQUESTS,
-            "The total number of requests.",
-            ("model_name", "status"),
-            registry=registry,
+
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(name, text, labels, registry=registry)
+
+        def histogram(
+            name: str, text: str, *labels: str, buckets: Sequence[float] = BUCKETS
+        ) -> Histogram:
+            text = f"Distribution of wall time (in microseconds) {text}"
+            return Histogram(name, text, labels, registry=registry, buckets=buckets)
+
+        model = ("model_name", "API")
+        self._requests = counter(
+            REQUESTS, "The total number of requests.", "model_name", "status"
         )
-        self._latency = Histogram(
-            LATENCY,
-            "Distribution of wall time (in microseconds) for requests that succeeded.",
-            ("model_name", "API", "entrypoint"),
-            registry=registry,
-            buckets=BUCKETS,
+        self._latency = histogram(
+            LATENCY, "for requests that succeeded.", *model, "entrypoint"
         )
-        self._runtime = Histogram(
-            RUNTIME,
-            "Distribution of wall time (in microseconds) for the graphs of those.",
-            ("model_name", "API", "runtime"),
-            registry=registry,
-            buckets=BUCKETS,
+        self._runtime = histogram(
+            RUNTIME, "for the graphs of those.", *model, "runtime"
         )
-        self._attempts = Counter(
-            ATTEMPTS,
-            "The number of times a SavedModel was successfully loaded.",
-            ("model_path", "status"),
-            registry=registry,
+        self._attempts = counter(
+            ATTEMPTS, "The number of loads of SavedModels.", "model_path", "status"
         )
-        self._load = Counter(
-            LOAD,
-            "Latency in microseconds for SavedModels that were successfully loaded.",
-            ("model_path",),
-            registry=registry,
+        self._load = counter(
+            LOAD, "Microseconds that loads of SavedModels took.", "model_path"
         )
-        self._warm_up = Histogram(
-            WARM_UP,
-            "Distribution of wall time (in microseconds) for warming up the model.",
-            ("model_path", "status"),
-            registry=registry,
-            buckets=BUCKETS,
+        self._warm_up = histogram(
+            WARM_UP, "for warming up the model.", "model_path", "status"
         )
-        self._queue = Histogram(
-            QUEUE,
-            "Distribution of wall time spent (in microseconds) in queuing",
-            ("thread_pool_name",),
-            registry=registry,
-            buckets=QUEUE_BUCKETS,
+        self._queue = histogram(
+            QUEUE, "spent in queuing.", "thread_pool_name", buckets=QUEUE_BUCKETS
         )
-        self._runs = Counter(
-            RUNS, "Total count of run calls on the wrapped session", registry=registry
-        )
+        self._runs = counter(RUNS, "Total count of run calls on the wrapped session")
         # By path, the one that was heard of last at the end.
         self._series: dict[str, set[tuple[Counter | Histogram, tuple[str, ...]]]] = {}
         self._lock = threading.Lock()

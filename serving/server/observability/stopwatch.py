@@ -13,12 +13,9 @@ from serving.server.versions.servable import Finder, Runner, Servable
 
 
 class Stopwatch:
-    """Finds what another finder finds, and takes the time of its graph.
+    """Finds what another finder finds, and takes the seconds of its graph.
 
     For one call; with batching the time in the queue counts, as in TF Serving.
-
-    Attributes:
-        seconds: Time in the graph so far.
     """
 
     def __init__(self, finder: Finder):

@@ -43,11 +43,7 @@ class _Verb:
 
 @dataclass(frozen=True)
 class Api:
-    """Replies to requests; never raises.
-
-    Attributes:
-        flow: The way of requests.
-    """
+    """Replies to requests; never raises."""
 
     flow: RequestFlow
 

@@ -84,11 +84,6 @@ class Handler:
     Each request to a model has a thread, in which it waits for its admission if it
     computes; there are more of them than such requests, so that probes are answered
     however busy the models are.
-
-    Args:
-        api: What replies for the models.
-        options: Limits.
-        metrics: Makes the page of metrics; None if there is none.
     """
 
     def __init__(

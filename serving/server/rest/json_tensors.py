@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import math
 from typing import Any
 
@@ -76,12 +75,12 @@ def from_base64(value: dict[str, str]) -> bytes:
     """The bytes of a ``{"b64": "..."}``; padding may be missing."""
     text = "".join(value["b64"].split())
     stripped = text.rstrip("=")
-    if len(text) - len(stripped) > 2:
-        raise invalid("Unable to base64 decode")
-    padded = stripped + "=" * (-len(stripped) % 4)
+    padding = "=" * (-len(stripped) % 4)
     try:
-        return base64.b64decode(padded, validate=True)
-    except (binascii.Error, ValueError):
+        if len(text) - len(stripped) > 2:
+            raise ValueError("more padding than anybody needs")
+        return base64.b64decode(stripped + padding, validate=True)
+    except ValueError:
         raise invalid("Unable to base64 decode") from None
 
 
@@ -112,24 +111,19 @@ def _fill(value: Any, level: int, dtype: int, shape: list[int], flat: list) -> N
 
 def _extend(values: list, dtype: int, flat: list) -> bool:
     """Takes a whole row at once, if nothing about it needs a closer look."""
-    kinds = set(map(type, values))
+    kinds, is_plain = set(map(type, values)), False
     if kinds == {str} and dtype == tensor_pb2.DT_STRING:
-        flat.extend([item.encode("utf-8") for item in values])
-    elif kinds == {float} and (
-        dtype == tensor_pb2.DT_DOUBLE
-        or (dtype == tensor_pb2.DT_FLOAT and all(map(_fits, values)))
-    ):
+        values, is_plain = [item.encode("utf-8") for item in values], True
+    elif kinds == {float} and dtype == tensor_pb2.DT_FLOAT:
+        is_plain = all(map(_fits, values))
+    elif kinds == {float}:
+        is_plain = dtype == tensor_pb2.DT_DOUBLE
+    elif kinds == {int} and dtype in _RANGES:
+        low, high = _RANGES[dtype]
+        is_plain = low <= min(values) and max(values) <= high
+    if is_plain:
         flat.extend(values)
-    elif (
-        kinds == {int}
-        and dtype in _RANGES
-        and _RANGES[dtype][0] <= min(values)
-        and max(values) <= _RANGES[dtype][1]
-    ):
-        flat.extend(values)
-    else:
-        return False
-    return True
+    return is_plain
 
 
 def _leaf(value: Any, dtype: int) -> Any:
@@ -145,7 +139,7 @@ def _leaf(value: Any, dtype: int) -> Any:
     if isinstance(value, bool) and dtype == tensor_pb2.DT_BOOL:
         return value
     if isinstance(value, int | float) and not isinstance(value, bool):
-        if dtype in (tensor_pb2.DT_FLOAT, tensor_pb2.DT_DOUBLE):
+        if dtype in _DECIMALS:
             return _decimal(value, dtype)
         if isinstance(value, int) and dtype in _RANGES:
             low, high = _RANGES[dtype]
@@ -195,10 +189,5 @@ _RANGES: dict[int, tuple[int, int]] = {
     tensor_pb2.DT_UINT32: (0, (1 << 32) - 1),
     tensor_pb2.DT_UINT64: (0, (1 << 64) - 1),
 }
-_CONVERTED = {
-    tensor_pb2.DT_FLOAT,
-    tensor_pb2.DT_DOUBLE,
-    tensor_pb2.DT_STRING,
-    tensor_pb2.DT_BOOL,
-    *_RANGES,
-}
+_DECIMALS = {tensor_pb2.DT_FLOAT, tensor_pb2.DT_DOUBLE}
+_CONVERTED = {tensor_pb2.DT_STRING, tensor_pb2.DT_BOOL, *_DECIMALS, *_RANGES}

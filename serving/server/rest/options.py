@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 
+from serving.server.option_checks import check, check_least, check_port
+
 #: Prometheus' page, where the monitoring configuration names no other.
 METRICS_PATH = "/monitoring/prometheus/metrics"
 
@@ -37,17 +39,13 @@ class RestOptions:
     idle_seconds: float = 75.0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.port <= 65535:
-            raise ValueError(f"REST port: expected 0 to 65535, received {self.port}")
-        if self.threads < 1:
-            raise ValueError(
-                f"REST threads: expected at least 1, received {self.threads}"
-            )
-        if self.timeout_ms < 0:
-            raise ValueError(
-                f"REST timeout: expected 0 or more, received {self.timeout_ms}"
-            )
-        if self.metrics_path is not None and not self.metrics_path.startswith("/"):
-            raise ValueError(
-                f"path of the metrics: expected /..., received {self.metrics_path!r}"
-            )
+        check_port("rest.port", self.port)
+        check_least("rest.threads", 1, self.threads)
+        check_least("rest.timeout_ms", 0, self.timeout_ms)
+        path = self.metrics_path
+        check(
+            path is None or path.startswith("/"),
+            "`rest.metrics_path` must be a path",
+            "/...",
+            path,
+        )

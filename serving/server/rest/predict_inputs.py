@@ -29,14 +29,9 @@ def signature_name(document: dict[str, Any]) -> str:
 
 
 def tensors(document: dict[str, Any], infos: _Infos) -> tuple[str, Tensors]:
-    """The inputs of a predict request.
+    """The tensors by input name of a predict request's whole body, and its form.
 
-    Args:
-        document: The whole body.
-        infos: What the signature takes, not empty.
-
-    Returns:
-        ``instances`` or ``inputs``, whichever was sent, and tensors by input name.
+    The form is ``instances`` or ``inputs``, whichever was sent.
     """
     if INSTANCES not in document and INPUTS not in document:
         raise invalid("Missing 'inputs' or 'instances' key")
@@ -111,10 +106,13 @@ def _row_by_row(instances: list, infos: _Infos) -> Tensors:
             raise invalid(
                 f"Expecting {expected} but got {received} at item {index} of input list"
             )
-        items = row if objects else {min(infos): row}
-        for name, value in items.items():
+        for name, value in (row if objects else {min(infos): row}).items():
             try:
-                _add(name, value, infos, shapes, flats)
+                if name not in infos:
+                    raise invalid(f"JSON object: does not have named input: {name}")
+                shape, flat = fill(value, infos[name].dtype)
+                _check_shape(shape, shapes.setdefault(name, shape), len(flat))
+                flats.setdefault(name, []).extend(flat)
             except Refusal as refusal:
                 key = f" key: {name}" if objects else ""
                 raise invalid(
@@ -132,25 +130,13 @@ def _row_by_row(instances: list, infos: _Infos) -> Tensors:
     }
 
 
-def _add(
-    name: str,
-    value: Any,
-    infos: _Infos,
-    shapes: dict[str, list[int]],
-    flats: dict[str, list],
-) -> None:
-    if name not in infos:
-        raise invalid(f"JSON object: does not have named input: {name}")
-    shape, flat = fill(value, infos[name].dtype)
-    first = shapes.setdefault(name, shape)
-    before = flats.setdefault(name, [])
-    if shape != first:
-        size = math.prod(first)
-        if size != len(flat):
-            raise invalid(f"Expecting tensor size: {size} but got: {len(flat)}")
-        expected, received = str(first).replace(" ", ""), str(shape).replace(" ", "")
-        raise invalid(f"Expecting shape {expected} but got: {received}")
-    before.extend(flat)
+def _check_shape(shape: list[int], first: list[int], count: int) -> None:
+    if shape == first:
+        return
+    if (size := math.prod(first)) != count:
+        raise invalid(f"Expecting tensor size: {size} but got: {count}")
+    expected, received = str(first).replace(" ", ""), str(shape).replace(" ", "")
+    raise invalid(f"Expecting shape {expected} but got: {received}")
 
 
 def _is_object(value: Any) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -25,12 +25,7 @@ _UNWRITABLE = {
 
 
 def rows(outputs: Mapping[str, tensor_pb2.TensorProto]) -> str:
-    """The answer to a request in row format.
-
-    Raises:
-        Refusal: The outputs do not have one batch dimension in common, or a dtype
-            that JSON has not.
-    """
+    """The answer in row format; a Refusal if outputs differ in their batch size."""
     batch = None
     arrays = {name: decode(outputs[name]) for name in sorted(outputs)}
     for name, array in arrays.items():
@@ -43,34 +38,15 @@ def rows(outputs: Mapping[str, tensor_pb2.TensorProto]) -> str:
             )
         batch = len(array)
     columns = {name: _write(name, array, 1) for name, array in arrays.items()}
-    if len(columns) == 1:
-        (items,) = columns.values()
-    else:
-        keys = [json.dumps(name, ensure_ascii=False) for name in columns]
-        items = [
-            _object(zip(keys, values, strict=True))
-            for values in zip(*columns.values(), strict=True)
-        ]
-    return _document("predictions", f"[{', '.join(items)}]")
+    rows = zip(*columns.values(), strict=True)
+    return _results("predictions", (_joined(columns, values) for values in rows))
 
 
 def columns(outputs: Mapping[str, tensor_pb2.TensorProto]) -> str:
-    """The answer to a request in columnar format.
-
-    Raises:
-        Refusal: JSON has no such dtype.
-    """
-    written = {
-        name: _write(name, decode(outputs[name]), 0)[0] for name in sorted(outputs)
-    }
-    if len(written) == 1:
-        (value,) = written.values()
-    else:
-        value = _object(
-            (json.dumps(name, ensure_ascii=False), text)
-            for name, text in written.items()
-        )
-    return _document("outputs", value)
+    """The answer in columnar format."""
+    names = sorted(outputs)
+    values = [_write(name, decode(outputs[name]), 0)[0] for name in names]
+    return _document("outputs", _joined(names, values))
 
 
 def classifications(result: inference_pb2.ClassificationResult) -> str:
@@ -80,10 +56,10 @@ def classifications(result: inference_pb2.ClassificationResult) -> str:
     items = []
     for row in result.classifications:
         scores = decimals(np.array([item.score for item in row.classes], np.float32))
-        labels = [json.dumps(item.label, ensure_ascii=False) for item in row.classes]
+        labels = [_quoted(item.label) for item in row.classes]
         pairs = (f"[{a}, {b}]" for a, b in zip(labels, scores, strict=True))
         items.append(f"[{', '.join(pairs)}]")
-    return _document("results", f"[{', '.join(items)}]")
+    return _results("results", items)
 
 
 def regressions(result: inference_pb2.RegressionResult) -> str:
@@ -91,12 +67,12 @@ def regressions(result: inference_pb2.RegressionResult) -> str:
     if not result.regressions:
         raise invalid("Cannot convert empty RegressionResults to JSON")
     values = np.array([item.value for item in result.regressions], np.float32)
-    return _document("results", f"[{', '.join(decimals(values))}]")
+    return _results("results", decimals(values))
 
 
 def error(message: str) -> str:
     """The body of a refusal."""
-    return _document("error", json.dumps(message, ensure_ascii=False))
+    return _document("error", _quoted(message))
 
 
 def decimals(values: np.ndarray) -> list[str]:
@@ -125,8 +101,20 @@ def decimals(values: np.ndarray) -> list[str]:
     return texts
 
 
-def _object(members: Iterable[tuple[str, str]]) -> str:
-    return f"{{{', '.join(f'{key}: {value}' for key, value in members)}}}"
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _joined(names: Collection[str], values: Sequence[str]) -> str:
+    """An object of values that are JSON already; of one value that alone."""
+    if len(names) == 1:
+        return values[0]
+    members = (f"{_quoted(n)}: {v}" for n, v in zip(names, values, strict=True))
+    return f"{{{', '.join(members)}}}"
+
+
+def _results(key: str, items: Iterable[str]) -> str:
+    return _document(key, f"[{', '.join(items)}]")
 
 
 def _document(key: str, value: str) -> str:
@@ -161,6 +149,4 @@ def _texts(name: str, flat: np.ndarray) -> list[str]:
         encoded = (base64.b64encode(item).decode() for item in flat)
         return [f'{{"b64": "{text}"}}' for text in encoded]
     # TF Serving writes any bytes; a reader of JSON would then fail on the whole.
-    return [
-        json.dumps(item.decode("utf-8", "replace"), ensure_ascii=False) for item in flat
-    ]
+    return [_quoted(item.decode("utf-8", "replace")) for item in flat]

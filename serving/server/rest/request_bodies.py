@@ -17,12 +17,7 @@ _FULL = grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
 class Bodies:
-    """Receives bodies; used from the event loop only.
-
-    Args:
-        limit: Bytes of one body, also after it was inflated.
-        timeout: Seconds in which a body must arrive.
-    """
+    """Receives bodies of so many bytes within so many seconds; for the event loop."""
 
     def __init__(self, limit: int, timeout: float):
         self._limit = limit
@@ -30,11 +25,7 @@ class Bodies:
         self._held = 0
 
     async def receive(self, request: web.BaseRequest) -> bytes:
-        """The whole body. Give it back with :meth:`release`.
-
-        Raises:
-            BadBody: It is too large or too slow.
-        """
+        """The whole body. Give it back with :meth:`release`."""
         announced = request.content_length or 0
         if announced > self._limit:
             raise self._too_large(f"{announced}")
@@ -77,11 +68,7 @@ class Bodies:
 
 
 def inflate(body: bytes, encoding: str, limit: int) -> bytes:
-    """A body without its Content-Encoding.
-
-    Raises:
-        BadBody: It is malformed or grows beyond ``limit`` bytes.
-    """
+    """A body without its Content-Encoding, of at most ``limit`` bytes."""
     if encoding in ("", "identity"):
         return body
     if encoding not in ("gzip", "x-gzip"):

@@ -28,13 +28,7 @@ _STATUS = {
 
 
 class BadBody(Refusal):
-    """A body that is refused with a status of HTTP's own.
-
-    Args:
-        status: It.
-        message: What is wrong with the body.
-        code: The status for metrics and logs.
-    """
+    """A body that is refused with a status of HTTP's own; ``code`` is for metrics."""
 
     def __init__(
         self,
@@ -48,13 +42,7 @@ class BadBody(Refusal):
 
 @dataclass(frozen=True)
 class Reply:
-    """One response.
-
-    Attributes:
-        status: HTTP status.
-        text: The body.
-        content_type: What the body is.
-    """
+    """One response: its status, its body and what that is."""
 
     status: int
     text: str

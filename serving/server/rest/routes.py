@@ -23,12 +23,7 @@ _INT64_MAX = (1 << 63) - 1
 
 @dataclass(frozen=True)
 class Target:
-    """What a request is about.
-
-    Attributes:
-        verb: ``classify``, ``regress``, ``predict``, ``metadata`` or ``status``.
-        spec: Model, and version or label.
-    """
+    """What a request is about: ``predict`` (or another verb) of a model."""
 
     verb: str
     spec: model_pb2.ModelSpec

@@ -25,13 +25,7 @@ _LINGER_SECONDS = 2.0
 
 
 class RestServer:
-    """Serves HTTP, or HTTPS, beside gRPC.
-
-    Args:
-        api: What answers for the models.
-        options: How to run.
-        tls: Certificates; None for plain HTTP.
-        metrics: Makes the page of metrics.
+    """Serves HTTP, or HTTPS if there is a context for TLS, beside gRPC.
 
     Attributes:
         port: The port, once started.
@@ -53,11 +47,7 @@ class RestServer:
         self.port = 0
 
     def start(self, host: str) -> None:
-        """Opens the port.
-
-        Raises:
-            StartupFailed: It cannot be had.
-        """
+        """Opens the port; StartupFailed if it cannot be had."""
         self._thread.start()
         try:
             self.port = self._call(self._open(bare(host)))
@@ -66,14 +56,7 @@ class RestServer:
             raise cannot_listen(host, self._options.port, error) from error
 
     def stop(self, grace: float | None = None) -> None:
-        """Takes no new calls, waits for those in flight, then closes.
-
-        Status and health are answered meanwhile.
-
-        Args:
-            grace: Seconds after which calls still in flight are cut off; None waits
-                for them however long they take.
-        """
+        """See :meth:`Server.stop`; status and health are answered meanwhile."""
         self._call(self._close(grace))
         self._handler.close(wait=grace is None)
         self._end()

@@ -26,14 +26,16 @@ class Buffer(ctypes.Structure):
 
 
 # As in TensorFlow's c_api.h; a handle is a pointer to what only TensorFlow looks into.
+# The brief ones take no longer than it takes to let another thread run Python
+# meanwhile, which may then keep this one waiting; some are called for every string.
 _DECLARATIONS = """
-handle TF_NewStatus()
-void TF_DeleteStatus(handle)
-int TF_GetCode(handle)
-chars TF_Message(handle)
+brief handle TF_NewStatus()
+brief void TF_DeleteStatus(handle)
+brief int TF_GetCode(handle)
+brief chars TF_Message(handle)
 buffer TF_NewBuffer()
-buffer TF_NewBufferFromString(chars, size)
-void TF_DeleteBuffer(buffer)
+brief buffer TF_NewBufferFromString(chars, size)
+brief void TF_DeleteBuffer(buffer)
 handle TF_LoadLibrary(chars, handle)
 handle TF_NewSessionOptions()
 void TF_SetConfig(handle, chars, size, handle)
@@ -46,18 +48,18 @@ handle TF_LoadSessionFromSavedModel(handle, buffer, chars, strings, int, handle,
 void TF_SessionRun(handle, buffer, outputs, handles, int, outputs, handles, int, handles, int, buffer, handle)
 void TF_CloseSession(handle, handle)
 void TF_DeleteSession(handle, handle)
-handle TF_NewTensor(int, int64s, int, handle, size, deallocator, handle)
+brief handle TF_NewTensor(int, int64s, int, handle, size, deallocator, handle)
 handle TF_AllocateTensor(int, int64s, int, size)
 void TF_DeleteTensor(handle)
-int TF_TensorType(handle)
-int TF_NumDims(handle)
-int64 TF_Dim(handle, int)
-handle TF_TensorData(handle)
-size TF_TensorByteSize(handle)
-void TF_StringCopy(handle, chars, size)
-handle TF_StringGetDataPointer(handle)
-size TF_StringGetSize(handle)
-void TF_StringDealloc(handle)
+brief int TF_TensorType(handle)
+brief int TF_NumDims(handle)
+brief int64 TF_Dim(handle, int)
+brief handle TF_TensorData(handle)
+brief size TF_TensorByteSize(handle)
+brief void TF_StringCopy(handle, chars, size)
+brief handle TF_StringGetDataPointer(handle)
+brief size TF_StringGetSize(handle)
+brief void TF_StringDealloc(handle)
 """  # noqa: E501
 _TYPES: dict[str, type | None] = {
     "void": None,
@@ -74,29 +76,16 @@ _TYPES: dict[str, type | None] = {
     "deallocator": Deallocator,
 }
 
-# These take no longer than it takes to let another thread run Python meanwhile, which
-# may then keep this one waiting; some are called for every string of a batch.
-_BRIEF = frozenset(
-    "TF_NewStatus TF_DeleteStatus TF_GetCode TF_Message TF_NewBufferFromString "
-    "TF_DeleteBuffer TF_NewTensor TF_TensorType TF_NumDims TF_Dim TF_TensorData "
-    "TF_TensorByteSize TF_StringCopy TF_StringGetDataPointer TF_StringGetSize "
-    "TF_StringDealloc".split()
-)
-
 
 def load(path: str) -> ctypes.CDLL:
-    """The library, its functions with their types.
+    """The library, its functions with their types; OSError or AttributeError without.
 
     Other threads run Python during calls of those that may take long, and only then.
-
-    Raises:
-        OSError: It cannot be loaded.
-        AttributeError: It lacks one of the functions.
     """
     library, brief = ctypes.CDLL(path), ctypes.PyDLL(path)
     for line in _DECLARATIONS.split("\n")[1:-1]:
-        result, name, *arguments = re.findall(r"\w+", line)
-        function = getattr(brief if name in _BRIEF else library, name)
+        result, name, *arguments = re.findall(r"\w+", line.removeprefix("brief "))
+        function = getattr(brief if line.startswith("brief ") else library, name)
         function.restype = _TYPES[result]
         function.argtypes = [_TYPES[argument] for argument in arguments]
         setattr(library, name, function)

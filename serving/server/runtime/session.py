@@ -32,9 +32,6 @@ class SavedModelSession:
         tags: Tags of the graph to load.
         config: Threads and GPU memory of the session.
 
-    Attributes:
-        signatures: SignatureDef by name.
-
     Raises:
         Refusal: TensorFlow's loader refuses the folder, or variables are missing.
     """
@@ -57,19 +54,12 @@ class SavedModelSession:
                 library.TF_SetConfig(options, serialized, len(serialized), status)
             names = (ctypes.c_char_p * len(tags))(*[tag.encode() for tag in tags])
             with _status(library) as status:
+                source = (str(path).encode(), names, len(tags))
                 self._session = library.TF_LoadSessionFromSavedModel(
-                    options,
-                    None,
-                    str(path).encode(),
-                    names,
-                    len(tags),
-                    self._graph,
-                    meta_graph,
-                    status,
+                    options, None, *source, self._graph, meta_graph, status
                 )
-            content = ctypes.string_at(
-                meta_graph.contents.data, meta_graph.contents.length
-            )
+            buffer = meta_graph.contents
+            content = ctypes.string_at(buffer.data, buffer.length)
         finally:
             library.TF_DeleteBuffer(meta_graph)
             library.TF_DeleteSessionOptions(options)
@@ -106,19 +96,9 @@ class SavedModelSession:
             for index, array in enumerate(feeds.values()):
                 fed[index] = to_tensor(library, array)
             with _status(library) as status:
+                ends = (inputs, fed, len(feeds), outputs, fetched, len(fetches))
                 library.TF_SessionRun(
-                    self._session,
-                    options,
-                    inputs,
-                    fed,
-                    len(feeds),
-                    outputs,
-                    fetched,
-                    len(fetches),
-                    None,
-                    0,
-                    None,
-                    status,
+                    self._session, options, *ends, None, 0, None, status
                 )
             return [to_array(library, tensor) for tensor in fetched if tensor]
         finally:

@@ -37,11 +37,6 @@ class ModelManager:
     Newer versions are loaded before older ones are unloaded; one that fails to load
     changes nothing but its own status. It is tried again once its files change, so a
     folder that was seen half copied is picked up when the copy is complete.
-
-    Args:
-        config: What to serve.
-        load: Makes servables.
-        policy: How loads are run.
     """
 
     def __init__(
@@ -67,10 +62,7 @@ class ModelManager:
         self._closing = threading.Event()
 
     def start(self) -> list[Servable]:
-        """Loads every model.
-
-        Returns:
-            What can be asked now.
+        """Loads every model; returns what can be asked now.
 
         Raises:
             ModelLoadFailed: A model has no version that can be loaded, or a label
@@ -109,9 +101,6 @@ class ModelManager:
 
         Returns once models that are new can be asked. New versions of the others are
         looked for afterwards.
-
-        Args:
-            message: The whole new configuration.
 
         Raises:
             Refusal: It is not accepted, or a new model cannot be loaded; what was

@@ -14,6 +14,7 @@ from pathlib import Path
 import grpc
 
 from serving.server.config.model_config import ModelConfig
+from serving.server.option_checks import check_least
 from serving.server.refusal import Refusal
 from serving.server.versions.servable import Servable
 from serving.server.versions.version_folders import fingerprint, folders
@@ -47,22 +48,13 @@ class LoadPolicy:
 
     def __post_init__(self) -> None:
         for name in ("threads", "retries", "retry_seconds"):
-            if getattr(self, name) < 0:
-                raise ValueError(
-                    f"`{name}` must not be negative. Expected: 0 or more. "
-                    f"Received: {getattr(self, name)}"
-                )
+            check_least(name, 0, getattr(self, name))
 
 
 class VersionReconciler:
     """Brings what is loaded of a model into line with its folder.
 
-    Args:
-        registry: Where results are noted.
-        load: Makes servables.
-        policy: How often to try.
-        is_wanted: Whether a configuration is still in force; a load that ends when
-            it is not has no effect.
+    A load that ends when its configuration ``is_wanted`` no more has no effect.
     """
 
     def __init__(
@@ -83,12 +75,9 @@ class VersionReconciler:
     def reconcile(self, entry: ModelConfig, silently: bool = False) -> None:
         """Loads what is missing, then unloads what is not wanted.
 
-        Nothing is unloaded before something that is wanted can be asked.
-
-        Args:
-            entry: The model.
-            silently: Whether to leave the log to the caller, who looks at the
-                registry; attempts that will be repeated are logged all the same.
+        Nothing is unloaded before something that is wanted can be asked. ``silently``
+        leaves the log to the caller; attempts that will be repeated are logged all the
+        same.
         """
         name = entry.name
         with self._locks[name]:

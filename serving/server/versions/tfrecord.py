@@ -19,11 +19,7 @@ _LENGTH_BYTES, _CHECKSUM_BYTES = 8, 4
 
 
 def records(path: Path) -> Iterator[bytes]:
-    """The records of a file.
-
-    Raises:
-        Refusal: It cannot be read, is cut short or damaged.
-    """
+    """The records of a file; a Refusal if it is unreadable, cut short or damaged."""
     try:
         data = path.read_bytes()
     except OSError as error:

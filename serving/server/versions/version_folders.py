@@ -17,9 +17,6 @@ def folders(base_path: Path) -> dict[int, list[Path]]:
 
     Numbers of more than 63 bits do not: no message can hold them. Of several folders
     with one number the last is the one to take, as in TF Serving.
-
-    Raises:
-        OSError: The folder cannot be listed.
     """
     found: dict[int, list[Path]] = {}
     for entry in sorted(base_path.iterdir()):

@@ -98,15 +98,10 @@ class VersionRegistry:
     def check_labels(
         self, entries: Iterable[ModelConfig], allow_unavailable: bool
     ) -> dict[str, dict[str, int]]:
-        """The labels of models, by name.
+        """The labels of models, by name; a Refusal if one may not be assigned.
 
-        Args:
-            entries: The models.
-            allow_unavailable: Whether a label that is not used yet may name a version
-                that is not available.
-
-        Raises:
-            Refusal: A label may not be assigned, with TF Serving's code and message.
+        With ``allow_unavailable`` one that is not used yet may name a version that is
+        not available.
         """
         found = {entry.name: dict(entry.labels) for entry in entries}
         for name, labels in found.items():

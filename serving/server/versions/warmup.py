@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,20 +14,13 @@ from serving.server.methods import classify_regress, predict
 from serving.server.refusal import Refusal, invalid
 from serving.server.versions.servable import Finder, Servable
 
-_LOG = logging.getLogger(__name__)
-
 #: Where a SavedModel keeps them.
 REQUESTS = Path("assets.extra", "tf_serving_warmup_requests")
 _MOST = 1000
 
 
 def warm_up(servable: Servable, path: Path, iterations: int = 1) -> None:
-    """Answers the requests that lie beside a model, if there are any.
-
-    Args:
-        servable: The model.
-        path: Its folder.
-        iterations: How often each is answered.
+    """Answers the requests that lie beside a model, each so many times.
 
     Raises:
         Refusal: One of them fails, or the file is broken.
@@ -40,7 +31,6 @@ def warm_up(servable: Servable, path: Path, iterations: int = 1) -> None:
     # It needs google-crc32c, which is asked for by name when a server starts.
     from serving.server.versions.tfrecord import records
 
-    began, count = time.monotonic(), 0
     try:
         for count, record in enumerate(records(file), 1):
             log = _parsed(record, file)
@@ -58,13 +48,6 @@ def warm_up(servable: Servable, path: Path, iterations: int = 1) -> None:
             refusal.code,
             f"{refusal.message}. Please verify your warmup data is in TFRecord format.",
         ) from refusal
-    _LOG.debug(
-        "model %s: version %d answered %d warm-up records in %.2f s",
-        servable.name,
-        servable.version,
-        count,
-        time.monotonic() - began,
-    )
 
 
 def _parsed(record: bytes, file: Path) -> prediction_log_pb2.PredictionLog:
