@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import threading
 import time
@@ -21,7 +22,7 @@ class Caller(Protocol):
     def is_active(self) -> bool:
         """Whether somebody still waits."""
 
-    def add_callback(self, callback: Callable[[], None]) -> bool:
+    def add_callback(self, callback: Callable[[], object]) -> bool:
         """Has a function called when nobody does any more; False if that is so."""
 
 
@@ -89,11 +90,12 @@ class Admission:
                 return
             wait = _Wait()
             self._waits.append(wait)
-        if not caller.add_callback(lambda: self._abandon(wait)):
-            self._abandon(wait)
+        abandon = functools.partial(self._leave, wait, True)
+        if not caller.add_callback(abandon):
+            abandon()
         seconds = max(0.0, deadline - time.monotonic())
         timeout = -1 if seconds > threading.TIMEOUT_MAX else seconds
-        if not wait.over.acquire(timeout=timeout) and self._drop(wait):
+        if not wait.over.acquire(timeout=timeout) and self._leave(wait):
             raise late()
         if wait.abandoned:
             raise _gone()
@@ -105,19 +107,14 @@ class Admission:
             else:
                 self._free += 1
 
-    def _abandon(self, wait: _Wait) -> None:
-        with self._lock:
-            if wait in self._waits:
-                self._waits.remove(wait)
-                wait.abandoned = True
-                wait.over.release()
-
-    def _drop(self, wait: _Wait) -> bool:
+    def _leave(self, wait: _Wait, abandoned: bool = False) -> bool:
         """Takes a request out of the queue; False if it has left it already."""
         with self._lock:
             if wait not in self._waits:
                 return False
             self._waits.remove(wait)
+            wait.abandoned = abandoned
+            wait.over.release()
             return True
 
 

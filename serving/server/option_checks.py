@@ -21,5 +21,5 @@ def check_port(name: str, port: int) -> None:
 
 def check_least(name: str, least: int, value: float) -> None:
     """Raises ValueError if a number is too small."""
-    rule = f"`{name}` must be {'positive' if least else 'no less than 0'}"
-    check(value >= least, rule, f"at least {least}", value)
+    rule = "must be positive" if least else "must not be negative"
+    check(value >= least, f"`{name}` {rule}", f"at least {least}", value)

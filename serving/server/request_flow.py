@@ -114,21 +114,13 @@ class RequestFlow:
         response: Message | None,
         code: grpc.StatusCode,
         seconds: float = 0.0,
-        graph_seconds: float = 0.0,
+        graph: float = 0.0,
     ) -> None:
-        if not self.observers:
-            return
-        record = describe(
-            method.name,
-            self.entrypoint,
-            request,
-            response,
-            code,
-            seconds,
-            graph_seconds,
-        )
-        for observe in self.observers:
-            observe(record)
+        if self.observers:
+            name, entrypoint, spent = method.name, self.entrypoint, (seconds, graph)
+            record = describe(name, entrypoint, request, response, code, *spent)
+            for observe in self.observers:
+                observe(record)
 
 
 def _milliseconds(deadline: float) -> int:

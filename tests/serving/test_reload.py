@@ -261,5 +261,5 @@ def test_a_load_that_ends_after_its_model_has_gone_has_no_effect(base):
 
 def test_bad_policies_of_loading_are_refused():
     for wrong in ({"threads": -1}, {"retries": -1}, {"retry_seconds": -0.5}):
-        with pytest.raises(ValueError, match="Expected: 0 or more. Received: -"):
+        with pytest.raises(ValueError, match="Expected: at least 0. Received: -"):
             LoadPolicy(**wrong)

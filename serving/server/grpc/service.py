@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -22,19 +23,15 @@ _LONGEST_SECONDS = 30 * 24 * 3600.0
 
 def handlers(flow: RequestFlow) -> list[grpc.GenericRpcHandler]:
     """One generic handler per service, for requests that take this way."""
-    by_service: dict[str, dict[str, grpc.RpcMethodHandler]] = {}
+    by_service: dict[str, dict[str, grpc.RpcMethodHandler]] = defaultdict(dict)
     for method in METHODS:
-        by_service.setdefault(method.service, {})[method.name] = (
-            grpc.unary_unary_rpc_method_handler(
-                _handler(flow, method),
-                request_deserializer=method.request.FromString,
-                response_serializer=method.response.SerializeToString,
-            )
+        by_service[method.service][method.name] = grpc.unary_unary_rpc_method_handler(
+            _handler(flow, method),
+            request_deserializer=method.request.FromString,
+            response_serializer=method.response.SerializeToString,
         )
-    return [
-        grpc.method_handlers_generic_handler(service, found)
-        for service, found in by_service.items()
-    ]
+    make = grpc.method_handlers_generic_handler
+    return [make(service, found) for service, found in by_service.items()]
 
 
 def _handler(

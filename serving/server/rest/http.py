@@ -62,13 +62,13 @@ class _Caller:
     """The client of one request, as admission knows it."""
 
     def __init__(self) -> None:
-        self._callbacks: list[Callable[[], None]] = []
+        self._callbacks: list[Callable[[], object]] = []
         self._is_active = True
 
     def is_active(self) -> bool:
         return self._is_active
 
-    def add_callback(self, callback: Callable[[], None]) -> bool:
+    def add_callback(self, callback: Callable[[], object]) -> bool:
         self._callbacks.append(callback)
         return self._is_active
 

@@ -33,7 +33,11 @@ def warm_up(servable: Servable, path: Path, iterations: int = 1) -> None:
 
     try:
         for count, record in enumerate(records(file), 1):
-            log = _parsed(record, file)
+            try:
+                log = prediction_log_pb2.PredictionLog.FromString(record)
+            except DecodeError as error:
+                said = f"Failed to parse warmup record: {record[:64]!r} from {file}"
+                raise invalid(said) from error
             for _ in range(iterations):
                 _replay(servable, log)
             # As late as in TF Serving: what is too much has been answered.
@@ -48,15 +52,6 @@ def warm_up(servable: Servable, path: Path, iterations: int = 1) -> None:
             refusal.code,
             f"{refusal.message}. Please verify your warmup data is in TFRecord format.",
         ) from refusal
-
-
-def _parsed(record: bytes, file: Path) -> prediction_log_pb2.PredictionLog:
-    try:
-        return prediction_log_pb2.PredictionLog.FromString(record)
-    except DecodeError as error:
-        raise invalid(
-            f"Failed to parse warmup record: {record[:64]!r} from {file}"
-        ) from error
 
 
 class _Alone:
