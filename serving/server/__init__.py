@@ -12,14 +12,14 @@
 - ``runtime/``: TensorFlow's C++ session
 - ``observability/``: log, metrics and events
 - ``config/``, ``tls.py``, ``addresses.py``: files, certificates and addresses, checked
+- ``options.py``: how a server runs, REST and loads included
 - ``refusal.py``: how the server says no
 """
 
 from serving.server.batching import BatchingOptions
 from serving.server.config.config_file import ConfigFile
-from serving.server.rest.options import RestOptions
-from serving.server.server import Server, ServerOptions
-from serving.server.versions.model_manager import LoadPolicy
+from serving.server.options import LoadPolicy, RestOptions, ServerOptions
+from serving.server.server import Server
 
 __all__ = [
     "BatchingOptions",

@@ -8,30 +8,25 @@ import os
 import threading
 from collections.abc import Mapping
 from concurrent import futures
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import grpc
 
-from serving.client.connection import MAX_MESSAGE_BYTES
 from serving.errors import MissingExtra, StartupFailed
-from serving.messages import session_pb2
 from serving.server.addresses import bracketed, check_address
 from serving.server.admission import Admission
-from serving.server.batching import BatchingOptions, Scheduler
+from serving.server.batching import Scheduler
 from serving.server.config.config_file import ConfigFile
 from serving.server.config.model_config import of_paths
 from serving.server.grpc.malformed_requests import RefuseMalformed
 from serving.server.grpc.service import handlers
-from serving.server.observability.call_record import Observer
 from serving.server.observability.events import Event, Listener
-from serving.server.option_checks import check, check_least, check_port
+from serving.server.options import RestOptions, ServerOptions
 from serving.server.request_flow import RequestFlow
-from serving.server.rest.options import RestOptions
-from serving.server.tls import Tls, grpc_credentials, ssl_context
+from serving.server.tls import grpc_credentials, ssl_context
 from serving.server.versions.loading import SavedModelLoader
-from serving.server.versions.model_manager import LoadPolicy, ModelManager
+from serving.server.versions.model_manager import ModelManager
 from serving.server.versions.polling import Poller
 from serving.server.versions.servable import Servable
 
@@ -45,64 +40,6 @@ _HEALTH_NAMES = ("", "PredictionService", "ModelService")
 # Calls beyond those that compute or wait: slow to arrive or to be taken, or probes.
 _MORE_CALLS = 1000
 _PENDING = 50_000
-
-
-@dataclass(frozen=True)
-class ServerOptions:
-    """How a server runs, apart from what it serves.
-
-    Attributes:
-        host: Address to listen on; TF Serving listens on all.
-        port: Port for gRPC; 0 takes a free one.
-        threads: Calls that are computed at once.
-        queued: Further calls that wait for their turn; more are refused at once with
-            RESOURCE_EXHAUSTED.
-        max_message_bytes: Limit for received messages.
-        health: Whether to offer gRPC's health service.
-        poll_seconds: Seconds between looks for new versions; 0 never looks again.
-        tags: Tags of the graph in the SavedModel.
-        session: Configuration of TensorFlow's sessions; with batching, threads that
-            it does not give are shared among the batches that are computed at once.
-        loads: How models are loaded.
-        warmup_iterations: How often a version answers each of its warm-up requests
-            before it is served; 0 never.
-        batching: How requests are merged; None computes each on its own.
-        config_poll_seconds: Seconds between looks at the configuration file; 0 never
-            looks again.
-        channel_arguments: Further gRPC arguments as (name, value); they win.
-        rest: How to offer the REST API too; None without it.
-        tls: Certificates for both ports; None without encryption.
-        observers: Are told of every call.
-    """
-
-    host: str = "0.0.0.0"
-    port: int = 8500
-    threads: int = field(default_factory=lambda: 4 * (os.cpu_count() or 1))
-    queued: int = 1000
-    max_message_bytes: int = MAX_MESSAGE_BYTES
-    health: bool = True
-    poll_seconds: float = 1.0
-    tags: tuple[str, ...] = ("serve",)
-    session: session_pb2.ConfigProto = field(default_factory=session_pb2.ConfigProto)
-    loads: LoadPolicy = LoadPolicy()
-    warmup_iterations: int = 1
-    batching: BatchingOptions | None = None
-    config_poll_seconds: float = 0.0
-    channel_arguments: tuple[tuple[str, str | int], ...] = ()
-    rest: RestOptions | None = None
-    tls: Tls | None = None
-    observers: tuple[Observer, ...] = ()
-
-    def __post_init__(self) -> None:
-        check_port("port", self.port)
-        check_least("threads", 1, self.threads)
-        rest = self.port + 1 if self.rest is None else self.rest.port
-        check(
-            rest != self.port or not rest,
-            "`port` and `rest.port` must differ",
-            "two ports",
-            rest,
-        )
 
 
 class Server:

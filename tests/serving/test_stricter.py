@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from serving.messages import predict_pb2
 from serving.server.refusal import Refusal
 from serving.server.rest import predict_outputs
 from serving.tensors.encoding import encode
@@ -118,7 +119,7 @@ def test_bodies_that_cannot_be_unpacked(server, status, encoding, pack):
 def test_outputs_of_rows_have_equally_many():
     tensors = {name: encode(np.zeros(n, np.int32)) for name, n in (("a", 2), ("b", 3))}
     with pytest.raises(Refusal) as caught:
-        predict_outputs.rows(tensors)
+        predict_outputs.rows(predict_pb2.PredictResponse(outputs=tensors))
     assert caught.value.message == (
         "Tensor name: b has inconsistent batch size: 3 expecting: 2"
     )

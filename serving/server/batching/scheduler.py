@@ -72,8 +72,10 @@ class Scheduler:
         with self._changed:
             if self._closing:
                 raise unavailable("the server shuts down")
-            if not self._threads:
-                self._start()
+            while len(self._threads) < self.options.threads:
+                thread = threading.Thread(target=self._work, name="batch", daemon=True)
+                self._threads.append(thread)
+                thread.start()
             queue = self._queues.get(key)
             if queue is None:
                 queue = Queue(runner, names, fetches, self.options)
@@ -83,18 +85,16 @@ class Scheduler:
                 self._queues[key] = queue
                 self._turns.append(key)
             # A batch that was begun has a time when it is due, a full one is due now.
-            if len(queue.batches) > before or queue.batches[-1].rows >= (
-                self.options.rows
-            ):
-                self._changed.notify(len(queue.batches) - before or 1)
+            begun = len(queue.batches) - before
+            if begun or queue.batches[-1].rows >= self.options.rows:
+                self._changed.notify(begun or 1)
             return tasks
 
     def give_up(self, tasks: list[Task]) -> bool:
         """Takes tasks out of their queues; whether any of them still waited."""
         with self._changed:
-            dropped = [
-                queue.drop(task) for queue in self._queues.values() for task in tasks
-            ]
+            queues = self._queues.values()
+            dropped = [queue.drop(task) for queue in queues for task in tasks]
             self._forget_empty()
             return any(dropped)
 
@@ -105,12 +105,6 @@ class Scheduler:
             self._changed.notify_all()
         for thread in self._threads if wait else ():
             thread.join()
-
-    def _start(self) -> None:
-        for _ in range(self.options.threads):
-            thread = threading.Thread(target=self._work, name="batch", daemon=True)
-            self._threads.append(thread)
-            thread.start()
 
     def _work(self) -> None:
         while (found := self._next()) is not None:

@@ -69,7 +69,15 @@ def of_message(
     # In TF Serving's order: those that stay first.
     for entry in sorted(entries, key=lambda entry: entry.config.name not in current):
         _check_platform(entry, entry.config.name not in current)
-    found = {config.name: _value(config) for config in listed}
+    found = {
+        config.name: ModelConfig(
+            config.name,
+            Path(config.base_path.removeprefix("file://")),
+            VersionPolicy.of_message(config.model_version_policy),
+            dict(config.version_labels),
+        )
+        for config in listed
+    }
     # What did not change stays the same object, so that it can be told by identity.
     return {
         name: current[name] if current.get(name) == config else config
@@ -83,15 +91,6 @@ class _Entry(NamedTuple):
 
     def wrong(self, field: str, message: str) -> Refusal:
         return invalid(message, FieldLocation(field, self.place))
-
-
-def _value(config: config_pb2.ModelConfig) -> ModelConfig:
-    return ModelConfig(
-        config.name,
-        Path(config.base_path.removeprefix("file://")),
-        VersionPolicy.of_message(config.model_version_policy),
-        dict(config.version_labels),
-    )
 
 
 def _check_names(entries: Sequence[_Entry]) -> None:

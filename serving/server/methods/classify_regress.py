@@ -6,7 +6,7 @@ one input ``inputs``, and ``classes`` and/or ``scores``, or ``outputs``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import grpc
 import numpy as np
@@ -26,7 +26,7 @@ def classify(
     models: Finder, request: inference_pb2.ClassificationRequest, timeout_ms: int
 ) -> inference_pb2.ClassificationResponse:
     """Answers a ClassificationRequest."""
-    spec, values, rows = _infer(models, request, _classify_outputs, timeout_ms)
+    spec, values, rows = _infer(models, request, _CLASSIFY, timeout_ms)
     return inference_pb2.ClassificationResponse(
         model_spec=spec, result=_classification(values, rows)
     )
@@ -36,7 +36,7 @@ def regress(
     models: Finder, request: inference_pb2.RegressionRequest, timeout_ms: int
 ) -> inference_pb2.RegressionResponse:
     """Answers a RegressionRequest."""
-    spec, values, rows = _infer(models, request, _regress_outputs, timeout_ms)
+    spec, values, rows = _infer(models, request, _REGRESS, timeout_ms)
     return inference_pb2.RegressionResponse(
         model_spec=spec, result=_regression(values, rows)
     )
@@ -69,9 +69,7 @@ def multi_inference(
                 grpc.StatusCode.UNIMPLEMENTED,
                 f"Unsupported signature method_name: {task.method_name}",
             )
-        is_classify = task.method_name == _CLASSIFY
-        outputs_of = _classify_outputs if is_classify else _regress_outputs
-        wanted[name] = outputs_of(servable.signatures[name])
+        wanted[name] = _outputs(servable.signatures[name], task.method_name)
         methods[name] = task.method_name
     examples = _examples(request.input)
     found = _run(servable, wanted, examples, timeout_ms)
@@ -89,7 +87,7 @@ def multi_inference(
 def _infer(
     models: Finder,
     request: inference_pb2.ClassificationRequest | inference_pb2.RegressionRequest,
-    outputs_of: Callable[[signature_pb2.SignatureDef], list[str]],
+    method: str,
     timeout_ms: int,
 ) -> tuple[model_pb2.ModelSpec, dict[str, np.ndarray], int]:
     """Whatever answered, the values of a signature's outputs, the number of rows."""
@@ -99,40 +97,35 @@ def _infer(
     name = request.model_spec.signature_name or DEFAULT_SIGNATURE
     if name not in servable.signatures:
         raise invalid(f"No signature was found with the name: {name}")
-    wanted = {name: outputs_of(servable.signatures[name])}
+    wanted = {name: _outputs(servable.signatures[name], method)}
     examples = _examples(request.input)
     values = _run(servable, wanted, examples, timeout_ms)[name]
     return _spec(request.model_spec.name, name, servable), values, len(examples)
 
 
-def _classify_outputs(signature: signature_pb2.SignatureDef) -> list[str]:
+def _outputs(signature: signature_pb2.SignatureDef, method: str) -> list[str]:
+    """The outputs that a method fetches."""
+    count, kind = len(signature.outputs), "regression"
     if len(signature.inputs) != 1:
         raise invalid("Expected one input Tensor.")
-    if len(signature.outputs) not in (1, 2):
-        raise invalid(
-            f"Expected one or two output Tensors, found {len(signature.outputs)}"
-        )
+    if method == _CLASSIFY:
+        kind = "classification"
+        if count not in (1, 2):
+            raise invalid(f"Expected one or two output Tensors, found {count}")
+    elif count != 1:
+        raise invalid("Expected one output Tensor.")
     if _INPUTS not in signature.inputs:
-        raise invalid(f"No classification inputs found in SignatureDef: {signature}")
-    found = [name for name in (_CLASSES, _SCORES) if name in signature.outputs]
-    if not found:
+        raise invalid(f"No {kind} inputs found in SignatureDef: {signature}")
+    wanted = [_CLASSES, _SCORES] if method == _CLASSIFY else [_OUTPUTS]
+    found = [name for name in wanted if name in signature.outputs]
+    if not found and method == _CLASSIFY:
         raise invalid(
             "Expected classification signature outputs to contain at least one of "
             f'"{_CLASSES}" or "{_SCORES}". Signature was: {signature}'
         )
-    return found
-
-
-def _regress_outputs(signature: signature_pb2.SignatureDef) -> list[str]:
-    if len(signature.inputs) != 1:
-        raise invalid("Expected one input Tensor.")
-    if len(signature.outputs) != 1:
-        raise invalid("Expected one output Tensor.")
-    if _INPUTS not in signature.inputs:
-        raise invalid(f"No regression inputs found in SignatureDef: {signature}")
-    if _OUTPUTS not in signature.outputs:
+    if not found:
         raise invalid(f"No regression outputs found in SignatureDef: {signature}")
-    return [_OUTPUTS]
+    return found
 
 
 def _examples(given: inference_pb2.Input) -> np.ndarray:

@@ -4,5 +4,4 @@
 - ``call_log.py``: one line of the log a call
 - ``events.py``: loads, warm-ups and batches
 - ``metrics.py``: Prometheus' counts of all of these
-- ``stopwatch.py``: time that graphs take
 """

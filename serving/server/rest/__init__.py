@@ -12,5 +12,4 @@ What cannot be read or written is a Refusal with TF Serving's message.
 - ``json_tensors.py``: tensors of JSON values
 - ``predict_outputs.py``, ``status_and_metadata.py``: results and messages as JSON
 - ``responses.py``: statuses of HTTP
-- ``options.py``: ports, threads and limits
 """

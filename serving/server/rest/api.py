@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from google.protobuf.message import Message
-
-from serving.messages import inference_pb2, predict_pb2, remote_calls
+from serving.messages import inference_pb2, metadata_pb2, predict_pb2, remote_calls
+from serving.messages.remote_calls import Method
 from serving.server.admission import Caller
+from serving.server.methods.metadata_and_status import SIGNATURE_DEF
 from serving.server.methods.predict import DEFAULT_SIGNATURE
 from serving.server.refusal import Refusal, invalid
 from serving.server.request_flow import RequestFlow
@@ -24,21 +24,8 @@ from serving.server.rest.responses import Reply, refused
 from serving.server.rest.routes import Target
 from serving.server.versions.model_manager import ModelManager
 
-
-@dataclass(frozen=True)
-class _Verb:
-    """One kind of request.
-
-    Attributes:
-        method: What answers it.
-        read: Fills a request, which has its model already, from a body; returns its
-            form, ``instances`` or ``inputs``, where it has one.
-        write: JSON text of a response, in that form.
-    """
-
-    method: remote_calls.Method
-    read: Callable[[ModelManager, Any, bytes], str | None]
-    write: Callable[[Any, Any], str]
+#: JSON text of a response.
+_Write = Callable[[Any], str]
 
 
 @dataclass(frozen=True)
@@ -58,35 +45,29 @@ class Api:
             caller: Whoever waits.
             deadline: Point in ``time.monotonic`` at which the graph is stopped.
         """
-        verb, request = _request(target)
+        method, read = _VERBS[target.verb]
+        request = method.request(model_spec=target.spec)
+
+        def read_body() -> _Write:
+            return read(self.flow.models, request, body())
+
         try:
-            text = self.flow.run(
-                verb.method,
-                request,
-                caller,
-                deadline,
-                lambda: verb.read(self.flow.models, request, body()),
-                verb.write,
-            )
+            text = self.flow.run(method, request, caller, deadline, read_body)
         except Refusal as refusal:
             return refused(refusal)
         return Reply(200, text)
 
     def refuse(self, target: Target, refusal: Refusal) -> Reply:
         """The reply to a request that is refused before anybody looks into it."""
-        verb, request = _request(target)
-        self.flow.refuse(verb.method, request, refusal)
+        method, _ = _VERBS[target.verb]
+        request = method.request(model_spec=target.spec)
+        self.flow.refuse(method, request, refusal)
         return refused(refusal)
-
-
-def _request(target: Target) -> tuple[_Verb, Message]:
-    verb = _VERBS[target.verb]
-    return verb, verb.method.request(model_spec=target.spec)
 
 
 def _read_predict(
     models: ModelManager, request: predict_pb2.PredictRequest, body: bytes
-) -> str:
+) -> _Write:
     parsed = json_documents.parse(body)
     request.model_spec.signature_name = predict_inputs.signature_name(parsed)
     servable = models.find(request.model_spec)
@@ -100,19 +81,11 @@ def _read_predict(
     form, tensors = predict_inputs.tensors(parsed, signature.inputs)
     for alias, tensor in tensors.items():
         request.inputs[alias].CopyFrom(tensor)
-    return form
-
-
-def _write_predict(response: predict_pb2.PredictResponse, form: str) -> str:
-    if not response.outputs:
-        raise invalid("Cannot convert empty tensor map to JSON")
-    if form == predict_inputs.INSTANCES:
-        return predict_outputs.rows(response.outputs)
-    return predict_outputs.columns(response.outputs)
+    rows = form == predict_inputs.INSTANCES
+    return predict_outputs.rows if rows else predict_outputs.columns
 
 
 def _read_examples(
-    models: ModelManager,
     request: inference_pb2.ClassificationRequest | inference_pb2.RegressionRequest,
     body: bytes,
 ) -> None:
@@ -121,26 +94,36 @@ def _read_examples(
     request.input.CopyFrom(examples.examples(parsed))
 
 
-_VERBS = {
-    "predict": _Verb(remote_calls.PREDICT, _read_predict, _write_predict),
-    "classify": _Verb(
-        remote_calls.CLASSIFY,
-        _read_examples,
-        lambda response, form: predict_outputs.classifications(response.result),
-    ),
-    "regress": _Verb(
-        remote_calls.REGRESS,
-        _read_examples,
-        lambda response, form: predict_outputs.regressions(response.result),
-    ),
-    "metadata": _Verb(
-        remote_calls.GET_MODEL_METADATA,
-        lambda models, request, body: request.metadata_field.append("signature_def"),
-        lambda response, form: status_and_metadata.metadata(response),
-    ),
-    "status": _Verb(
+def _read_classify(
+    models: ModelManager, request: inference_pb2.ClassificationRequest, body: bytes
+) -> _Write:
+    _read_examples(request, body)
+    return predict_outputs.classifications
+
+
+def _read_regress(
+    models: ModelManager, request: inference_pb2.RegressionRequest, body: bytes
+) -> _Write:
+    _read_examples(request, body)
+    return predict_outputs.regressions
+
+
+def _read_metadata(
+    models: ModelManager, request: metadata_pb2.GetModelMetadataRequest, body: bytes
+) -> _Write:
+    request.metadata_field.append(SIGNATURE_DEF)
+    return status_and_metadata.metadata
+
+
+#: What answers a kind of request, and what fills the message, which has its model
+#: already, from a body; that returns what writes the response.
+_VERBS: dict[str, tuple[Method, Callable[[ModelManager, Any, bytes], _Write]]] = {
+    "predict": (remote_calls.PREDICT, _read_predict),
+    "classify": (remote_calls.CLASSIFY, _read_classify),
+    "regress": (remote_calls.REGRESS, _read_regress),
+    "metadata": (remote_calls.GET_MODEL_METADATA, _read_metadata),
+    "status": (
         remote_calls.GET_MODEL_STATUS,
-        lambda models, request, body: None,
-        lambda response, form: status_and_metadata.status(response),
+        lambda models, request, body: status_and_metadata.status,
     ),
 }

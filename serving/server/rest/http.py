@@ -15,10 +15,10 @@ from typing import TypeVar
 
 from aiohttp import web
 
+from serving.server.options import RestOptions
 from serving.server.refusal import Refusal, unavailable
 from serving.server.rest import routes
 from serving.server.rest.api import Api
-from serving.server.rest.options import RestOptions
 from serving.server.rest.request_bodies import Bodies, inflate
 from serving.server.rest.responses import Reply, refused
 from serving.server.rest.routes import Target

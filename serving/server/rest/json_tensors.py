@@ -41,22 +41,15 @@ def assemble(dtype: int, shape: list[int], flat: list) -> tensor_pb2.TensorProto
     return proto
 
 
-def _dense_shape(value: Any) -> list[int]:
-    """Sizes of a nested list, by the first item of each level."""
-    shape = []
-    while isinstance(value, list):
-        shape.append(len(value))
+def fill(value: Any, dtype: int) -> tuple[list[int], list]:
+    """Shape, by the first item of each level, and flat values of a nested list."""
+    shape: list[int] = []
+    first = value
+    while isinstance(first, list):
+        shape.append(len(first))
         if len(shape) > MAX_RANK:
             raise invalid(f"expected at most {MAX_RANK} nested lists, received more")
-        if not value:
-            break
-        value = value[0]
-    return shape
-
-
-def fill(value: Any, dtype: int) -> tuple[list[int], list]:
-    """Shape and flat values of what :func:`tensor` makes."""
-    shape = _dense_shape(value)
+        first = first[0] if first else None
     flat: list = []
     _fill(value, 0, dtype, shape, flat)
     return shape, flat

@@ -5,11 +5,11 @@ from __future__ import annotations
 import base64
 import json
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 
-from serving.messages import inference_pb2, tensor_pb2
+from serving.messages import inference_pb2, predict_pb2, tensor_pb2
 from serving.server.refusal import invalid
 from serving.server.rest.json_tensors import dtype_string
 from serving.tensors.decoding import decode
@@ -24,10 +24,9 @@ _UNWRITABLE = {
 }
 
 
-def rows(outputs: Mapping[str, tensor_pb2.TensorProto]) -> str:
+def rows(response: predict_pb2.PredictResponse) -> str:
     """The answer in row format; a Refusal if outputs differ in their batch size."""
-    batch = None
-    arrays = {name: decode(outputs[name]) for name in sorted(outputs)}
+    batch, arrays = None, _arrays(response)
     for name, array in arrays.items():
         if not array.ndim:
             raise invalid(f"Tensor name: {name} has no shape information ")
@@ -42,15 +41,22 @@ def rows(outputs: Mapping[str, tensor_pb2.TensorProto]) -> str:
     return _results("predictions", (_joined(columns, values) for values in rows))
 
 
-def columns(outputs: Mapping[str, tensor_pb2.TensorProto]) -> str:
+def columns(response: predict_pb2.PredictResponse) -> str:
     """The answer in columnar format."""
-    names = sorted(outputs)
-    values = [_write(name, decode(outputs[name]), 0)[0] for name in names]
-    return _document("outputs", _joined(names, values))
+    arrays = _arrays(response)
+    values = [_write(name, array, 0)[0] for name, array in arrays.items()]
+    return _document("outputs", _joined(arrays, values))
 
 
-def classifications(result: inference_pb2.ClassificationResult) -> str:
+def _arrays(response: predict_pb2.PredictResponse) -> dict[str, np.ndarray]:
+    if not response.outputs:
+        raise invalid("Cannot convert empty tensor map to JSON")
+    return {name: decode(response.outputs[name]) for name in sorted(response.outputs)}
+
+
+def classifications(response: inference_pb2.ClassificationResponse) -> str:
     """The answer to a classify request."""
+    result = response.result
     if not result.classifications:
         raise invalid("Cannot convert empty ClassificationResults to JSON")
     items = []
@@ -62,8 +68,9 @@ def classifications(result: inference_pb2.ClassificationResult) -> str:
     return _results("results", items)
 
 
-def regressions(result: inference_pb2.RegressionResult) -> str:
+def regressions(response: inference_pb2.RegressionResponse) -> str:
     """The answer to a regress request."""
+    result = response.result
     if not result.regressions:
         raise invalid("Cannot convert empty RegressionResults to JSON")
     values = np.array([item.value for item in result.regressions], np.float32)

@@ -13,11 +13,14 @@ from typing import Any
 from aiohttp import web
 
 from serving.server.addresses import bare, cannot_listen
+from serving.server.options import RestOptions
 from serving.server.rest.api import Api
 from serving.server.rest.http import Handler
-from serving.server.rest.options import RestOptions
 
 _LOG = logging.getLogger(__name__)
+# For the framework, which logs a traceback for every malformed request line.
+_QUIET = logging.getLogger(f"{__name__}.http")
+_QUIET.setLevel(logging.CRITICAL)
 _BACKLOG = 1024
 _HANDSHAKE_SECONDS = 10.0
 #: How long a client may go on sending what nobody reads, to get its refusal.
@@ -82,7 +85,7 @@ class RestServer:
             auto_decompress=False,
             keepalive_timeout=self._options.idle_seconds,
             lingering_time=_LINGER_SECONDS,
-            logger=_quiet(),
+            logger=_QUIET,
         )
         self._listener = await self._loop.create_server(
             self._web,
@@ -112,13 +115,6 @@ def _listening(host: str, port: int) -> socket.socket:
         backlog=_BACKLOG,
         dualstack_ipv6=address[0] == "::" and socket.has_dualstack_ipv6(),
     )
-
-
-def _quiet() -> logging.Logger:
-    """For the framework, which logs a traceback for every malformed request line."""
-    logger = logging.getLogger(f"{__name__}.http")
-    logger.setLevel(logging.CRITICAL)
-    return logger
 
 
 def _log_quietly(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -17,13 +17,9 @@ from serving.errors import ModelLoadFailed
 from serving.messages import config_pb2
 from serving.server.config import model_config
 from serving.server.config.model_config import Configuration, ModelConfig
+from serving.server.options import LoadPolicy
 from serving.server.refusal import Refusal
-from serving.server.versions.reconciler import (
-    NOT_LOADED,
-    Loader,
-    LoadPolicy,
-    VersionReconciler,
-)
+from serving.server.versions.reconciler import NOT_LOADED, Loader, VersionReconciler
 from serving.server.versions.servable import Servable
 from serving.server.versions.version_folders import check_base_path
 from serving.server.versions.version_registry import VersionRegistry

@@ -8,13 +8,13 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import grpc
 
 from serving.server.config.model_config import ModelConfig
-from serving.server.option_checks import check_least
+from serving.server.options import LoadPolicy
 from serving.server.refusal import Refusal
 from serving.server.versions.servable import Servable
 from serving.server.versions.version_folders import fingerprint, folders
@@ -27,28 +27,6 @@ NOT_LOADED = "model %s: version %d does not load: %s"
 
 #: Makes a servable from a name, a version and its folder; raises Refusal.
 Loader = Callable[[str, int, Path], Servable]
-
-
-@dataclass(frozen=True)
-class LoadPolicy:
-    """How loads are run.
-
-    Attributes:
-        threads: Loads at once; 0 is four per processor at the start, one afterwards.
-        retries: Further attempts after a failed load whose files stay as they are.
-        retry_seconds: Time between them.
-        labels_for_unavailable: Whether an unused label may name a version that is
-            not available.
-    """
-
-    threads: int = 0
-    retries: int = 0
-    retry_seconds: float = 60.0
-    labels_for_unavailable: bool = False
-
-    def __post_init__(self) -> None:
-        for name in ("threads", "retries", "retry_seconds"):
-            check_least(name, 0, getattr(self, name))
 
 
 class VersionReconciler:
