@@ -60,7 +60,8 @@ class Admission:
         if not self._free and len(self._waits) >= self._limit:
             raise Refusal(
                 grpc.StatusCode.RESOURCE_EXHAUSTED,
-                f"expected at most {self._limit} waiting requests",
+                f"Too many requests. Expected: at most {self._limit} waiting requests. "
+                "Received: one more",
             )
 
     @contextmanager

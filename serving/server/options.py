@@ -15,6 +15,28 @@ from serving.server.tls import Tls
 METRICS_PATH = "/monitoring/prometheus/metrics"
 
 
+def _check(is_right: bool, rule: str, expected: str, received: object) -> None:
+    """Raises ValueError unless an option is right.
+
+    >>> _check(False, "`port` must be a port", "0 to 65535", -1)
+    Traceback (most recent call last):
+    ValueError: `port` must be a port. Expected: 0 to 65535. Received: -1
+    """
+    if not is_right:
+        raise ValueError(f"{rule}. Expected: {expected}. Received: {received!r}")
+
+
+def _check_port(name: str, port: int) -> None:
+    """Raises ValueError unless a number may be that of a port, or 0 for a free one."""
+    _check(0 <= port <= 65535, f"`{name}` must be a port", "0 to 65535", port)
+
+
+def _check_least(name: str, least: int, value: float) -> None:
+    """Raises ValueError if a number is too small."""
+    rule = "must be positive" if least else "must not be negative"
+    _check(value >= least, f"`{name}` {rule}", f"at least {least}", value)
+
+
 @dataclass(frozen=True)
 class LoadPolicy:
     """How loads are run.
@@ -34,7 +56,7 @@ class LoadPolicy:
 
     def __post_init__(self) -> None:
         for name in ("threads", "retries", "retry_seconds"):
-            check_least(name, 0, getattr(self, name))
+            _check_least(name, 0, getattr(self, name))
 
 
 @dataclass(frozen=True)
@@ -65,11 +87,11 @@ class RestOptions:
     idle_seconds: float = 75.0
 
     def __post_init__(self) -> None:
-        check_port("rest.port", self.port)
-        check_least("rest.threads", 1, self.threads)
-        check_least("rest.timeout_ms", 0, self.timeout_ms)
+        _check_port("rest.port", self.port)
+        _check_least("rest.threads", 1, self.threads)
+        _check_least("rest.timeout_ms", 0, self.timeout_ms)
         path, rule = self.metrics_path, "`rest.metrics_path` must be a path"
-        check(path is None or path.startswith("/"), rule, "/...", path)
+        _check(path is None or path.startswith("/"), rule, "/...", path)
 
 
 @dataclass(frozen=True)
@@ -119,32 +141,10 @@ class ServerOptions:
     observers: tuple[Observer, ...] = ()
 
     def __post_init__(self) -> None:
-        check_port("port", self.port)
-        check_least("threads", 1, self.threads)
+        _check_port("port", self.port)
+        _check_least("threads", 1, self.threads)
         if self.rest is not None:
             ports = {self.port, self.rest.port}
             is_right = len(ports) == 2 or ports == {0}
             rule = "`port` and `rest.port` must differ"
-            check(is_right, rule, "two ports", self.port)
-
-
-def check(is_right: bool, rule: str, expected: str, received: object) -> None:
-    """Raises ValueError unless an option is right.
-
-    >>> check(False, "`port` must be a port", "0 to 65535", -1)
-    Traceback (most recent call last):
-    ValueError: `port` must be a port. Expected: 0 to 65535. Received: -1
-    """
-    if not is_right:
-        raise ValueError(f"{rule}. Expected: {expected}. Received: {received!r}")
-
-
-def check_port(name: str, port: int) -> None:
-    """Raises ValueError unless a number may be that of a port, or 0 for a free one."""
-    check(0 <= port <= 65535, f"`{name}` must be a port", "0 to 65535", port)
-
-
-def check_least(name: str, least: int, value: float) -> None:
-    """Raises ValueError if a number is too small."""
-    rule = "must be positive" if least else "must not be negative"
-    check(value >= least, f"`{name}` {rule}", f"at least {least}", value)
+            _check(is_right, rule, "two ports", self.port)

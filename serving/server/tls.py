@@ -44,9 +44,9 @@ def read_tls(path: str | Path) -> Tls:
 
     for name in ("server_key", "server_cert"):
         if not getattr(config, name):
-            raise wrong(name, "expected PEM text, received nothing")
+            raise wrong(name, "must be PEM text. Expected: PEM. Received: nothing")
     if config.client_verify and not config.custom_ca:
-        raise wrong("client_verify", "expected a custom_ca to verify against")
+        raise wrong("client_verify", "must have a custom_ca to verify against")
     tls = Tls(
         key=config.server_key.encode(),
         certificates=config.server_cert.encode(),
@@ -61,7 +61,7 @@ def read_tls(path: str | Path) -> Tls:
         said = "server_key and server_cert are no pair in PEM: "
         raise wrong(name, said + (reason.lower() or "unreadable")) from None
     if config.custom_ca and not _is_certificate(config.custom_ca):
-        raise wrong("custom_ca", "expected certificates in PEM")
+        raise wrong("custom_ca", "must be certificates in PEM")
     return tls
 
 

@@ -52,7 +52,7 @@ def test_unreadable_files_are_named(tmp_path):
     with pytest.raises(ConfigError, match="Is a directory"):
         read_config(tmp_path, MONITORING)
     (tmp_path / "binary").write_bytes(b"\xff\xfe\0")
-    with pytest.raises(ConfigError, match="binary: expected UTF-8 text"):
+    with pytest.raises(ConfigError, match="binary: must be UTF-8 text"):
         read_config(tmp_path / "binary", MONITORING)
 
 

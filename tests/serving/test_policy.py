@@ -146,7 +146,7 @@ def test_what_stays_the_same_is_the_same_object():
     [
         (b"model_config_list {\n  config { nmae: 'm' }\n}", ':2:12: Message type "'),
         (b"model_config_list {", ":1:19: Expected"),
-        (b"\xff", ": expected UTF-8 text"),
+        (b"\xff", ": must be UTF-8 text"),
         (b"model_config_list { config { name: 'm' } }", ":1: Expected model m to have"),
         (b"# of ours\ncustom_model_config {}", ":2: custom_model_config is not"),
         (None, ": No such file or directory"),

@@ -109,7 +109,7 @@ def test_what_cannot_be_read_is_said_with_its_place(end):
 
 def test_too_many_items_are_refused():
     body = b'{"inputs": [' + b"1," * json_documents.MAX_ITEMS + b"1]}"
-    with pytest.raises(Refusal, match="at most 2097152 JSON items"):
+    with pytest.raises(Refusal, match="Too many JSON items. Expected: at most 2097152"):
         parse(body)
 
 

@@ -29,6 +29,7 @@ def bomb():
     return proto
 
 
+SCALAR = "input `text` must have its signature's shape. Expected: [?]. Received: []"
 ROWS = {
     "10 tensor bomb": (
         asking("numbers", N | {"a": bomb()}),
@@ -37,15 +38,15 @@ ROWS = {
     ),
     "14 scalar text": (
         asking("upper", {"text": np.array(b"a", object)}),
-        "input text: expected shape [?], received []",
+        SCALAR,
     ),
     "14 rank-2 text": (
         asking("upper", {"text": np.array([[b"a"]], object)}),
-        "input text: expected shape [?], received [1,1]",
+        "input `text` must have its signature's shape. Expected: [?]. Received: [1,1]",
     ),
     "14 wrong known dimension": (
         asking("numbers", N | {"a": np.ones((1, 3), np.float32)}),
-        "input a: expected shape [?,2], received [1,3]",
+        "input `a` must have its signature's shape. Expected: [?,2]. Received: [1,3]",
     ),
 }
 
@@ -63,11 +64,11 @@ def test_predict_refuses(prediction, row):
             json.dumps([_LONG]),
             f'JSON Value: [\n    "{_LONG[:1017]}...TRUNCATED Is not object',
         ),
-        ({"inputs": "hello"}, "input text: expected shape [?], received []"),
-        ({"inputs": {"b64": "YQ=="}}, "input text: expected shape [?], received []"),
+        ({"inputs": "hello"}, SCALAR),
+        ({"inputs": {"b64": "YQ=="}}, SCALAR),
         (
             b'{"inputs": ["\xff"]}',
-            "JSON Parse error: expected UTF-8: invalid start byte at offset: 13",
+            "JSON Parse error: Invalid UTF-8, invalid start byte at offset: 13",
         ),
     ],
     ids=["long value", "scalar text", "scalar bytes", "no UTF-8"],
@@ -89,7 +90,7 @@ def test_items_are_bounded(predict):
     body = '{"signature_name": "total", "inputs": [%s0]}' % ("0," * (1 << 21))
     status, found = predict("numbers", body)
     assert status == 400
-    assert found["error"].startswith("expected at most 2097152 JSON items, received")
+    assert found["error"].startswith("Too many JSON items. Expected: at most 2097152.")
 
 
 def test_what_is_no_utf8_is_replaced(predict):

@@ -29,7 +29,7 @@ def read_config(path: str | Path, kind: type[Config]) -> Config:
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: expected UTF-8 text: {error}") from error
+        raise ConfigError(f"{path}: must be UTF-8 text. Received: {error}") from error
     except text_format.ParseError as error:
         line, column = error.GetLine(), error.GetColumn()
         place = path if line is None else f"{path}:{line}:{column}"

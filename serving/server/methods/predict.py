@@ -129,8 +129,8 @@ def _check_shapes(
         ):
             continue
         raise invalid(
-            f"input {name}: expected shape {_shape(expected)}, "
-            f"received {_shape(array.shape)}"
+            f"input `{name}` must have its signature's shape. "
+            f"Expected: {_shape(expected)}. Received: {_shape(array.shape)}"
         )
 
 

@@ -33,12 +33,14 @@ def parse(body: bytes) -> dict[str, Any]:
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise _malformed(f"expected UTF-8: {error.reason}", error.start) from None
+        raise _malformed(f"Invalid UTF-8, {error.reason}", error.start) from None
     if not text.strip(" \t\r\n"):
         raise invalid("JSON Parse error: The document is empty")
     items = body.count(b",") + body.count(b"[") + body.count(b"{")
     if items > MAX_ITEMS:
-        raise invalid(f"expected at most {MAX_ITEMS} JSON items, received {items}")
+        raise invalid(
+            f"Too many JSON items. Expected: at most {MAX_ITEMS}. Received: {items}"
+        )
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError as error:

@@ -48,7 +48,7 @@ def fill(value: Any, dtype: int) -> tuple[list[int], list]:
     while isinstance(first, list):
         shape.append(len(first))
         if len(shape) > MAX_RANK:
-            raise invalid(f"expected at most {MAX_RANK} nested lists, received more")
+            raise invalid(f"Expected: at most {MAX_RANK} nested lists. Received: more")
         first = first[0] if first else None
     flat: list = []
     _fill(value, 0, dtype, shape, flat)

@@ -62,7 +62,8 @@ class Bodies:
     def _too_large(self, received: str) -> BadBody:
         return BadBody(
             413,
-            f"expected a body of at most {self._limit} bytes, received {received}",
+            f"Too large a body. Expected: at most {self._limit} bytes. "
+            f"Received: {received}",
             _FULL,
         )
 
@@ -73,7 +74,9 @@ def inflate(body: bytes, encoding: str, limit: int) -> bytes:
         return body
     if encoding not in ("gzip", "x-gzip"):
         raise BadBody(
-            415, f"Content-Encoding: expected gzip or identity, received {encoding}"
+            415,
+            "`Content-Encoding` must be known. Expected: gzip or identity. "
+            f"Received: {encoding}",
         )
     inflated = bytearray()
     try:
@@ -83,7 +86,8 @@ def inflate(body: bytes, encoding: str, limit: int) -> bytes:
             if len(inflated) > limit:
                 raise BadBody(
                     413,
-                    f"expected at most {limit} bytes after gzip, received more",
+                    f"Too large a body. Expected: at most {limit} bytes after gzip. "
+                    "Received: more",
                     _FULL,
                 )
             if not member.eof:

@@ -42,7 +42,7 @@ def check_base_path(name: str, base_path: Path) -> None:
         raise ModelLoadFailed(f"{prefix} cannot be read: {error.strerror}") from error
     if is_version:
         raise ModelLoadFailed(
-            f"{prefix} is itself a SavedModel; expected its parent, with one "
+            f"{prefix} is itself a SavedModel. Expected: its parent, with one "
             "numbered folder per version (eg. '/1/')"
         )
     raise ModelLoadFailed(
