@@ -185,11 +185,13 @@ class Server:
 
     def _build_rest(self, options: RestOptions, metrics: Metrics | None) -> RestServer:
         from serving.server.rest.api import Api
+        from serving.server.rest.http import Handler
         from serving.server.rest.server import RestServer
 
         api = Api(self._flow("REST", options.threads, options.queued))
+        handler = Handler(api, options, None if metrics is None else metrics.page)
         tls = None if self._options.tls is None else ssl_context(self._options.tls)
-        return RestServer(api, options, tls, None if metrics is None else metrics.page)
+        return RestServer(handler, options, tls)
 
     def _open_port(self) -> int:
         host, port, tls = self._options.host, self._options.port, self._options.tls

@@ -10,6 +10,7 @@ from serving.server.admission import Admission
 from serving.server.refusal import Refusal
 from serving.server.request_flow import RequestFlow
 from serving.server.rest.api import Api
+from serving.server.rest.http import Handler
 from serving.server.rest.server import RestServer
 from tests.serving.web import ask
 
@@ -44,7 +45,8 @@ class Refusing:
 @pytest.fixture(scope="module")
 def port():
     flow = RequestFlow("REST", Refusing(), Admission(1, 1))
-    server = RestServer(Api(flow), RestOptions(port=0))
+    options = RestOptions(port=0)
+    server = RestServer(Handler(Api(flow), options), options)
     server.start("127.0.0.1")
     yield server.port
     server.stop()

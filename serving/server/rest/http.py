@@ -10,7 +10,6 @@ import math
 import time
 from collections.abc import Callable
 from concurrent import futures
-from dataclasses import dataclass
 from typing import TypeVar
 
 from aiohttp import web
@@ -50,14 +49,6 @@ _PROBE_THREADS = 1000
 _Result = TypeVar("_Result")
 
 
-@dataclass
-class _Load:
-    """What is under way; touched by the event loop only."""
-
-    requests: int = 0
-    draining: bool = False
-
-
 class _Caller:
     """The client of one request, as admission knows it."""
 
@@ -87,7 +78,10 @@ class Handler:
     """
 
     def __init__(
-        self, api: Api, options: RestOptions, metrics: Callable[[], str] | None
+        self,
+        api: Api,
+        options: RestOptions,
+        metrics: Callable[[], str] | None = None,
     ):
         self._api = api
         self._options = options
@@ -95,25 +89,26 @@ class Handler:
         self._bodies = Bodies(options.max_body_bytes, options.slow_client_seconds)
         threads = options.threads + options.queued + _PROBE_THREADS
         self._pool = futures.ThreadPoolExecutor(threads, "rest")
-        self._load = _Load()
+        self._requests = 0
+        self._draining = False
         self._idle = asyncio.Event()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answers one request, and sends the reply."""
-        self._load.requests += 1
+        self._requests += 1
         self._idle.clear()
         try:
             reply = await self._reply(request)
             return await self._send(request, reply)
         finally:
-            self._load.requests -= 1
-            if not self._load.requests:
+            self._requests -= 1
+            if not self._requests:
                 self._idle.set()
 
     async def drain(self, grace: float | None) -> None:
         """Turns new calls away and waits for those in flight, at most ``grace``."""
-        self._load.draining = True
-        if self._load.requests:
+        self._draining = True
+        if self._requests:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._idle.wait(), grace)
 
@@ -150,7 +145,7 @@ class Handler:
     def _health(self) -> Reply:
         served = self._api.flow.models.served()
         waiting = sorted(name for name, is_up in served.items() if not is_up)
-        if self._load.draining:
+        if self._draining:
             return refused(unavailable(_STOPPING))
         if waiting:
             return refused(unavailable(f"not available: {', '.join(waiting)}"))
@@ -161,7 +156,7 @@ class Handler:
     ) -> Reply:
         held, caller = 0, _Caller()
         try:
-            if self._load.draining:
+            if self._draining:
                 raise unavailable(_STOPPING)
             self._api.flow.admission.check()  # before a body is received for nothing
             received = await self._bodies.receive(request)
@@ -192,7 +187,7 @@ class Handler:
             content_type=reply.content_type,
             headers=_CORS if self._options.cors else None,
         )
-        if self._load.draining or not request.content.is_eof():
+        if self._draining or not request.content.is_eof():
             # Reading on would be up to the client's good will.
             response.force_close()
         try:

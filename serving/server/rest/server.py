@@ -7,14 +7,13 @@ import logging
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any
 
 from aiohttp import web
 
 from serving.server.addresses import bare, cannot_listen
 from serving.server.options import RestOptions
-from serving.server.rest.api import Api
 from serving.server.rest.http import Handler
 
 _LOG = logging.getLogger(__name__)
@@ -36,15 +35,13 @@ class RestServer:
 
     def __init__(
         self,
-        api: Api,
+        handler: Handler,
         options: RestOptions,
         tls: ssl.SSLContext | None = None,
-        metrics: Callable[[], str] | None = None,
     ):
-        self._api = api
+        self._handler = handler
         self._options = options
         self._tls = tls
-        self._metrics = metrics
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="rest", daemon=True)
         self.port = 0
@@ -78,7 +75,6 @@ class RestServer:
         self._loop.close()
 
     async def _open(self, host: str) -> int:
-        self._handler = Handler(self._api, self._options, self._metrics)
         self._web = web.Server(
             self._handler.handle,
             access_log=None,
