@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Future
+from contextlib import asynccontextmanager, contextmanager
 from typing import Protocol
 
 import grpc
@@ -26,18 +28,8 @@ class Caller(Protocol):
         """Has a function called when nobody does any more; False if that is so."""
 
 
-class _Wait:
-    def __init__(self) -> None:
-        self.over = threading.Lock()
-        self.over.acquire()
-        self.abandoned = False
-
-
 class Admission:
     """Admits so many requests at once, in the order in which they came.
-
-    Each request has a thread of its own anyway: one that is slow to arrive is in
-    nobody's way, and probes are answered however many requests wait here.
 
     Args:
         computing: Requests that compute at once.
@@ -48,7 +40,7 @@ class Admission:
         self._lock = threading.Lock()
         self._free = computing
         self._limit = waiting
-        self._waits: deque[_Wait] = deque()
+        self._waits: deque[Future[None]] = deque()
 
     @property
     def waiting(self) -> int:
@@ -68,6 +60,9 @@ class Admission:
     def admit(self, caller: Caller, deadline: float = math.inf) -> Iterator[None]:
         """Waits until a request may compute, which it does in this context.
 
+        Each request over gRPC has a thread of its own anyway: one that is slow to
+        arrive is in nobody's way, and probes are answered however many wait here.
+
         Args:
             caller: Whoever waits for the response.
             deadline: Point in ``time.monotonic`` until which it may wait.
@@ -75,7 +70,17 @@ class Admission:
         Raises:
             Refusal: Too many wait, its time is over, or its client has gone.
         """
-        self._begin(caller, deadline)
+        wait = self._enter()
+        if not wait.done():
+            abandon = functools.partial(self._leave, wait, _gone())
+            if not caller.add_callback(abandon):
+                abandon()
+        try:
+            wait.result(_seconds(deadline))
+        except TimeoutError:
+            if self._leave(wait):
+                raise late() from None
+            wait.result()  # meanwhile it has been admitted, or abandoned
         try:
             if not caller.is_active():
                 raise _gone()
@@ -83,40 +88,56 @@ class Admission:
         finally:
             self._end()
 
-    def _begin(self, caller: Caller, deadline: float) -> None:
+    @asynccontextmanager
+    async def admit_on_loop(self, deadline: float = math.inf) -> AsyncIterator[None]:
+        """The same on an event loop, whose task is cancelled if the client goes."""
+        wait = self._enter()
+        try:
+            if not wait.done():
+                loop, turn = asyncio.get_running_loop(), asyncio.Event()
+                wait.add_done_callback(lambda _: loop.call_soon_threadsafe(turn.set))
+                try:
+                    await asyncio.wait_for(turn.wait(), _seconds(deadline))
+                except TimeoutError:
+                    raise late() from None
+            yield
+        finally:
+            if wait.done() or not self._leave(wait):
+                self._end()
+
+    def _enter(self) -> Future[None]:
+        """Done as soon as a request may compute."""
+        wait: Future[None] = Future()
         with self._lock:
             self.check()
             if self._free:
                 self._free -= 1
-                return
-            wait = _Wait()
-            self._waits.append(wait)
-        abandon = functools.partial(self._leave, wait, True)
-        if not caller.add_callback(abandon):
-            abandon()
-        seconds = max(0.0, deadline - time.monotonic())
-        timeout = -1 if seconds > threading.TIMEOUT_MAX else seconds
-        if not wait.over.acquire(timeout=timeout) and self._leave(wait):
-            raise late()
-        if wait.abandoned:
-            raise _gone()
+                wait.set_result(None)
+            else:
+                self._waits.append(wait)
+        return wait
 
     def _end(self) -> None:
         with self._lock:
             if self._waits:
-                self._waits.popleft().over.release()
+                self._waits.popleft().set_result(None)
             else:
                 self._free += 1
 
-    def _leave(self, wait: _Wait, abandoned: bool = False) -> bool:
+    def _leave(self, wait: Future[None], refusal: Refusal | None = None) -> bool:
         """Takes a request out of the queue; False if it has left it already."""
         with self._lock:
             if wait not in self._waits:
                 return False
             self._waits.remove(wait)
-            wait.abandoned = abandoned
-            wait.over.release()
-            return True
+        if refusal is not None:
+            wait.set_exception(refusal)
+        return True
+
+
+def _seconds(deadline: float) -> float | None:
+    seconds = max(0.0, deadline - time.monotonic())
+    return None if seconds > threading.TIMEOUT_MAX else seconds
 
 
 def _gone() -> Refusal:

@@ -11,7 +11,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,7 +64,7 @@ class RequestFlow:
         self,
         method: Method,
         request: Message,
-        caller: Caller,
+        caller: Caller | None,
         deadline: float = math.inf,
         read: Callable[[], Callable[[Any], Any]] = lambda: lambda response: response,
     ) -> Any:
@@ -73,7 +73,7 @@ class RequestFlow:
         Args:
             method: What is asked for.
             request: The message.
-            caller: Whoever waits.
+            caller: Whoever waits; None if the edge has admitted the request.
             deadline: Point in ``time.monotonic`` at which the graph is stopped.
             read: Fills the message, once the request is admitted; returns what makes
                 the value returned of the response.
@@ -84,7 +84,9 @@ class RequestFlow:
         computes = method.name in PREDICTIONS
         code, response = grpc.StatusCode.OK, None
         start, watch = time.perf_counter(), _Stopwatch(self.models)
-        admitted = self.admission.admit(caller, deadline) if computes else nullcontext()
+        admitted: AbstractContextManager[None] = nullcontext()
+        if computes and caller is not None:
+            admitted = self.admission.admit(caller, deadline)
         try:
             with admitted:
                 start = time.perf_counter()

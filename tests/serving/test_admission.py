@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import threading
 import time
@@ -126,6 +127,56 @@ def test_a_client_that_goes_once_it_is_admitted_changes_nothing():
         fill(admission, 1)
     call.join()
     fill(admission, 1).close()
+
+
+def test_requests_on_an_event_loop_wait_in_the_same_order():
+    async def run():
+        admission, log = Admission(1, 10), []
+
+        async def call(name):
+            async with admission.admit_on_loop(time.monotonic() + 30):
+                log.append(name)
+
+        with fill(admission, 1):
+            tasks = [asyncio.create_task(call(name)) for name in range(5)]
+            while admission.waiting < 5:
+                await asyncio.sleep(0)
+            assert not log
+        await asyncio.gather(*tasks)
+        assert log == [0, 1, 2, 3, 4]
+        fill(admission, 1).close()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("how", ["late", "cancelled"])
+def test_whoever_goes_on_an_event_loop_leaves_its_place(how):
+    async def run():
+        admission = Admission(1, 1)
+
+        async def call(seconds):
+            async with admission.admit_on_loop(time.monotonic() + seconds):
+                return "computed"
+
+        with fill(admission, 1):
+            first = asyncio.create_task(call(0.05 if how == "late" else 30.0))
+            while not admission.waiting:
+                await asyncio.sleep(0)
+            with pytest.raises(Refusal, match="RESOURCE_EXHAUSTED"):
+                await call(30.0)
+            if how == "cancelled":
+                first.cancel()
+            (outcome,) = await asyncio.gather(first, return_exceptions=True)
+            kind = Refusal if how == "late" else asyncio.CancelledError
+            assert isinstance(outcome, kind)
+            assert not admission.waiting
+            second = asyncio.create_task(call(30.0))
+            while not admission.waiting:
+                await asyncio.sleep(0)
+        assert await second == "computed"
+        fill(admission, 1).close()
+
+    asyncio.run(run())
 
 
 def test_nothing_is_lost_under_contention():

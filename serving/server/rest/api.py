@@ -8,7 +8,6 @@ from typing import Any
 
 from serving.messages import inference_pb2, metadata_pb2, predict_pb2, remote_calls
 from serving.messages.remote_calls import Method
-from serving.server.admission import Caller
 from serving.server.methods.metadata_and_status import SIGNATURE_DEF
 from serving.server.methods.predict import DEFAULT_SIGNATURE
 from serving.server.refusal import Refusal, invalid
@@ -35,14 +34,13 @@ class Api:
     flow: RequestFlow
 
     def reply(
-        self, target: Target, body: Callable[[], bytes], caller: Caller, deadline: float
+        self, target: Target, body: Callable[[], bytes], deadline: float
     ) -> Reply:
-        """The reply to one request.
+        """The reply to one request, which has been admitted.
 
         Args:
             target: What is asked for, and of which model.
             body: Gives the JSON text, or raises Refusal.
-            caller: Whoever waits.
             deadline: Point in ``time.monotonic`` at which the graph is stopped.
         """
         method, read = _VERBS[target.verb]
@@ -52,7 +50,7 @@ class Api:
             return read(self.flow.models, request, body())
 
         try:
-            text = self.flow.run(method, request, caller, deadline, read_body)
+            text = self.flow.run(method, request, None, deadline, read_body)
         except Refusal as refusal:
             return refused(refusal)
         return Reply(200, text)

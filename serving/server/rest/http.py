@@ -45,36 +45,14 @@ _CORS = {
     "Access-Control-Allow-Headers": "Content-Type",
 }
 _PREDICTIONS = ("predict", "classify", "regress")
-_PROBE_THREADS = 1000
 _Result = TypeVar("_Result")
-
-
-class _Caller:
-    """The client of one request, as admission knows it."""
-
-    def __init__(self) -> None:
-        self._callbacks: list[Callable[[], object]] = []
-        self._is_active = True
-
-    def is_active(self) -> bool:
-        return self._is_active
-
-    def add_callback(self, callback: Callable[[], object]) -> bool:
-        self._callbacks.append(callback)
-        return self._is_active
-
-    def leave(self) -> None:
-        self._is_active = False
-        for callback in self._callbacks:
-            callback()
 
 
 class Handler:
     """Answers HTTP requests; its methods run on the event loop.
 
-    Each request to a model has a thread, in which it waits for its admission if it
-    computes; there are more of them than such requests, so that probes are answered
-    however busy the models are.
+    Models are computed in some threads, what probes ask in another one, so that they
+    get their answers however busy the models are.
     """
 
     def __init__(
@@ -87,8 +65,8 @@ class Handler:
         self._options = options
         self._metrics = metrics
         self._bodies = Bodies(options.max_body_bytes, options.slow_client_seconds)
-        threads = options.threads + options.queued + _PROBE_THREADS
-        self._pool = futures.ThreadPoolExecutor(threads, "rest")
+        self._computing = futures.ThreadPoolExecutor(options.threads, "rest")
+        self._probing = futures.ThreadPoolExecutor(1, "rest-probes")
         self._requests = 0
         self._draining = False
         self._idle = asyncio.Event()
@@ -114,7 +92,8 @@ class Handler:
 
     def close(self, wait: bool) -> None:
         """Ends the threads."""
-        self._pool.shutdown(wait=wait, cancel_futures=True)
+        for threads in (self._computing, self._probing):
+            threads.shutdown(wait=wait, cancel_futures=True)
 
     async def _reply(self, request: web.BaseRequest) -> Reply:
         path = _path(request.raw_path)
@@ -123,7 +102,7 @@ class Handler:
         if path == HEALTH_PATH:
             return self._health()
         if self._metrics is not None and path == self._options.metrics_path:
-            page = await self._in_thread(self._metrics)
+            page = await _run(self._probing, self._metrics)
             return Reply(200, page, "text/plain")
         if not path.lower().startswith("/v1/"):
             return _NOT_FOUND
@@ -138,9 +117,7 @@ class Handler:
             deadline = time.monotonic() + self._options.timeout_ms / 1000
         if target.verb in _PREDICTIONS:
             return await self._predict(request, target, deadline)
-        return await self._in_thread(
-            self._api.reply, target, bytes, _Caller(), deadline
-        )
+        return await _run(self._probing, self._api.reply, target, bytes, deadline)
 
     def _health(self) -> Reply:
         served = self._api.flow.models.served()
@@ -154,31 +131,24 @@ class Handler:
     async def _predict(
         self, request: web.BaseRequest, target: Target, deadline: float
     ) -> Reply:
-        held, caller = 0, _Caller()
+        held, admission = 0, self._api.flow.admission
         try:
             if self._draining:
                 raise unavailable(_STOPPING)
-            self._api.flow.admission.check()  # before a body is received for nothing
+            admission.check()  # before a body is received for nothing
             received = await self._bodies.receive(request)
             held = len(received)
             encoding = request.headers.get("Content-Encoding", "").strip().lower()
             body = functools.partial(
                 inflate, received, encoding, self._options.max_body_bytes
             )
-            return await self._in_thread(
-                self._api.reply, target, body, caller, deadline
-            )
+            async with admission.admit_on_loop(deadline):
+                reply = self._api.reply
+                return await _run(self._computing, reply, target, body, deadline)
         except Refusal as refusal:
             return self._api.refuse(target, refusal)
         finally:
-            caller.leave()
             self._bodies.release(held)
-
-    async def _in_thread(
-        self, function: Callable[..., _Result], *arguments: object
-    ) -> _Result:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, function, *arguments)
 
     async def _send(self, request: web.BaseRequest, reply: Reply) -> web.Response:
         response = web.Response(
@@ -200,6 +170,13 @@ class Handler:
             if request.transport is not None:
                 request.transport.abort()
         return response
+
+
+async def _run(
+    threads: futures.Executor, function: Callable[..., _Result], *arguments: object
+) -> _Result:
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(threads, function, *arguments)
 
 
 def _path(raw: str) -> str:
