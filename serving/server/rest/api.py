@@ -1,4 +1,4 @@
-"""REST API without HTTP: a target and a body in, a reply out."""
+"""REST API without HTTP: a target and a body in, a response out."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from serving.server.rest import (
     predict_outputs,
     status_and_metadata,
 )
-from serving.server.rest.responses import Reply, refused
+from serving.server.rest.responses import HttpResponse, refused
 from serving.server.rest.routes import Target
 from serving.server.versions.model_manager import ModelManager
 
@@ -29,14 +29,14 @@ _Write = Callable[[Any], str]
 
 @dataclass(frozen=True)
 class Api:
-    """Replies to requests; never raises."""
+    """Responds to requests; never raises."""
 
     flow: RequestFlow
 
-    def reply(
+    def respond(
         self, target: Target, body: Callable[[], bytes], deadline: float
-    ) -> Reply:
-        """The reply to one request, which has been admitted.
+    ) -> HttpResponse:
+        """The response to one request, which has been admitted.
 
         Args:
             target: What is asked for, and of which model.
@@ -53,10 +53,10 @@ class Api:
             text = self.flow.run(method, request, None, deadline, read_body)
         except Refusal as refusal:
             return refused(refusal)
-        return Reply(200, text)
+        return HttpResponse(200, text)
 
-    def refuse(self, target: Target, refusal: Refusal) -> Reply:
-        """The reply to a request that is refused before anybody looks into it."""
+    def refuse(self, target: Target, refusal: Refusal) -> HttpResponse:
+        """The response to a request that is refused before anybody looks into it."""
         method, _ = _VERBS[target.verb]
         request = method.request(model_spec=target.spec)
         self.flow.refuse(method, request, refusal)

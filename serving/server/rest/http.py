@@ -19,20 +19,20 @@ from serving.server.refusal import Refusal, unavailable
 from serving.server.rest import routes
 from serving.server.rest.api import Api
 from serving.server.rest.request_bodies import Bodies, inflate
-from serving.server.rest.responses import Reply, refused
+from serving.server.rest.responses import HttpResponse, refused
 from serving.server.rest.routes import Target
 
 _LOG = logging.getLogger(__name__)
 
 HEALTH_PATH = "/healthz"
 
-_NOT_FOUND = Reply(
+_NOT_FOUND = HttpResponse(
     404,
     "<html><head><title>404 Not Found</title></head>"
     "<body><h1>Not Found</h1></body></html>\n",
     "text/html",
 )
-_ROOT = Reply(
+_ROOT = HttpResponse(
     200,
     '{\n    "api": "/v1/models/NAME[/versions/VERSION|/labels/LABEL]'
     '[:predict|:classify|:regress|/metadata]",\n'
@@ -72,12 +72,12 @@ class Handler:
         self._idle = asyncio.Event()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answers one request, and sends the reply."""
+        """Answers one request, and sends the response."""
         self._requests += 1
         self._idle.clear()
         try:
-            reply = await self._reply(request)
-            return await self._send(request, reply)
+            response = await self._respond(request)
+            return await self._send(request, response)
         finally:
             self._requests -= 1
             if not self._requests:
@@ -95,7 +95,7 @@ class Handler:
         for threads in (self._computing, self._probing):
             threads.shutdown(wait=wait, cancel_futures=True)
 
-    async def _reply(self, request: web.BaseRequest) -> Reply:
+    async def _respond(self, request: web.BaseRequest) -> HttpResponse:
         path = _path(request.raw_path)
         if path == "/" and request.method == "GET":
             return _ROOT
@@ -103,11 +103,11 @@ class Handler:
             return self._health()
         if self._metrics is not None and path == self._options.metrics_path:
             page = await _run(self._probing, self._metrics)
-            return Reply(200, page, "text/plain")
+            return HttpResponse(200, page, "text/plain")
         if not path.lower().startswith("/v1/"):
             return _NOT_FOUND
         if request.method == "OPTIONS" and self._options.cors:
-            return Reply(200, "")
+            return HttpResponse(200, "")
         try:
             target = routes.parse(request.method, path)
         except Refusal as refusal:
@@ -117,20 +117,20 @@ class Handler:
             deadline = time.monotonic() + self._options.timeout_ms / 1000
         if target.verb in _PREDICTIONS:
             return await self._predict(request, target, deadline)
-        return await _run(self._probing, self._api.reply, target, bytes, deadline)
+        return await _run(self._probing, self._api.respond, target, bytes, deadline)
 
-    def _health(self) -> Reply:
+    def _health(self) -> HttpResponse:
         served = self._api.flow.models.served()
         waiting = sorted(name for name, is_up in served.items() if not is_up)
         if self._draining:
             return refused(unavailable(_STOPPING))
         if waiting:
             return refused(unavailable(f"not available: {', '.join(waiting)}"))
-        return Reply(200, '{\n    "status": "SERVING"\n}')
+        return HttpResponse(200, '{\n    "status": "SERVING"\n}')
 
     async def _predict(
         self, request: web.BaseRequest, target: Target, deadline: float
-    ) -> Reply:
+    ) -> HttpResponse:
         held, admission = 0, self._api.flow.admission
         try:
             if self._draining:
@@ -143,33 +143,35 @@ class Handler:
                 inflate, received, encoding, self._options.max_body_bytes
             )
             async with admission.admit_on_loop(deadline):
-                reply = self._api.reply
-                return await _run(self._computing, reply, target, body, deadline)
+                respond = self._api.respond
+                return await _run(self._computing, respond, target, body, deadline)
         except Refusal as refusal:
             return self._api.refuse(target, refusal)
         finally:
             self._bodies.release(held)
 
-    async def _send(self, request: web.BaseRequest, reply: Reply) -> web.Response:
-        response = web.Response(
-            status=reply.status,
-            body=reply.text.encode("utf-8"),
-            content_type=reply.content_type,
+    async def _send(
+        self, request: web.BaseRequest, response: HttpResponse
+    ) -> web.Response:
+        sent = web.Response(
+            status=response.status,
+            body=response.text.encode("utf-8"),
+            content_type=response.content_type,
             headers=_CORS if self._options.cors else None,
         )
         if self._draining or not request.content.is_eof():
             # Reading on would be up to the client's good will.
-            response.force_close()
+            sent.force_close()
         try:
             async with asyncio.timeout(self._options.slow_client_seconds):
-                await response.prepare(request)
-                await response.write_eof()
+                await sent.prepare(request)
+                await sent.write_eof()
                 await request.writer.drain()
         except TimeoutError:
             _LOG.info("a client did not take its answer in time")
             if request.transport is not None:
                 request.transport.abort()
-        return response
+        return sent
 
 
 async def _run(

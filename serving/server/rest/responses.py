@@ -1,4 +1,4 @@
-"""Replies to HTTP requests, independent of the HTTP framework."""
+"""Responses to HTTP requests, independent of the HTTP framework."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class BadBody(Refusal):
 
 
 @dataclass(frozen=True)
-class Reply:
+class HttpResponse:
     """One response: its status, its body and what that is."""
 
     status: int
@@ -49,8 +49,8 @@ class Reply:
     content_type: str = "application/json"
 
 
-def refused(refusal: Refusal) -> Reply:
-    """The reply that a refusal makes."""
+def refused(refusal: Refusal) -> HttpResponse:
+    """The response that a refusal makes."""
     known = refusal.status if isinstance(refusal, BadBody) else None
     status = known or _STATUS.get(refusal.code, 500)
-    return Reply(status, predict_outputs.error(refusal.message))
+    return HttpResponse(status, predict_outputs.error(refusal.message))
