@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from serving.launcher.external import Launch, gpu_environment
 from serving.launcher.launch_specification import FILES, Orders
+from serving.server.addresses import bracketed
 
 _PROGRAM = "/usr/bin/tensorflow_model_server"
 _FOLDER = "/serving-files"
@@ -44,7 +45,7 @@ class Docker:
         # Without --init the server would be process 1, which ignores SIGTERM.
         command = [self.docker, "run", "--rm", "--init", f"--name={container}"]
         for port in filter(None, (told.port, told.rest_port)):
-            command.append(f"--publish={host}:{port}:{port}")
+            command.append(f"--publish={bracketed(host)}:{port}:{port}")
         places = _places(told)
         for source, target in _mounts(told, places):
             command.append(f"--mount={_mount(source, target)}")

@@ -14,9 +14,9 @@ from google.protobuf import text_format
 from serving.launcher.short_flags import absolute
 from serving.launcher.tf_serving_flags import MODEL_NAME
 from serving.messages import config_pb2, monitoring_config_pb2
+from serving.server.addresses import check_address
 from serving.server.batching import BatchingOptions, read_options
 from serving.server.config.text_format import ConfigError, read_config
-from serving.server.startup_checks import check_address
 from serving.server.tls import read_tls
 from serving.server.versions.version_folders import check_base_path
 

@@ -15,6 +15,7 @@ from serving.client.client import Client
 from serving.client.connection import Retry
 from serving.errors import ServingError
 from serving.launcher.launch_specification import Orders
+from serving.server.addresses import bare, bracketed
 
 _SECONDS = 2.0
 
@@ -43,15 +44,15 @@ def _version(orders: Orders, host: str, name: str) -> int | None:
     if orders.rest_port:
         return _over_rest(host, orders.rest_port, name)
     if orders.encrypted:
-        with socket.create_connection((host, orders.port), _SECONDS):
+        with socket.create_connection((bare(host), orders.port), _SECONDS):
             return None
-    target = f"{host}:{orders.port}"
+    target = f"{bracketed(host)}:{orders.port}"
     with Client(target, model=name, retry=Retry(attempts=1), timeout=_SECONDS) as asked:
         return asked.metadata().version
 
 
 def _over_rest(host: str, port: int, name: str) -> int:
-    connection = http.client.HTTPConnection(host, port, timeout=_SECONDS)
+    connection = http.client.HTTPConnection(bare(host), port, timeout=_SECONDS)
     try:
         connection.request("GET", f"/v1/models/{quote(name, safe='')}/metadata")
         response = connection.getresponse()

@@ -10,7 +10,7 @@ from serving.messages import monitoring_config_pb2
 from serving.server import RestOptions
 from serving.server.config.text_format import read_config
 from serving.server.observability.call_log import FORMATS
-from serving.server.rest.options import METRICS_PATH
+from serving.server.options import METRICS_PATH
 from serving.server.tls import Tls, read_tls
 
 

@@ -1,11 +1,16 @@
-"""Who computes now, who waits, and who is sent away."""
+"""Admission of requests: how many compute, how many wait, which are refused."""
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import math
 import threading
+import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Future
+from contextlib import asynccontextmanager, contextmanager
 from typing import Protocol
 
 import grpc
@@ -14,92 +19,126 @@ from serving.server.refusal import Refusal, late
 
 
 class Caller(Protocol):
-    """What a call knows of itself; part of ``grpc.ServicerContext``."""
+    """Whoever waits for a response; part of ``grpc.ServicerContext``."""
 
     def is_active(self) -> bool:
-        """Whether somebody waits for the answer."""
+        """Whether somebody still waits."""
 
-    def add_callback(self, callback: Callable[[], None]) -> bool:
+    def add_callback(self, callback: Callable[[], object]) -> bool:
         """Has a function called when nobody does any more; False if that is so."""
 
 
-class _Wait:
-    def __init__(self) -> None:
-        self.over = threading.Lock()
-        self.over.acquire()
-        self.abandoned = False
-
-
-class Turns:
-    """Lets so many calls compute at once, in the order in which they came.
-
-    Each call has a thread of its own anyway: one that waits for its request to arrive
-    is in nobody's way, and probes are answered however many calls wait here.
+class Admission:
+    """Admits so many requests at once, in the order in which they came.
 
     Args:
-        computing: Calls that compute at once.
-        waiting: Calls that may wait; more are refused.
+        computing: Requests that compute at once.
+        waiting: Requests that may wait; more are refused.
     """
 
     def __init__(self, computing: int, waiting: int):
         self._lock = threading.Lock()
         self._free = computing
-        self._most = waiting
-        self._waits: deque[_Wait] = deque()
+        self._limit = waiting
+        self._waits: deque[Future[None]] = deque()
 
-    def begin(self, caller: Caller, seconds: float = math.inf) -> None:
-        """Returns when the call may compute; :meth:`end` has to follow.
+    @property
+    def waiting(self) -> int:
+        """How many requests wait."""
+        return len(self._waits)
+
+    def check(self) -> None:
+        """Raises Refusal if a request that came now would be refused."""
+        if not self._free and len(self._waits) >= self._limit:
+            raise Refusal(
+                grpc.StatusCode.RESOURCE_EXHAUSTED,
+                f"Too many requests. Expected: at most {self._limit} waiting requests. "
+                "Received: one more",
+            )
+
+    @contextmanager
+    def admit(self, caller: Caller, deadline: float = math.inf) -> Iterator[None]:
+        """Waits until a request may compute, which it does in this context.
+
+        Each request over gRPC has a thread of its own anyway: one that is slow to
+        arrive is in nobody's way, and probes are answered however many wait here.
 
         Args:
-            caller: It.
-            seconds: How long it may wait.
+            caller: Whoever waits for the response.
+            deadline: Point in ``time.monotonic`` until which it may wait.
 
         Raises:
             Refusal: Too many wait, its time is over, or its client has gone.
         """
+        wait = self._enter()
+        if not wait.done():
+            abandon = functools.partial(self._leave, wait, _gone())
+            if not caller.add_callback(abandon):
+                abandon()
+        try:
+            wait.result(_seconds(deadline))
+        except TimeoutError:
+            if self._leave(wait):
+                raise late() from None
+            wait.result()  # meanwhile it has been admitted, or abandoned
+        try:
+            if not caller.is_active():
+                raise _gone()
+            yield
+        finally:
+            self._end()
+
+    @asynccontextmanager
+    async def admit_on_loop(self, deadline: float = math.inf) -> AsyncIterator[None]:
+        """The same on an event loop, whose task is cancelled if the client goes."""
+        wait = self._enter()
+        try:
+            if not wait.done():
+                loop, turn = asyncio.get_running_loop(), asyncio.Event()
+                wait.add_done_callback(lambda _: loop.call_soon_threadsafe(turn.set))
+                try:
+                    await asyncio.wait_for(turn.wait(), _seconds(deadline))
+                except TimeoutError:
+                    raise late() from None
+            yield
+        finally:
+            if wait.done() or not self._leave(wait):
+                self._end()
+
+    def _enter(self) -> Future[None]:
+        """Done as soon as a request may compute."""
+        wait: Future[None] = Future()
         with self._lock:
+            self.check()
             if self._free:
                 self._free -= 1
-                return
-            if len(self._waits) >= self._most:
-                raise Refusal(
-                    grpc.StatusCode.RESOURCE_EXHAUSTED,
-                    f"expected at most {self._most} waiting requests",
-                )
-            wait = _Wait()
-            self._waits.append(wait)
-        if not caller.add_callback(lambda: self._abandon(wait)):
-            self._abandon(wait)
-        timeout = -1 if seconds > threading.TIMEOUT_MAX else max(0.0, seconds)
-        if not wait.over.acquire(timeout=timeout) and self._drop(wait):
-            raise late()
-        if wait.abandoned:
-            raise gone()
+                wait.set_result(None)
+            else:
+                self._waits.append(wait)
+        return wait
 
-    def end(self) -> None:
-        """The call that has begun has computed: the next one may."""
+    def _end(self) -> None:
         with self._lock:
             if self._waits:
-                self._waits.popleft().over.release()
+                self._waits.popleft().set_result(None)
             else:
                 self._free += 1
 
-    def _abandon(self, wait: _Wait) -> None:
-        with self._lock:
-            if wait in self._waits:
-                self._waits.remove(wait)
-                wait.abandoned = True
-                wait.over.release()
-
-    def _drop(self, wait: _Wait) -> bool:
-        """Takes a call out of the queue; False if it has left it already."""
+    def _leave(self, wait: Future[None], refusal: Refusal | None = None) -> bool:
+        """Takes a request out of the queue; False if it has left it already."""
         with self._lock:
             if wait not in self._waits:
                 return False
             self._waits.remove(wait)
-            return True
+        if refusal is not None:
+            wait.set_exception(refusal)
+        return True
 
 
-def gone() -> Refusal:
-    """Nobody waits for the answer any more."""
+def _seconds(deadline: float) -> float | None:
+    seconds = max(0.0, deadline - time.monotonic())
+    return None if seconds > threading.TIMEOUT_MAX else seconds
+
+
+def _gone() -> Refusal:
     return Refusal(grpc.StatusCode.CANCELLED, "the client has cancelled the call")

@@ -1,20 +1,14 @@
-"""How the embedded server says no, independent of gRPC and REST."""
+"""Refusals: how the server says no, independent of gRPC and REST."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import grpc
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where in a configuration a mistake is.
-
-    Attributes:
-        field: Name of the field.
-        entry: Which of the list of models, from 0; None for what is not in the list.
-    """
+class FieldLocation(NamedTuple):
+    """The field of a configuration that is wrong, and in which model of the list."""
 
     field: str
     entry: int | None = None
@@ -26,22 +20,29 @@ class Refusal(Exception):
     Args:
         code: Which kind of no.
         message: The exact text for the client.
-        place: What is wrong in a configuration, if that is known.
+        location: What is wrong in a configuration, if that is known.
     """
 
-    def __init__(self, code: grpc.StatusCode, message: str, place: Place | None = None):
+    def __init__(
+        self, code: grpc.StatusCode, message: str, location: FieldLocation | None = None
+    ):
         super().__init__(message)
         self.code = code
         self.message = message
-        self.place = place
+        self.location = location
 
     def __str__(self) -> str:
         return f"{self.code.name}: {self.message}"
 
 
-def invalid(message: str, place: Place | None = None) -> Refusal:
+def invalid(message: str, location: FieldLocation | None = None) -> Refusal:
     """The request itself is wrong."""
-    return Refusal(grpc.StatusCode.INVALID_ARGUMENT, message, place)
+    return Refusal(grpc.StatusCode.INVALID_ARGUMENT, message, location)
+
+
+def precondition(message: str) -> Refusal:
+    """The request does not fit what is served."""
+    return Refusal(grpc.StatusCode.FAILED_PRECONDITION, message)
 
 
 def not_found(message: str) -> Refusal:

@@ -1,40 +1,37 @@
-"""The gRPC server around the models."""
+"""Server of models over gRPC, and REST if wanted, with TF Serving's API."""
 
 from __future__ import annotations
 
 import functools
+import importlib.util
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent import futures
-from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 import grpc
 
-from serving.client.connection import MAX_MESSAGE_BYTES
-from serving.errors import PortInUse, StartupFailed
-from serving.messages import session_pb2
-from serving.server.admission import Turns
-from serving.server.batching import BatchingOptions, Scheduler
-from serving.server.config import model_config
+from serving.errors import MissingExtra, StartupFailed
+from serving.server.addresses import bracketed, check_address
+from serving.server.admission import Admission
+from serving.server.batching import Scheduler
 from serving.server.config.config_file import ConfigFile
-from serving.server.grpc.malformed_requests import RefuseUnreadable
+from serving.server.config.model_config import of_paths
+from serving.server.grpc.malformed_requests import RefuseMalformed
 from serving.server.grpc.service import handlers
-from serving.server.observability.call_record import Observer
 from serving.server.observability.events import Event, Listener
-from serving.server.rest.assembly import metrics_of, rest_side
-from serving.server.rest.options import RestOptions
-from serving.server.startup_checks import check_address, require_extras
-from serving.server.tls import Tls, grpc_credentials
+from serving.server.options import RestOptions, ServerOptions
+from serving.server.request_flow import RequestFlow
+from serving.server.tls import grpc_credentials, ssl_context
 from serving.server.versions.loading import SavedModelLoader
-from serving.server.versions.model_manager import LoadPolicy, Models
+from serving.server.versions.model_manager import ModelManager
 from serving.server.versions.polling import Poller
 from serving.server.versions.servable import Servable
 
-if TYPE_CHECKING:  # it needs aiohttp
+if TYPE_CHECKING:  # they need aiohttp and prometheus-client
+    from serving.server.observability.metrics import Metrics
     from serving.server.rest.server import RestServer
 
 # TF Serving's names: not the full names of the services.
@@ -43,61 +40,6 @@ _HEALTH_NAMES = ("", "PredictionService", "ModelService")
 # Calls beyond those that compute or wait: slow to arrive or to be taken, or probes.
 _MORE_CALLS = 1000
 _PENDING = 50_000
-
-
-@dataclass(frozen=True)
-class ServerOptions:
-    """How a server runs, apart from what it serves.
-
-    Attributes:
-        host: Address to listen on; TF Serving listens on all.
-        port: Port for gRPC; 0 takes a free one.
-        threads: Calls that are computed at once.
-        queued: Further calls that wait for their turn; more are refused at once with
-            RESOURCE_EXHAUSTED.
-        max_message_bytes: Limit for received messages.
-        health: Whether to offer gRPC's health service.
-        poll_seconds: Seconds between looks for new versions; 0 never looks again.
-        tags: Tags of the graph in the SavedModel.
-        session: Configuration of TensorFlow's sessions; with batching, threads that
-            it does not give are shared among the batches that are computed at once.
-        loads: How models are loaded.
-        warmup_iterations: How often a version answers each of its warm-up requests
-            before it is served; 0 never.
-        batching: How requests are merged; None computes each on its own.
-        config_poll_seconds: Seconds between looks at the configuration file; 0 never
-            looks again.
-        channel_arguments: Further gRPC arguments as (name, value); they win.
-        rest: How to offer the REST API too; None without it.
-        tls: Certificates for both ports; None without encryption.
-        observers: Are told of every call.
-    """
-
-    host: str = "0.0.0.0"
-    port: int = 8500
-    threads: int = field(default_factory=lambda: 4 * (os.cpu_count() or 1))
-    queued: int = 1000
-    max_message_bytes: int = MAX_MESSAGE_BYTES
-    health: bool = True
-    poll_seconds: float = 1.0
-    tags: tuple[str, ...] = ("serve",)
-    session: session_pb2.ConfigProto = field(default_factory=session_pb2.ConfigProto)
-    loads: LoadPolicy = LoadPolicy()
-    warmup_iterations: int = 1
-    batching: BatchingOptions | None = None
-    config_poll_seconds: float = 0.0
-    channel_arguments: tuple[tuple[str, str | int], ...] = ()
-    rest: RestOptions | None = None
-    tls: Tls | None = None
-    observers: tuple[Observer, ...] = ()
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.port <= 65535:
-            raise ValueError(f"port: expected 0 to 65535, received {self.port}")
-        if self.threads < 1:
-            raise ValueError(f"threads: expected at least 1, received {self.threads}")
-        if self.rest is not None and self.rest.port == self.port != 0:
-            raise ValueError(f"port and REST port: expected two, both are {self.port}")
 
 
 class Server:
@@ -126,27 +68,23 @@ class Server:
         models: Mapping[str, str | os.PathLike[str]] | ConfigFile,
         options: ServerOptions | None = None,
     ):
-        self._options = options or ServerOptions()
+        self._options = options = options or ServerOptions()
         self._file = models if isinstance(models, ConfigFile) else None
         if isinstance(models, ConfigFile):
             config = models.first()
         else:
-            paths = {name: Path(path) for name, path in models.items()}
-            config = model_config.of_paths(paths)
-        batching = self._options.batching
+            config = of_paths({name: Path(path) for name, path in models.items()})
         self._listeners: list[Listener] = []
-        self._scheduler, session = None, self._options.session
-        if batching is not None:
-            self._scheduler = Scheduler(batching, self._tell)
-            session = batching.shared(session)
+        self._observers = list(options.observers)
+        self._scheduler, session = None, options.session
+        if options.batching is not None:
+            self._scheduler = Scheduler(options.batching, self._tell)
+            session = options.batching.shared(session)
+        warmups = options.warmup_iterations
         loader = SavedModelLoader(
-            self._options.tags,
-            session,
-            self._options.warmup_iterations,
-            self._scheduler,
-            self._tell,
+            options.tags, session, warmups, self._scheduler, self._tell
         )
-        self._models = Models(config, loader, self._options.loads)
+        self._models = ModelManager(config, loader, options.loads)
         self._pollers: list[Poller] = []
         self.servables: list[Servable] = []
         self.port = 0
@@ -159,22 +97,30 @@ class Server:
             StartupFailed: A model cannot be loaded, the port is taken, or a package
                 is missing.
         """
-        options = self._options
-        require_extras(options.rest)
+        options, rest = self._options, self._options.rest
+        _require_extras(rest)
         check_address(options.host, options.port)
-        if options.rest is not None:
-            check_address(options.host, options.rest.port)
-        metrics = metrics_of(options.rest, self._models)
-        if metrics is not None:
-            self._listeners.append(metrics.events.observe)
+        if rest is not None:
+            check_address(options.host, rest.port)
+        metrics = None
+        if rest is not None and rest.metrics_path is not None:
+            from serving.server.observability.metrics import Metrics
+
+            metrics = Metrics(self._models.served)
+            self._listeners.append(metrics.observe_event)
+            self._observers.append(metrics.observe)
         self.servables = self._models.start()
-        self._rest, observers = rest_side(
-            options.rest, options.tls, self._models, options.observers, metrics
-        )
-        self._build(observers)
-        self.port = self._open_port()
-        if self._rest is not None:
-            self.rest_port = self._open_rest(self._rest)
+        self._build()
+        self._rest = None if rest is None else self._build_rest(rest, metrics)
+        try:
+            self.port = self._open_port()
+            if self._rest is not None:
+                self._rest.start(options.host)
+                self.rest_port = self._rest.port
+        except StartupFailed:
+            self._server.stop(None)
+            self._executor.shutdown()
+            raise
         self._server.start()
         self._pollers.append(Poller(options.poll_seconds, self._models.poll))
         if self._file is not None:
@@ -192,8 +138,7 @@ class Server:
             poller.stop()
         self._models.close()
         self._health.drain()
-        forever = threading.TIMEOUT_MAX
-        stopped = self._server.stop(forever if grace is None else grace)
+        stopped = self._server.stop(threading.TIMEOUT_MAX if grace is None else grace)
         if self._rest is not None:
             self._rest.stop(grace)
         stopped.wait()
@@ -205,32 +150,31 @@ class Server:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.stop()
 
     def _tell(self, event: Event) -> None:
         for listener in self._listeners:
             listener(event)
 
-    def _build(self, observers: Sequence[Observer]) -> None:
+    def _flow(self, entrypoint: str, threads: int, queued: int) -> RequestFlow:
+        admission = Admission(threads, queued)
+        return RequestFlow(entrypoint, self._models, admission, self._observers)
+
+    def _build(self) -> None:
         from serving.server.grpc import reflection
         from serving.server.grpc.health import Health
 
         options = self._options
         # A call has a thread from its first byte on, and whoever sends slowly or only
-        # probes must not take one from a call that computes: those have turns.
+        # probes must not take one from a call that computes: those are admitted.
         calls = options.threads + options.queued + _MORE_CALLS
         self._executor = futures.ThreadPoolExecutor(calls, "serving")
-        turns = Turns(options.threads, options.queued)
+        flow = self._flow("GRPC", options.threads, options.queued)
         self._server = grpc.server(
             self._executor,
-            handlers=handlers(self._models, turns, observers),
-            interceptors=(RefuseUnreadable(),),
+            handlers=handlers(flow),
+            interceptors=(RefuseMalformed(),),
             options=list(_arguments(options).items()),
             maximum_concurrent_rpcs=calls,
         )
@@ -239,36 +183,41 @@ class Server:
             self._server.add_generic_rpc_handlers((self._health.handler(),))
         reflection.enable(self._server)
 
+    def _build_rest(self, options: RestOptions, metrics: Metrics | None) -> RestServer:
+        from serving.server.rest.api import Api
+        from serving.server.rest.http import Handler
+        from serving.server.rest.server import RestServer
+
+        api = Api(self._flow("REST", options.threads, options.queued))
+        handler = Handler(api, options, None if metrics is None else metrics.page)
+        tls = None if self._options.tls is None else ssl_context(self._options.tls)
+        return RestServer(handler, options, tls)
+
     def _open_port(self) -> int:
-        address = f"{self._options.host}:{self._options.port}"
+        host, port, tls = self._options.host, self._options.port, self._options.tls
+        # Again, since loading took a while; gRPC's own words are many.
+        check_address(host, port)
+        address = f"{bracketed(host)}:{port}"
         try:
-            # Again, since loading took a while; gRPC's own words are many.
-            check_address(self._options.host, self._options.port)
-        except StartupFailed:
-            self._discard()
-            raise
-        try:
-            if self._options.tls is None:
+            if tls is None:
                 return self._server.add_insecure_port(address)
-            credentials = grpc_credentials(self._options.tls)
-            return self._server.add_secure_port(address, credentials)
+            return self._server.add_secure_port(address, grpc_credentials(tls))
         except RuntimeError as error:
-            self._discard()
-            raise PortInUse(
-                f"cannot listen on {address}; is another server running there?"
-            ) from error
+            raise StartupFailed(f"cannot listen on {address}: {error}") from error
 
-    def _open_rest(self, rest: RestServer) -> int:
-        try:
-            rest.start(self._options.host)
-        except PortInUse:
-            self._discard()
-            raise
-        return rest.port
 
-    def _discard(self) -> None:
-        self._server.stop(None)
-        self._executor.shutdown()
+def _require_extras(rest: RestOptions | None) -> None:
+    packages = ["google_crc32c", "grpc_health", "grpc_reflection"]
+    if rest is not None:
+        packages += ["aiohttp", "orjson"]
+        if rest.metrics_path is not None:
+            packages.append("prometheus_client")
+    for package in packages:
+        if importlib.util.find_spec(package) is None:
+            raise MissingExtra(
+                f"{package} is not installed: "
+                "pip install 'keras-attention-seq2seq[server]'"
+            )
 
 
 def _arguments(options: ServerOptions) -> dict[str, str | int]:

@@ -1,4 +1,4 @@
-"""Certificates from ``--ssl_config_file``, for gRPC and for REST."""
+"""TLS: certificates from ``--ssl_config_file``, for gRPC and for REST."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import grpc
 
 from serving.messages import ssl_config_pb2
-from serving.server.config.text_format import ConfigError, place_of, read_config
+from serving.server.config.text_format import ConfigError, line_of, read_config
 
 
 @dataclass(frozen=True)
@@ -32,17 +32,21 @@ class Tls:
 
 
 def read_tls(path: str | Path) -> Tls:
-    """Reads TF Serving's SSLConfig.
+    """The certificates in TF Serving's SSLConfig.
 
     Raises:
         ConfigError: In one line: the file, the line, and what is wrong there.
     """
     config = read_config(path, ssl_config_pb2.SSLConfig)
+
+    def wrong(name: str, message: str) -> ConfigError:
+        return ConfigError(f"{line_of(path, name)}: {name}: {message}")
+
     for name in ("server_key", "server_cert"):
         if not getattr(config, name):
-            raise _error(path, name, "expected PEM text, received nothing")
+            raise wrong(name, "must be PEM text. Expected: PEM. Received: nothing")
     if config.client_verify and not config.custom_ca:
-        raise _error(path, "client_verify", "expected a custom_ca to verify against")
+        raise wrong("client_verify", "must have a custom_ca to verify against")
     tls = Tls(
         key=config.server_key.encode(),
         certificates=config.server_cert.encode(),
@@ -53,10 +57,11 @@ def read_tls(path: str | Path) -> Tls:
         _load_pair(tls)
     except (ssl.SSLError, ValueError) as error:
         name = "server_key" if _is_certificate(config.server_cert) else "server_cert"
-        said = f"server_key and server_cert are no pair in PEM: {_reason(error)}"
-        raise _error(path, name, said) from None
+        reason = (getattr(error, "reason", None) or str(error)).replace("_", " ")
+        said = "server_key and server_cert are no pair in PEM: "
+        raise wrong(name, said + (reason.lower() or "unreadable")) from None
     if config.custom_ca and not _is_certificate(config.custom_ca):
-        raise _error(path, "custom_ca", "expected certificates in PEM")
+        raise wrong("custom_ca", "must be certificates in PEM")
     return tls
 
 
@@ -98,12 +103,3 @@ def _is_certificate(text: str) -> bool:
     except (ssl.SSLError, ValueError):
         return False
     return bool(text)
-
-
-def _reason(error: Exception) -> str:
-    reason = getattr(error, "reason", None)
-    return reason.replace("_", " ").lower() if reason else str(error) or "unreadable"
-
-
-def _error(path: str | Path, name: str, message: str) -> ConfigError:
-    return ConfigError(f"{place_of(path, name)}: {name}: {message}")

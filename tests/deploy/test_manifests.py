@@ -66,7 +66,7 @@ def test_files_are_there_and_make_sense(config):
     assert list(models) == ["pronounce"]
     model = models["pronounce"]
     assert str(model.base_path).startswith(mounts["models"]["mountPath"] + "/")
-    assert set(model.labels.values()) <= model.policy.numbers
+    assert set(model.labels.values()) <= model.policy.specific
     batching = read_options(folder / "batching.config")
     assert batching.threads <= int(
         container("kubernetes")["resources"]["requests"]["cpu"]

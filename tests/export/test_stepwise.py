@@ -93,7 +93,7 @@ def test_what_a_step_refuses(client):
             client.call({"token": ["s", token], **carried}, "step")
     with pytest.raises(InvalidRequest, match="`memory_.*Expected: 1 rows. Received: 2"):
         client.call({"token": ["s"], **carried}, "step")
-    with pytest.raises(InvalidRequest, match="input state_cell_0_0: expected shape"):
+    with pytest.raises(InvalidRequest, match="input `state_cell_0_0` must have"):
         wrong = {"state_cell_0_0": np.zeros((2, 5), "f")}
         client.call({"token": ["s", "s"], **carried | wrong}, "step")
 

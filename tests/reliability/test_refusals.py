@@ -25,7 +25,10 @@ from tests.serving.web import ask
 TEST = "tests/reliability/test_refusals.py"
 FULL_RUN = pytest.mark.reliability
 QUEUED, MORE, ASKED = 1000, 50, 200
-FULL = f"expected at most {QUEUED} waiting requests"
+FULL = (
+    f"Too many requests. Expected: at most {QUEUED} waiting requests. "
+    "Received: one more"
+)
 UPPER, HELD = "/v1/models/upper:predict", "/v1/models/held:predict"
 
 

@@ -9,7 +9,7 @@ from serving.messages import config_pb2, model_pb2
 from serving.server.config.model_config import of_message
 from serving.server.refusal import Refusal
 from serving.server.runtime.session import SavedModelSession
-from serving.server.versions.model_manager import Models
+from serving.server.versions.model_manager import ModelManager
 from serving.server.versions.servable import Servable
 
 UNAVAILABLE_LABEL = (
@@ -40,7 +40,7 @@ def message_of(base, **models):
 
 
 def made(base, policy=None, load=load, **models):
-    started = Models(of_message(message_of(base, **models), {}), load, policy)
+    started = ModelManager(of_message(message_of(base, **models), {}), load, policy)
     started.start()
     return started
 

@@ -51,7 +51,7 @@ def test_mixed_lengths_wait_in_batches_of_their_own():
     waiting = queue(mix_lengths=True, max_batch_size=4)
     for width in (2, 3, 2, 3, 2, 5):
         waiting.put(task(1, width), 0.0)
-    assert [(b.rows, b.shapes) for b in waiting.batches] == [
+    assert [(b.rows, b.kind.shapes) for b in waiting.batches] == [
         (3, ((2,),)),
         (2, ((3,),)),
         (1, ((5,),)),

@@ -79,11 +79,11 @@ def test_names_from_clients_cannot_forge_lines(caplog):
     import grpc
 
     from serving.server.observability.call_log import log_call
-    from serving.server.observability.call_record import Call
+    from serving.server.observability.call_record import CallRecord
 
     caplog.set_level("INFO", "serving.calls")
     name = 'x\nINFO call code="OK"'
-    log_call(Call("Predict", "GRPC", name, grpc.StatusCode.NOT_FOUND, 0.001))
+    log_call(CallRecord("Predict", "GRPC", name, grpc.StatusCode.NOT_FOUND, 0.001))
     (record,) = caplog.records
     for form in ("text", "json"):
         assert "\n" not in formatter(form).format(record)

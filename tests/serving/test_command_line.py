@@ -157,7 +157,7 @@ def test_two_servers_on_one_port(upper, toys, cli):
         ),
         (["--model_base_path=GOOD", "--host=256.0.0.1"], ["listen on 256.0.0.1"]),
         (["--model_base_path=GOOD", "--port=70000"], ["expected 0 to 65535"]),
-        (["--model_base_path=GOOD", "--grpc_max_threads=0"], ["expected at least 1"]),
+        (["--model_base_path=GOOD", "--grpc_max_threads=0"], ["Expected: at least 1"]),
         (
             [
                 "--model_base_path=GOOD",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from serving.messages import batching_pb2, monitoring_config_pb2, ssl_config_pb2
-from serving.server.config.text_format import ConfigError, parse_config, read_config
+from serving.server.config.text_format import ConfigError, read_config
 
 MONITORING = monitoring_config_pb2.MonitoringConfig
 SSL = ssl_config_pb2.SSLConfig
@@ -16,11 +16,10 @@ def test_reads_what_tf_serving_documents(tmp_path):
     file.write_text('prometheus_config {\n  enable: true,\n  path: "/m"\n}\n')
     config = read_config(file, MONITORING).prometheus_config
     assert (config.enable, config.path) == (True, "/m")
-    ssl = parse_config(
-        'server_key: "-----BEGIN\\nKEY"\nserver_cert: "a\\n" "b"\nclient_verify: true',
-        SSL,
-        "ssl",
+    file.write_text(
+        'server_key: "-----BEGIN\\nKEY"\nserver_cert: "a\\n" "b"\nclient_verify: true'
     )
+    ssl = read_config(file, SSL)
     assert ssl.server_key == "-----BEGIN\nKEY"
     assert ssl.server_cert == "a\nb"
     assert ssl.client_verify
@@ -53,7 +52,7 @@ def test_unreadable_files_are_named(tmp_path):
     with pytest.raises(ConfigError, match="Is a directory"):
         read_config(tmp_path, MONITORING)
     (tmp_path / "binary").write_bytes(b"\xff\xfe\0")
-    with pytest.raises(ConfigError, match="binary: expected UTF-8 text"):
+    with pytest.raises(ConfigError, match="binary: must be UTF-8 text"):
         read_config(tmp_path / "binary", MONITORING)
 
 

@@ -9,13 +9,11 @@ import time
 from pathlib import Path
 
 import pytest
-from prometheus_client import CollectorRegistry
 
 import serving
 from serving.server import BatchingOptions, RestOptions, Server
 from serving.server.batching import Scheduler
-from serving.server.observability import event_metrics
-from serving.server.observability.event_metrics import EventMetrics
+from serving.server.observability import metrics
 from serving.server.observability.events import Loaded, Ran, Taken, WarmedUp
 from serving.server.refusal import Refusal
 from serving.server.runtime.session import SavedModelSession
@@ -27,7 +25,7 @@ from tests.serving.test_metrics import LABEL, PATH
 from tests.serving.test_warmup import predict_log, write
 from tests.serving.web import ask
 
-SAMPLE = re.compile(r"^(:tensorflow:[\w:]+){(.*)} (\S+)$", re.MULTILINE)
+SAMPLE = re.compile(r"^(:tensorflow:[\w:]+)(?:{(.*)})? (\S+)$", re.MULTILINE)
 
 
 @pytest.fixture
@@ -56,11 +54,11 @@ def test_the_page_says_what_happened(version):
         text = ask(server.rest_port, "GET", PATH).body.decode()
     micros = 1e6 * (time.perf_counter() - began)
     for name, kind in {
-        event_metrics.ATTEMPTS: "counter",
-        event_metrics.LOAD: "counter",
-        event_metrics.WARM_UP: "histogram",
-        event_metrics.QUEUE: "histogram",
-        event_metrics.RUNS: "counter",
+        metrics.ATTEMPTS: "counter",
+        metrics.LOAD: "counter",
+        metrics.WARM_UP: "histogram",
+        metrics.QUEUE: "histogram",
+        metrics.RUNS: "counter",
     }.items():
         assert f"# TYPE {name} {kind}\n" in text
     found = {
@@ -68,24 +66,18 @@ def test_the_page_says_what_happened(version):
         for name, labels, value in SAMPLE.findall(text)
     }
     place, pool = ("model_path", str(path)), ("thread_pool_name", "")
-    assert found[event_metrics.ATTEMPTS, place, ("status", "success")] == 1
-    assert found[f"{event_metrics.WARM_UP}_count", place, ("status", "OK")] == 1
+    assert found[metrics.ATTEMPTS, place, ("status", "success")] == 1
+    assert found[f"{metrics.WARM_UP}_count", place, ("status", "OK")] == 1
     # Warm-up requests go through the queue too.
-    assert (
-        found[f"{event_metrics.QUEUE}_count", pool]
-        == found[(event_metrics.RUNS,)]
-        == 2 + 3
-    )
+    assert found[f"{metrics.QUEUE}_count", pool] == found[(metrics.RUNS,)] == 2 + 3
     for key in (
-        (event_metrics.LOAD, place),
-        (f"{event_metrics.WARM_UP}_sum", place, ("status", "OK")),
-        (f"{event_metrics.QUEUE}_sum", pool),
+        (metrics.LOAD, place),
+        (f"{metrics.WARM_UP}_sum", place, ("status", "OK")),
+        (f"{metrics.QUEUE}_sum", pool),
     ):
         assert 0 < found[key] < micros
     bounds = [
-        dict(key[1:])["le"]
-        for key in found
-        if key[0] == f"{event_metrics.QUEUE}_bucket"
+        dict(key[1:])["le"] for key in found if key[0] == f"{metrics.QUEUE}_bucket"
     ]
     assert bounds[:3] == ["100", "120", "144"] and len(bounds) == 53
 
@@ -130,27 +122,24 @@ def test_batches_tell_of_each_task_and_of_each_run(toys):
 
 
 def test_versions_that_came_and_went_take_no_memory():
-    registry = CollectorRegistry()
-    metrics = EventMetrics(registry)
-    for number in range(3 * event_metrics.MOST_PATHS):
+    counts = metrics.Metrics()
+    for number in range(3 * metrics.MOST_PATHS):
         path = Path("/models/m", str(number))
-        metrics.observe(Loaded(Path("/models/m/kept"), 0.5, worked=True))
-        metrics.observe(Loaded(path, 1.0, worked=number % 2 == 0))
-        metrics.observe(WarmedUp(path, 1.0, "OK"))
-    metrics.observe(Taken((0.1,)))
+        counts.observe_event(Loaded(Path("/models/m/kept"), 0.5, worked=True))
+        counts.observe_event(Loaded(path, 1.0, worked=number % 2 == 0))
+        counts.observe_event(WarmedUp(path, 1.0, "OK"))
+    counts.observe_event(Taken((0.1,)))
+    found = {
+        (name, dict(LABEL.findall(labels)).get("model_path")): float(value)
+        for name, labels, value in SAMPLE.findall(counts.page())
+    }
 
     def paths(name):
-        samples = [s for f in registry.collect() if f.name == name for s in f.samples]
-        return {sample.labels["model_path"] for sample in samples}
+        return {path for other, path in found if other == name}
 
-    last = range(2 * event_metrics.MOST_PATHS + 1, 3 * event_metrics.MOST_PATHS)
+    last = range(2 * metrics.MOST_PATHS + 1, 3 * metrics.MOST_PATHS)
     kept = {f"/models/m/{number}" for number in last}
-    assert (
-        paths(event_metrics.ATTEMPTS)
-        == paths(event_metrics.LOAD)
-        == kept | {"/models/m/kept"}
-    )
-    assert paths(event_metrics.WARM_UP) == kept
-    total = {"model_path": "/models/m/kept"}
-    found = registry.get_sample_value(f"{event_metrics.LOAD}_total", total)
-    assert found == 3 * event_metrics.MOST_PATHS * 0.5e6
+    loads = paths(metrics.LOAD)
+    assert paths(metrics.ATTEMPTS) == loads == kept | {"/models/m/kept"}
+    assert paths(f"{metrics.WARM_UP}_count") == kept
+    assert found[metrics.LOAD, "/models/m/kept"] == 3 * metrics.MOST_PATHS * 0.5e6

@@ -13,8 +13,8 @@ from serving.server.config import model_config
 from serving.server.config.config_file import ConfigFile
 from serving.server.config.text_format import ConfigError, read_config
 from serving.server.refusal import Refusal
-from serving.server.versions import version_policy
-from serving.server.versions.model_manager import Models
+from serving.server.versions.model_manager import ModelManager
+from serving.server.versions.version_policy import VersionPolicy
 
 _POLICY = config_pb2.FileSystemStoragePathSourceConfig.ServableVersionPolicy
 
@@ -32,14 +32,14 @@ _POLICY = config_pb2.FileSystemStoragePathSourceConfig.ServableVersionPolicy
     ],
 )
 def test_policies(text, chosen):
-    found = version_policy.from_message(text_format.Parse(text, _POLICY()))
-    assert list(found.choose({1: "a", 9: "c", 3: "b"})) == chosen
+    found = VersionPolicy.of_message(text_format.Parse(text, _POLICY()))
+    assert found.choose({1: "a", 9: "c", 3: "b"}) == chosen
 
 
 @given(st.sets(st.integers(0, 99)), st.integers(1, 9))
 def test_latest_is_the_end_of_the_sorted_list(present, count):
-    chosen = version_policy.Latest(count).choose(dict.fromkeys(present))
-    assert list(chosen) == sorted(present)[-count:][::-1]
+    chosen = VersionPolicy(count).choose(present)
+    assert chosen == sorted(present)[-count:][::-1]
 
 
 def parse(text, current=""):
@@ -146,7 +146,7 @@ def test_what_stays_the_same_is_the_same_object():
     [
         (b"model_config_list {\n  config { nmae: 'm' }\n}", ':2:12: Message type "'),
         (b"model_config_list {", ":1:19: Expected"),
-        (b"\xff", ": expected UTF-8 text"),
+        (b"\xff", ": must be UTF-8 text"),
         (b"model_config_list { config { name: 'm' } }", ":1: Expected model m to have"),
         (b"# of ours\ncustom_model_config {}", ":2: custom_model_config is not"),
         (None, ": No such file or directory"),
@@ -200,7 +200,7 @@ def test_mistakes_of_meaning_have_a_line_too(
     with pytest.raises(ConfigError) as caught:
         ConfigFile(path).first()
     assert str(caught.value).startswith(f"{path}:{line}: {message}")
-    models = Models({}, load=None)
+    models = ModelManager({}, load=None)
     ConfigFile(path).look(models)
     assert f"stays: {path}:{line}: {message}" in caplog.text
     models.close()
@@ -226,5 +226,5 @@ model_config_list: {
     )
     found = read_config(path, config_pb2.ModelServerConfig)
     entry = model_config.of_message(found, {})["first"]
-    assert entry.policy == version_policy.Specific(frozenset({42, 43}))
+    assert entry.policy == VersionPolicy(None, frozenset({42, 43}))
     assert entry.labels == {"stable": 42, "canary": 43}

@@ -54,7 +54,7 @@ def test_another_policy_loads_before_it_unloads(base):
         seen.append((version, served(models, "a")))
         return load(name, version, path)
 
-    models._aligner._load = watching
+    models._reconciler._load = watching
     models.reload(message_of(base, a="model_version_policy { specific {versions: 1}}"))
     models.refresh()
     assert seen == [(1, [2])]
@@ -249,7 +249,7 @@ def test_a_load_that_ends_after_its_model_has_gone_has_no_effect(base):
         assert go.wait(30)
         return load(name, version, path)
 
-    models._aligner._load = slow
+    models._reconciler._load = slow
     shutil.copytree(base / "b" / "1", base / "b" / "2")
     models.poll()
     assert begun.wait(30)
@@ -261,5 +261,5 @@ def test_a_load_that_ends_after_its_model_has_gone_has_no_effect(base):
 
 def test_bad_policies_of_loading_are_refused():
     for wrong in ({"threads": -1}, {"retries": -1}, {"retry_seconds": -0.5}):
-        with pytest.raises(ValueError, match="expected 0 or more, received -"):
+        with pytest.raises(ValueError, match="Expected: at least 0. Received: -"):
             LoadPolicy(**wrong)

@@ -24,7 +24,7 @@ from serving.server import (
     Server,
     ServerOptions,
 )
-from serving.server.versions.model_manager import Models
+from serving.server.versions.model_manager import ModelManager
 from tests.serving import web
 from tests.serving.model_configs import LABELS, load, spec, text_of
 from tests.serving.toys import save_upper, without_index
@@ -166,7 +166,7 @@ def test_the_file_is_looked_at_again(base, caplog):
     file = base / "models.config"
     file.write_text(text_of(base, a=""))
     config = ConfigFile(file)
-    models = Models(config.first(), load)
+    models = ModelManager(config.first(), load)
     models.start()
     with caplog.at_level(logging.ERROR, "serving"):
         file.write_text("model_config_list {\n  config { nmae: 'x' } }")
@@ -221,7 +221,11 @@ def test_a_server_without_models_waits_for_some(tmp_path, start):
     [
         ("model_config_list {", (), ["models.config:1:19: "]),
         ("", ("--model_base_path=/m",), ["contradict", "TF Serving would ignore"]),
-        ("", ("--num_load_threads=-1",), ["threads: expected 0 or more"]),
+        (
+            "",
+            ("--num_load_threads=-1",),
+            ["`threads` must not be negative."],
+        ),
     ],
 )
 def test_a_start_with_a_wrong_file_fails_in_one_line(

@@ -69,7 +69,8 @@ def test_what_neither_runs_nor_waits_is_refused_at_once(toys, tmp_path):
             (refused,) = done
             assert refused.result().status == 429
             assert refused.result().json() == {
-                "error": "expected at most 1 waiting requests"
+                "error": "Too many requests. Expected: at most 1 waiting requests. "
+                "Received: one more"
             }
             assert not (second / "started").exists()
             # Probes are answered all the same.
@@ -152,16 +153,22 @@ def test_bodies_are_bounded(toys):
         assert ask(port, "POST", UPPER, fits).status == 200
         large = json.dumps({"inputs": ["a" * 1000]})
         answer = ask(port, "POST", UPPER, large)
-        message = f"expected a body of at most 1000 bytes, received {len(large)}"
-        assert (answer.status, answer.json()) == (413, {"error": message})
+        message = f"Expected: at most 1000 bytes. Received: {len(large)}"
+        assert (answer.status, answer.json()) == (
+            413,
+            {"error": f"Too large a body. {message}"},
+        )
         chunks = f"{len(large):x}\r\n{large}\r\n0\r\n\r\n".encode()
         start = head(0).replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
         assert raw(port, start + chunks).startswith(b"HTTP/1.1 413 ")
         bomb = gzip.compress(b" " * 200_000)
         assert len(bomb) < 1000
         answer = ask(port, "POST", UPPER, bomb, {"Content-Encoding": "gzip"})
-        message = "expected at most 1000 bytes after gzip, received more"
-        assert (answer.status, answer.json()) == (413, {"error": message})
+        message = "Expected: at most 1000 bytes after gzip. Received: more"
+        assert (answer.status, answer.json()) == (
+            413,
+            {"error": f"Too large a body. {message}"},
+        )
 
 
 def raw(port, data):

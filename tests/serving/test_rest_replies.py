@@ -6,8 +6,11 @@ import grpc
 import pytest
 
 from serving.server import RestOptions
+from serving.server.admission import Admission
 from serving.server.refusal import Refusal
+from serving.server.request_flow import RequestFlow
 from serving.server.rest.api import Api
+from serving.server.rest.http import Handler
 from serving.server.rest.server import RestServer
 from tests.serving.web import ask
 
@@ -41,7 +44,9 @@ class Refusing:
 
 @pytest.fixture(scope="module")
 def port():
-    server = RestServer(Api(Refusing()), RestOptions(port=0))
+    flow = RequestFlow("REST", Refusing(), Admission(1, 1))
+    options = RestOptions(port=0)
+    server = RestServer(Handler(Api(flow), options), options)
     server.start("127.0.0.1")
     yield server.port
     server.stop()

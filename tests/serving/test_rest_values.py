@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serving.messages import signature_pb2, tensor_pb2
+from serving.messages import predict_pb2, signature_pb2, tensor_pb2
 from serving.server.refusal import Refusal
 from serving.server.rest import predict_inputs, predict_outputs
-from serving.server.rest.json_parser import parse
+from serving.server.rest.json_documents import parse
 from serving.tensors.decoding import decode
 from serving.tensors.encoding import encode
 
@@ -81,7 +81,8 @@ def test_values_survive_both_ways(dtype):
         np.testing.assert_array_equal(
             array.ravel(), expected_array.astype(array.dtype).ravel()
         )
-        back = json.loads(predict_outputs.columns({"y": encode(array)}))["outputs"]
+        response = predict_pb2.PredictResponse(outputs={"y": encode(array)})
+        back = json.loads(predict_outputs.columns(response))["outputs"]
         again = predict_inputs.tensors({"inputs": back}, infos(x=dtype))[1]["x"]
         np.testing.assert_array_equal(decode(again), array)
 

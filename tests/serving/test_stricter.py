@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from serving.messages import predict_pb2
 from serving.server.refusal import Refusal
 from serving.server.rest import predict_outputs
 from serving.tensors.encoding import encode
@@ -28,6 +29,7 @@ def bomb():
     return proto
 
 
+SCALAR = "input `text` must have its signature's shape. Expected: [?]. Received: []"
 ROWS = {
     "10 tensor bomb": (
         asking("numbers", N | {"a": bomb()}),
@@ -36,15 +38,15 @@ ROWS = {
     ),
     "14 scalar text": (
         asking("upper", {"text": np.array(b"a", object)}),
-        "input text: expected shape [?], received []",
+        SCALAR,
     ),
     "14 rank-2 text": (
         asking("upper", {"text": np.array([[b"a"]], object)}),
-        "input text: expected shape [?], received [1,1]",
+        "input `text` must have its signature's shape. Expected: [?]. Received: [1,1]",
     ),
     "14 wrong known dimension": (
         asking("numbers", N | {"a": np.ones((1, 3), np.float32)}),
-        "input a: expected shape [?,2], received [1,3]",
+        "input `a` must have its signature's shape. Expected: [?,2]. Received: [1,3]",
     ),
 }
 
@@ -62,11 +64,11 @@ def test_predict_refuses(prediction, row):
             json.dumps([_LONG]),
             f'JSON Value: [\n    "{_LONG[:1017]}...TRUNCATED Is not object',
         ),
-        ({"inputs": "hello"}, "input text: expected shape [?], received []"),
-        ({"inputs": {"b64": "YQ=="}}, "input text: expected shape [?], received []"),
+        ({"inputs": "hello"}, SCALAR),
+        ({"inputs": {"b64": "YQ=="}}, SCALAR),
         (
             b'{"inputs": ["\xff"]}',
-            "JSON Parse error: Invalid encoding in string. at offset: 13",
+            "JSON Parse error: Invalid UTF-8, invalid start byte at offset: 13",
         ),
     ],
     ids=["long value", "scalar text", "scalar bytes", "no UTF-8"],
@@ -76,19 +78,19 @@ def test_rest_refuses(refuses, body, message):
 
 
 def test_nesting_is_bounded(predict):
-    for depth in (65, 900, 200_000):
+    for depth, word in ((65, "nested"), (900, "nested"), (200_000, "depth")):
         nested = "[" * depth + "1" + "]" * depth
         body = f'{{"signature_name": "total", "inputs": {nested}}}'
         status, found = predict("numbers", body)
         assert status == 400
-        assert "nested" in found["error"]
+        assert word in found["error"]
 
 
 def test_items_are_bounded(predict):
     body = '{"signature_name": "total", "inputs": [%s0]}' % ("0," * (1 << 21))
     status, found = predict("numbers", body)
     assert status == 400
-    assert found["error"].startswith("expected at most 2097152 JSON items, received")
+    assert found["error"].startswith("Too many JSON items. Expected: at most 2097152.")
 
 
 def test_what_is_no_utf8_is_replaced(predict):
@@ -118,7 +120,7 @@ def test_bodies_that_cannot_be_unpacked(server, status, encoding, pack):
 def test_outputs_of_rows_have_equally_many():
     tensors = {name: encode(np.zeros(n, np.int32)) for name, n in (("a", 2), ("b", 3))}
     with pytest.raises(Refusal) as caught:
-        predict_outputs.rows(tensors)
+        predict_outputs.rows(predict_pb2.PredictResponse(outputs=tensors))
     assert caught.value.message == (
         "Tensor name: b has inconsistent batch size: 3 expecting: 2"
     )

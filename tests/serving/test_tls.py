@@ -209,10 +209,14 @@ def test_served_from_the_command_line(toys, tmp_path, start):
 @pytest.mark.parametrize(
     "fields, line, words",
     [
-        ({"server_cert": OURS.chain}, "", "server_key: expected PEM"),
-        ({"server_key": OURS.key}, "", "server_cert: expected PEM"),
-        (GOOD | {"client_verify": True}, "LAST", "client_verify: expected a custom_ca"),
-        (GOOD | {"custom_ca": "x", "client_verify": True}, "", "custom_ca: expected"),
+        ({"server_cert": OURS.chain}, "", "server_key: must be PEM"),
+        ({"server_key": OURS.key}, "", "server_cert: must be PEM"),
+        (
+            GOOD | {"client_verify": True},
+            "LAST",
+            "client_verify: must have",
+        ),
+        (GOOD | {"custom_ca": "x", "client_verify": True}, "", "custom_ca: must be"),
         ({"server_key": "x", "server_cert": OURS.chain}, "1", "server_key: server_key"),
         ({"server_key": OURS.key, "server_cert": "x"}, "", "server_cert: server_key"),
         (

@@ -13,7 +13,7 @@ import pytest
 from serving.errors import ModelLoadFailed
 from serving.server.config.config_file import ConfigFile
 from serving.server.versions.loading import SavedModelLoader
-from serving.server.versions.model_manager import Models
+from serving.server.versions.model_manager import ModelManager
 from serving.server.versions.warmup import REQUESTS
 from tests.serving.model_configs import (
     load,
@@ -80,7 +80,7 @@ def test_a_file_that_names_one_is_logged_once(base, name, caplog):
     file = base / "models.config"
     file.write_text(text_of(base, a=""))
     config = ConfigFile(file)
-    models = Models(config.first(), load)
+    models = ModelManager(config.first(), load)
     models.start()
     file.write_text(text_of(base, a="", **{unreadable: ""}))
     with caplog.at_level(logging.ERROR, "serving"):

@@ -16,9 +16,9 @@ from serving.server import Server, ServerOptions
 from serving.server.config.model_config import of_paths
 from serving.server.refusal import Refusal
 from serving.server.runtime.session import SavedModelSession
-from serving.server.versions.model_manager import Models
+from serving.server.versions.model_manager import ModelManager
 from serving.server.versions.servable import Servable
-from serving.server.versions.version_folders import versions
+from serving.server.versions.version_folders import folders
 from tests.serving.toys import without_index
 
 
@@ -36,7 +36,7 @@ def base(toys, tmp_path):
 
 @pytest.fixture
 def models(base):
-    started = Models(of_paths({"m": base}), load)
+    started = ModelManager(of_paths({"m": base}), load)
     started.start()
     return started
 
@@ -113,14 +113,15 @@ def test_zero_padded_and_foreign_folders(base):
     (base / "7.tmp").mkdir()
     (base / "latest").mkdir()
     (base / "9").touch()
-    assert versions(base) == {123: base / "00000123"}
+    assert folders(base) == {123: [base / "00000123"]}
 
 
 def test_of_one_number_twice_the_last_name_is_taken(models, base, caplog):
     """In TF Serving's order, that of the names: 001, 01, 1."""
     for name in ("002", "2", "02"):
         shutil.copytree(base / "1", base / name)
-    assert versions(base) == {1: base / "1", 2: base / "2"}
+    taken = {number: paths[-1] for number, paths in folders(base).items()}
+    assert taken == {1: base / "1", 2: base / "2"}
     with caplog.at_level(logging.WARNING, "serving"):
         models.refresh()
         models.refresh()
@@ -148,12 +149,12 @@ def test_of_one_number_twice_the_last_name_is_taken(models, base, caplog):
 def test_start_says_what_is_wrong_with_the_folder(tmp_path, prepare, message):
     prepare(tmp_path / "m")
     with pytest.raises(ModelLoadFailed, match=message):
-        Models(of_paths({"m": tmp_path / "m"}), load).start()
+        ModelManager(of_paths({"m": tmp_path / "m"}), load).start()
 
 
 def test_start_tells_a_version_folder_from_a_base_path(base):
     with pytest.raises(ModelLoadFailed, match="is itself a SavedModel"):
-        Models(of_paths({"m": base / "1"}), load).start()
+        ModelManager(of_paths({"m": base / "1"}), load).start()
 
 
 def test_running_server_finds_a_new_version(base):

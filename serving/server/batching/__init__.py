@@ -1,12 +1,10 @@
-"""Requests of several callers, merged into one run of the graph.
+"""Batching: requests of several callers, merged into one run of the graph.
 
-| file | what |
-|---|---|
-| `options.py` | TF Serving's BatchingParameters |
-| `merge.py` | rows of several requests into one, and their answers apart again |
-| `queue.py` | which request joins which batch |
-| `scheduler.py` | threads that take batches from the queues |
-| `runner.py` | the whole behind the interface of a session |
+- ``parameters.py``: TF Serving's BatchingParameters
+- ``merging.py``: rows of several requests into one, and their answers apart again
+- ``queue.py``: which request joins which batch
+- ``scheduler.py``: threads that take batches from the queues
+- ``runner.py``: the whole behind the interface of a session
 """
 
 from serving.server.batching.parameters import BatchingOptions, read_options

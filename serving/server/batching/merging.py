@@ -1,23 +1,18 @@
-"""Rows of several requests in one array, and answers apart again."""
+"""Merging: rows of several requests in one array, and their results apart again."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import grpc
 import numpy as np
 
-from serving.server.refusal import Refusal, invalid
+from serving.server.refusal import invalid, precondition
 
 Feeds = Mapping[str, np.ndarray]
 
 
 def rows_of(feeds: Feeds) -> int:
-    """How many rows a request has.
-
-    Raises:
-        Refusal: Its inputs do not agree, with TF Serving's code and message.
-    """
+    """How many rows a request has; a Refusal if its inputs do not agree."""
     if not feeds:
         raise invalid("Batching Run() must have at least one input tensor")
     if any(array.ndim == 0 for array in feeds.values()):
@@ -29,15 +24,9 @@ def rows_of(feeds: Feeds) -> int:
 
 
 def merged(requests: Sequence[Feeds], rows: int) -> dict[str, np.ndarray]:
-    """Inputs of several requests, one below the other.
+    """Inputs of several requests, one below the other, as arrays ``[rows, ...]``.
 
-    Args:
-        requests: Arrays ``[n, ...]`` by name, ``n`` different from request to request.
-        rows: Length of the result; what is missing repeats the first row of the last
-            request, which is a valid one.
-
-    Returns:
-        Arrays ``[rows, ...]`` by name.
+    Rows that are missing repeat the first one of the last request, which is valid.
     """
     together = {}
     for name in requests[0]:
@@ -53,30 +42,20 @@ def check_outputs(outputs: Sequence[np.ndarray], rows: int) -> None:
     """Raises Refusal, as TF Serving does, for outputs without one row per input row."""
     for array in outputs:
         if array.ndim == 0:
-            raise Refusal(
-                grpc.StatusCode.FAILED_PRECONDITION,
-                "Batched output tensor has 0 dimensions",
-            )
+            raise precondition("Batched output tensor has 0 dimensions")
         if len(array) != rows:
-            raise Refusal(
-                grpc.StatusCode.FAILED_PRECONDITION,
+            raise precondition(
                 "Batched output tensor's 0th dimension does not equal the sum of the "
-                "0th dimension sizes of the input tensors",
+                "0th dimension sizes of the input tensors"
             )
 
 
 def joined(pieces: Sequence[Sequence[np.ndarray]]) -> list[np.ndarray]:
-    """Outputs of the pieces of one request, one below the other.
-
-    Raises:
-        Refusal: They do not fit, because an output's other dimensions depend on the
-            rows beside it.
-    """
+    """Outputs of the pieces of one request, one below the other."""
     try:
         return [np.concatenate(arrays) for arrays in zip(*pieces, strict=True)]
-    except ValueError as error:
-        raise Refusal(
-            grpc.StatusCode.FAILED_PRECONDITION,
+    except ValueError as error:  # other dimensions depend on the rows beside it
+        raise precondition(
             "The outputs for the pieces of a large request differ in shape: send "
-            f"smaller requests or set enable_large_batch_splitting to false ({error})",
+            f"smaller requests or set enable_large_batch_splitting to false ({error})"
         ) from error

@@ -1,4 +1,4 @@
-"""How requests are merged: TF Serving's BatchingParameters, checked."""
+"""Parameters of batching: TF Serving's BatchingParameters, checked."""
 
 from __future__ import annotations
 
@@ -8,16 +8,11 @@ from itertools import pairwise
 from pathlib import Path
 
 from serving.messages import batching_pb2, session_pb2
-from serving.server.config.text_format import ConfigError, place_of, read_config
+from serving.server.config.text_format import ConfigError, line_of, read_config
 
 
 class WrongParameter(ValueError):
-    """A parameter makes no sense.
-
-    Args:
-        name: Its name in BatchingParameters.
-        message: Why.
-    """
+    """A parameter of this name in BatchingParameters makes no sense."""
 
     def __init__(self, name: str, message: str):
         super().__init__(message)
@@ -52,32 +47,31 @@ class BatchingOptions:
     max_execution_batch_size: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("max_batch_size", "max_enqueued_batches", "threads"):
-            if getattr(self, name) < 1:
-                shown = "num_batch_threads" if name == "threads" else name
-                raise WrongParameter(
-                    shown, f"{shown} must be positive; was {getattr(self, name)}"
-                )
-        if self.timeout_seconds < 0:
-            micros = round(self.timeout_seconds * 1e6)
-            raise WrongParameter(
-                "batch_timeout_micros",
-                f"batch_timeout_micros must be non-negative; was {micros}",
-            )
-        if not 0 <= self.max_execution_batch_size <= self.max_batch_size:
-            raise WrongParameter(
-                "max_execution_batch_size",
-                "max_execution_batch_size must be positive and at most "
-                f"max_batch_size={self.max_batch_size}; was "
-                f"{self.max_execution_batch_size}",
-            )
+        positive = {
+            "max_batch_size": self.max_batch_size,
+            "max_enqueued_batches": self.max_enqueued_batches,
+            "num_batch_threads": self.threads,
+        }
+        for name, value in positive.items():
+            _require(value >= 1, name, f"must be positive; was {value}")
+        _require(
+            self.timeout_seconds >= 0,
+            "batch_timeout_micros",
+            f"must be non-negative; was {round(self.timeout_seconds * 1e6)}",
+        )
+        _require(
+            0 <= self.max_execution_batch_size <= self.max_batch_size,
+            "max_execution_batch_size",
+            f"must be positive and at most max_batch_size={self.max_batch_size}; was "
+            f"{self.max_execution_batch_size}",
+        )
         sizes = self.allowed_batch_sizes
-        if sizes and (sizes[0] < 1 or any(a >= b for a, b in pairwise(sizes))):
-            raise WrongParameter(
-                "allowed_batch_sizes",
-                "allowed_batch_sizes entries must be positive and monotonically "
-                f"increasing; were {', '.join(map(str, sizes))}",
-            )
+        _require(
+            not sizes or (sizes[0] >= 1 and all(a < b for a, b in pairwise(sizes))),
+            "allowed_batch_sizes",
+            "entries must be positive and monotonically increasing; were "
+            f"{', '.join(map(str, sizes))}",
+        )
         if sizes and sizes[-1] != self.max_batch_size:
             raise WrongParameter(
                 "allowed_batch_sizes",
@@ -94,10 +88,8 @@ class BatchingOptions:
         """A session's configuration, with batches that share the processors.
 
         TensorFlow would spread each operation of each batch over all of them, and
-        batches computed at once would wait for each other's pieces.
-
-        Args:
-            config: As asked for; if it says anything of threads, it stays so.
+        batches computed at once would wait for each other's pieces. What is said of
+        threads stays as it is.
         """
         if config.intra_op_parallelism_threads or config.inter_op_parallelism_threads:
             return config
@@ -117,44 +109,29 @@ class BatchingOptions:
 
 
 def read_options(path: Path) -> BatchingOptions:
-    """Reads BatchingParameters from a text file.
-
-    Args:
-        path: The file.
-
-    Raises:
-        ConfigError: It cannot be read or makes no sense.
-    """
+    """The BatchingParameters of a text file; a ConfigError if they make no sense."""
     message = read_config(path, batching_pb2.BatchingParameters)
     try:
         return from_message(message)
     except WrongParameter as error:
-        raise ConfigError(f"{place_of(path, error.name)}: {error}") from error
+        raise ConfigError(f"{line_of(path, error.name)}: {error}") from error
 
 
 def from_message(message: batching_pb2.BatchingParameters) -> BatchingOptions:
-    """The options that a message asks for.
-
-    Raises:
-        WrongParameter: They make no sense.
-    """
-    default = BatchingOptions()
+    """The options that a message asks for; a WrongParameter if they make no sense."""
     values: dict[str, int] = {}
-    for name in ("max_batch_size", "max_enqueued_batches"):
+    for name in ("max_batch_size", "max_enqueued_batches", "num_batch_threads"):
         if message.HasField(name):
-            values[name] = getattr(message, name).value
-    if message.HasField("num_batch_threads"):
-        values["threads"] = message.num_batch_threads.value
+            values[name.replace("num_batch_", "")] = getattr(message, name).value
     pieces = 0
     if message.enable_large_batch_splitting.value:
-        pieces = values.get("max_batch_size", default.max_batch_size)
+        pieces = values.get("max_batch_size", BatchingOptions().max_batch_size)
         if message.HasField("max_execution_batch_size"):
-            pieces = message.max_execution_batch_size.value
-            if pieces < 1:
-                raise WrongParameter(
-                    "max_execution_batch_size",
-                    f"max_execution_batch_size must be positive; was {pieces}",
-                )
+            name, pieces = (
+                "max_execution_batch_size",
+                message.max_execution_batch_size.value,
+            )
+            _require(pieces >= 1, name, f"must be positive; was {pieces}")
     return BatchingOptions(
         **values,
         timeout_seconds=message.batch_timeout_micros.value / 1e6,
@@ -162,3 +139,8 @@ def from_message(message: batching_pb2.BatchingParameters) -> BatchingOptions:
         mix_lengths=message.pad_variable_length_inputs,
         max_execution_batch_size=pieces,
     )
+
+
+def _require(is_right: bool, name: str, message: str) -> None:
+    if not is_right:
+        raise WrongParameter(name, f"{name} {message}")

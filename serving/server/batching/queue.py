@@ -1,17 +1,18 @@
-"""Requests that wait to be computed together."""
+"""Queue of requests that wait to be computed together."""
 
 from __future__ import annotations
 
 import math
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from typing import NamedTuple
 
-import grpc
 import numpy as np
 
 from serving.server.batching.merging import Feeds
 from serving.server.batching.parameters import BatchingOptions
-from serving.server.refusal import Refusal, invalid
+from serving.server.refusal import invalid, precondition, unavailable
 from serving.server.versions.servable import Runner
 
 _DIFFERENT = (
@@ -29,11 +30,9 @@ class Task:
     Attributes:
         feeds: Its inputs ``[rows, ...]`` by name.
         rows: How many rows it has.
-        deadline: Time of ``time.monotonic`` after which nobody wants the answer.
+        deadline: Time of ``time.monotonic`` after which nobody wants the result.
         since: Time of ``time.monotonic`` at which it came.
-        done: Held until there is an answer.
-        outputs: The answer.
-        error: Or why there is none.
+        done: Held until there is a result, or an error in its place.
     """
 
     feeds: Feeds
@@ -47,12 +46,7 @@ class Task:
     def __post_init__(self) -> None:
         self.done.acquire()
 
-    @property
-    def is_done(self) -> bool:
-        """Whether there is an answer."""
-        return self.outputs is not None or self.error is not None
-
-    def answer(self, outputs: list[np.ndarray]) -> None:
+    def finish(self, outputs: list[np.ndarray]) -> None:
         """Ends the wait with a result."""
         self.outputs = outputs
         self.done.release()
@@ -63,21 +57,19 @@ class Task:
         self.done.release()
 
 
-@dataclass(eq=False)
-class Batch:
-    """Tasks that are computed together.
+class Kind(NamedTuple):
+    """What tasks of one batch have in common: dtypes, and shapes of a row."""
 
-    Attributes:
-        born: When the first came.
-        dtypes: Of the inputs; tasks with others never join.
-        shapes: Of a row of each input.
-        tasks: In the order they came.
-        rows: Of all of them.
-    """
-
-    born: float
     dtypes: tuple[np.dtype, ...]
     shapes: tuple[tuple[int, ...], ...]
+
+
+@dataclass(eq=False)
+class Batch:
+    """Tasks of one kind that are computed together, the first since ``born``."""
+
+    born: float
+    kind: Kind
     tasks: list[Task] = field(default_factory=list)
     rows: int = 0
 
@@ -86,20 +78,11 @@ class Batch:
         self.tasks.append(task)
         self.rows += task.rows
 
-    def remove(self, task: Task) -> None:
-        """Takes a task out again."""
-        self.tasks.remove(task)
-        self.rows -= task.rows
-
 
 class Queue:
-    """What waits for one runner, with the same inputs and outputs; not thread-safe.
+    """Batches that wait for one runner, with the same inputs and outputs.
 
-    Args:
-        runner: Computes.
-        names: Of the inputs.
-        fetches: Names of the outputs.
-        options: How requests are merged.
+    Not thread-safe.
     """
 
     def __init__(
@@ -118,97 +101,79 @@ class Queue:
     def put(self, task: Task, now: float) -> list[Task]:
         """Lets a task join the last batch of its kind, or begins another.
 
-        Args:
-            task: It; it is large if it has more rows than a batch.
-            now: Time of ``time.monotonic``.
-
-        Returns:
-            The task, or its pieces.
-
-        Raises:
-            Refusal: With TF Serving's code and message; nothing was put.
+        Returns the task, or its pieces if it has more rows than a batch. After a
+        Refusal, with TF Serving's code and message, nothing was put.
         """
-        options = self._options
+        options, waiting = self._options, len(self.batches)
         if task.rows > options.max_batch_size:
             raise invalid(
                 f"Task size {task.rows} is larger than maximum input batch size "
                 f"{options.max_batch_size}"
             )
-        dtypes = tuple(task.feeds[name].dtype for name in self.names)
-        shapes = tuple(task.feeds[name].shape[1:] for name in self.names)
-        open_batch = self._open(dtypes, shapes)
-        room = options.rows - open_batch.rows if open_batch is not None else 0
-        joins = task.rows <= room or (room and options.max_execution_batch_size)
-        if open_batch is not None and joins:
-            self._check_shapes(open_batch, shapes)
+        arrays = [task.feeds[name] for name in self.names]
+        kind = Kind(
+            tuple(array.dtype for array in arrays),
+            tuple(array.shape[1:] for array in arrays),
+        )
+        batch = self._open(kind)
+        room = options.rows - batch.rows if batch is not None else 0
+        splits = bool(options.max_execution_batch_size)
+        if batch is not None and (task.rows <= room or (room and splits)):
+            self._check_shapes(batch, kind)
         pieces = [task]
-        if task.rows > room and options.max_execution_batch_size:
-            self._check_capacity(task, room)
+        if task.rows > room and splits:
+            capacity = (options.max_enqueued_batches - waiting) * options.rows + room
+            if task.rows > capacity:
+                raise unavailable(
+                    f"{_FULL}task size is {task.rows} but scheduling capacity is only "
+                    f"{capacity} (num_enqueued_batches={waiting}, "
+                    f"max_enqueued_batches={options.max_enqueued_batches}, "
+                    f"open_batch_size={options.rows - room}, "
+                    f"max_execution_batch_size={options.rows})"
+                )
             pieces = self._pieces(task, room)
-        elif task.rows > room and len(self.batches) >= options.max_enqueued_batches:
-            raise Refusal(
-                grpc.StatusCode.UNAVAILABLE,
-                f"{_FULL}currently {len(self.batches)} batches enqueued and "
-                f"max_enqueued_batches is {options.max_enqueued_batches}",
+        elif task.rows > room and waiting >= options.max_enqueued_batches:
+            raise unavailable(
+                f"{_FULL}currently {waiting} batches enqueued and "
+                f"max_enqueued_batches is {options.max_enqueued_batches}"
             )
         for piece in pieces:
-            if open_batch is None or piece.rows > options.rows - open_batch.rows:
-                open_batch = Batch(now, dtypes, shapes)
-                self.batches.append(open_batch)
-            open_batch.add(piece)
+            if batch is None or piece.rows > options.rows - batch.rows:
+                batch = Batch(now, kind)
+                self.batches.append(batch)
+            batch.add(piece)
         return pieces
 
     def due(self, batch: Batch) -> float:
         """From when on a batch may be computed."""
-        if batch.rows >= self._options.rows or self._is_closed(batch):
+        if batch.rows >= self._options.rows or self._open(batch.kind) is not batch:
             return -math.inf
         return batch.born + self._options.timeout_seconds
 
     def drop(self, task: Task) -> bool:
-        """Takes a task out, if it still waits.
-
-        Returns:
-            Whether it did.
-        """
+        """Takes a task out; False if it does not wait here any more."""
         for batch in self.batches:
             if task in batch.tasks:
-                batch.remove(task)
+                batch.tasks.remove(task)
+                batch.rows -= task.rows
                 if not batch.tasks:
                     self.batches.remove(batch)
                 return True
         return False
 
-    def _open(
-        self, dtypes: tuple[np.dtype, ...], shapes: tuple[tuple[int, ...], ...]
-    ) -> Batch | None:
+    def _open(self, kind: Kind) -> Batch | None:
         """The batch that tasks of a kind may still join."""
         for batch in reversed(self.batches):
-            alike = batch.shapes == shapes or not self._options.mix_lengths
-            if batch.dtypes == dtypes and alike:
+            alike = batch.kind.shapes == kind.shapes or not self._options.mix_lengths
+            if batch.kind.dtypes == kind.dtypes and alike:
                 return batch
         return None
 
-    def _is_closed(self, batch: Batch) -> bool:
-        return self._open(batch.dtypes, batch.shapes) is not batch
-
-    def _check_shapes(self, batch: Batch, shapes: tuple[tuple[int, ...], ...]) -> None:
-        for name, other, shape in zip(self.names, batch.shapes, shapes, strict=True):
+    def _check_shapes(self, batch: Batch, kind: Kind) -> None:
+        shapes = zip(self.names, batch.kind.shapes, kind.shapes, strict=True)
+        for name, other, shape in shapes:
             if other != shape:
-                raise Refusal(
-                    grpc.StatusCode.FAILED_PRECONDITION, _DIFFERENT.format(name)
-                )
-
-    def _check_capacity(self, task: Task, room: int) -> None:
-        options, rows = self._options, self._options.rows
-        capacity = (options.max_enqueued_batches - len(self.batches)) * rows + room
-        if task.rows > capacity:
-            raise Refusal(
-                grpc.StatusCode.UNAVAILABLE,
-                f"{_FULL}task size is {task.rows} but scheduling capacity is only "
-                f"{capacity} (num_enqueued_batches={len(self.batches)}, "
-                f"max_enqueued_batches={options.max_enqueued_batches}, "
-                f"open_batch_size={rows - room}, max_execution_batch_size={rows})",
-            )
+                raise precondition(_DIFFERENT.format(name))
 
     def _pieces(self, task: Task, room: int) -> list[Task]:
         """The first fills the open batch, the others are as large as allowed."""
@@ -216,11 +181,11 @@ class Queue:
         while bounds[-1] < task.rows:
             bounds.append(min(bounds[-1] + self._options.rows, task.rows))
         return [
-            Task(
-                {name: array[start:stop] for name, array in task.feeds.items()},
-                stop - start,
-                task.deadline,
-                task.since,
+            replace(
+                task,
+                feeds={name: array[start:stop] for name, array in task.feeds.items()},
+                rows=stop - start,
+                done=threading.Lock(),
             )
-            for start, stop in zip(bounds, bounds[1:], strict=False)
+            for start, stop in pairwise(bounds)
         ]

@@ -1,4 +1,4 @@
-"""A session whose runs are merged with those of other callers."""
+"""Runner whose runs are merged with those of other callers."""
 
 from __future__ import annotations
 
@@ -6,25 +6,20 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 
-import grpc
 import numpy as np
 
 from serving.server.batching.merging import joined, rows_of
 from serving.server.batching.scheduler import Scheduler, expired
-from serving.server.refusal import Refusal
+from serving.server.refusal import late
 from serving.server.versions.servable import Runner
 
 
 class BatchingRunner:
     """Computes several callers' requests in one run.
 
-    Every row gets the answer that it would get alone, as long as the graph computes
+    Every row gets the result that it would get alone, as long as the graph computes
     rows independently of each other. Dimensions of outputs beyond the first are those
     of the whole batch.
-
-    Args:
-        runner: What computes.
-        scheduler: Shared by all models of a server.
     """
 
     def __init__(self, runner: Runner, scheduler: Scheduler):
@@ -37,19 +32,7 @@ class BatchingRunner:
         fetches: Sequence[str],
         timeout_ms: int = 0,
     ) -> list[np.ndarray]:
-        """Like ``SavedModelSession.run``, for arrays with a first dimension of rows.
-
-        Args:
-            feeds: Tensor name to its value ``[rows, ...]``.
-            fetches: Names of the tensors to return.
-            timeout_ms: Waits at most so many milliseconds; 0 as long as it takes.
-
-        Returns:
-            The values ``[rows, ...]``, in the order of ``fetches``.
-
-        Raises:
-            Refusal: With the code and message of TF Serving or of TensorFlow.
-        """
+        """See :meth:`SavedModelSession.run`; every array is ``[rows, ...]``."""
         rows = rows_of(feeds)
         if rows == 0:  # nothing to share, and nothing to repeat for padding
             return self._runner.run(feeds, fetches, timeout_ms)
@@ -57,15 +40,9 @@ class BatchingRunner:
         names = tuple(sorted(set(fetches)))
         tasks = self._scheduler.put(self._runner, feeds, names, rows, deadline)
         for task in tasks:
-            if deadline == math.inf:
-                task.done.acquire()
-            elif not task.done.acquire(timeout=max(0.0, deadline - time.monotonic())):
-                if self._scheduler.give_up(tasks):
-                    raise expired()
-                raise Refusal(
-                    grpc.StatusCode.DEADLINE_EXCEEDED,
-                    "Timed out waiting for notification",
-                )
+            seconds = max(0.0, deadline - time.monotonic())
+            if not task.done.acquire(timeout=-1 if seconds == math.inf else seconds):
+                raise expired() if self._scheduler.give_up(tasks) else late()
             if task.error is not None:
                 self._scheduler.give_up(tasks)
                 raise task.error

@@ -1,4 +1,4 @@
-"""Threads that take batches from queues and compute them."""
+"""Scheduler of batches: threads that take them from queues and compute them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from serving.server.batching.merging import check_outputs, merged
 from serving.server.batching.parameters import BatchingOptions
 from serving.server.batching.queue import Batch, Queue, Task
 from serving.server.observability.events import Listener, Ran, Taken, ignore
-from serving.server.refusal import Refusal
+from serving.server.refusal import Refusal, unavailable
 from serving.server.versions.servable import Runner
 
 _LOG = logging.getLogger(__name__)
@@ -30,7 +30,6 @@ _OF_THE_SERVER = {
 
 
 def expired() -> Refusal:
-    """The time of a request was over before it was computed."""
     return Refusal(
         grpc.StatusCode.RESOURCE_EXHAUSTED,
         "Run() timeout exceeded while waiting in batching queue",
@@ -65,23 +64,18 @@ class Scheduler:
         rows: int,
         deadline: float,
     ) -> list[Task]:
-        """Queues a request.
-
-        Returns:
-            What to wait for: the request as a whole, or in pieces.
-
-        Raises:
-            Refusal: With TF Serving's code and message.
-        """
+        """Queues a request; returns what to wait for: it as a whole, or in pieces."""
         names = tuple(sorted(feeds))
         key = (id(runner), names, fetches)
         now = time.monotonic()
         task = Task(feeds, rows, deadline, now)
         with self._changed:
             if self._closing:
-                raise Refusal(grpc.StatusCode.UNAVAILABLE, "the server shuts down")
-            if not self._threads:
-                self._start()
+                raise unavailable("the server shuts down")
+            while len(self._threads) < self.options.threads:
+                thread = threading.Thread(target=self._work, name="batch", daemon=True)
+                self._threads.append(thread)
+                thread.start()
             queue = self._queues.get(key)
             if queue is None:
                 queue = Queue(runner, names, fetches, self.options)
@@ -91,42 +85,26 @@ class Scheduler:
                 self._queues[key] = queue
                 self._turns.append(key)
             # A batch that was begun has a time when it is due, a full one is due now.
-            if len(queue.batches) > before or queue.batches[-1].rows >= (
-                self.options.rows
-            ):
-                self._changed.notify(len(queue.batches) - before or 1)
+            begun = len(queue.batches) - before
+            if begun or queue.batches[-1].rows >= self.options.rows:
+                self._changed.notify(begun or 1)
             return tasks
 
     def give_up(self, tasks: list[Task]) -> bool:
-        """Takes tasks out of their queue.
-
-        Returns:
-            Whether any of them was still waiting there.
-        """
+        """Takes tasks out of their queues; whether any of them still waited."""
         with self._changed:
-            dropped = [
-                queue.drop(task) for queue in self._queues.values() for task in tasks
-            ]
+            queues = self._queues.values()
+            dropped = [queue.drop(task) for queue in queues for task in tasks]
             self._forget_empty()
             return any(dropped)
 
     def close(self, wait: bool = True) -> None:
-        """Takes nothing more; the threads end once nothing waits.
-
-        Args:
-            wait: Whether to return only then.
-        """
+        """Takes nothing more; the threads end, and if wanted this, once none waits."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
         for thread in self._threads if wait else ():
             thread.join()
-
-    def _start(self) -> None:
-        for _ in range(self.options.threads):
-            thread = threading.Thread(target=self._work, name="batch", daemon=True)
-            self._threads.append(thread)
-            thread.start()
 
     def _work(self) -> None:
         while (found := self._next()) is not None:
@@ -138,7 +116,7 @@ class Scheduler:
             except Exception as error:
                 _LOG.exception("a batch failed in the server itself")
                 for task in batch.tasks:
-                    if not task.is_done:
+                    if task.outputs is None and task.error is None:
                         task.fail(Refusal(grpc.StatusCode.INTERNAL, repr(error)))
             # A session that was replaced is not kept alive by who waits for others.
             del queue, batch, found
@@ -177,39 +155,35 @@ class Scheduler:
 
     def _compute(self, queue: Queue, waiting: list[Task]) -> None:
         now = time.monotonic()
-        tasks = []
         for task in waiting:
             if task.deadline <= now:
                 task.fail(expired())
-            else:
-                tasks.append(task)
+        tasks = [task for task in waiting if task.deadline > now]
         if not tasks:
             return
+        rows = self.options.padded(sum(task.rows for task in tasks))
         try:
-            outputs = self._run(queue, tasks)
+            outputs = self._run(queue, tasks, rows)
         except Refusal as refusal:
             if len(tasks) == 1 or refusal.code in _OF_THE_SERVER:
-                for task in tasks:
-                    task.fail(Refusal(refusal.code, refusal.message))
+                _fail(tasks, refusal)
             else:
                 middle = len(tasks) // 2
                 self._compute(queue, tasks[:middle])
                 self._compute(queue, tasks[middle:])
             return
-        start = 0
         try:
-            check_outputs(outputs, self.options.padded(sum(t.rows for t in tasks)))
+            check_outputs(outputs, rows)
         except Refusal as refusal:
-            for task in tasks:
-                task.fail(Refusal(refusal.code, refusal.message))
+            _fail(tasks, refusal)
             return
+        start = 0
         for task in tasks:
             stop = start + task.rows
-            task.answer([array[start:stop] for array in outputs])
+            task.finish([array[start:stop] for array in outputs])
             start = stop
 
-    def _run(self, queue: Queue, tasks: list[Task]) -> list[np.ndarray]:
-        rows = self.options.padded(sum(task.rows for task in tasks))
+    def _run(self, queue: Queue, tasks: list[Task], rows: int) -> list[np.ndarray]:
         latest = max(task.deadline for task in tasks)
         timeout_ms = 0
         if latest < math.inf:
@@ -217,3 +191,8 @@ class Scheduler:
         feeds = merged([task.feeds for task in tasks], rows)
         self._tell(Ran())
         return queue.runner.run(feeds, queue.fetches, timeout_ms)
+
+
+def _fail(tasks: list[Task], refusal: Refusal) -> None:
+    for task in tasks:  # each its own, since each is raised in another thread
+        task.fail(Refusal(refusal.code, refusal.message))

@@ -1,4 +1,4 @@
-"""The file that says what a server serves, read once or again and again."""
+"""Configuration file of a server's models, read once or again and again."""
 
 from __future__ import annotations
 
@@ -9,37 +9,29 @@ from pathlib import Path
 from serving.messages import config_pb2
 from serving.server.config import model_config
 from serving.server.config.model_config import Configuration
-from serving.server.config.text_format import ConfigError, place_of, read_config
+from serving.server.config.text_format import ConfigError, line_of, read_config
 from serving.server.refusal import Refusal
-from serving.server.versions.model_manager import Models
+from serving.server.versions.model_manager import ModelManager
 
 _LOG = logging.getLogger(__name__)
 
 
 class ConfigFile:
-    """A ModelServerConfig in protobuf's text format.
-
-    Args:
-        path: The file.
-    """
+    """A file with a ModelServerConfig in protobuf's text format."""
 
     def __init__(self, path: str | os.PathLike[str]):
         self._path = Path(path)
         self._said = ""
 
     def first(self) -> Configuration:
-        """The configuration to start with.
-
-        Raises:
-            ConfigError: It cannot be read or makes no sense.
-        """
+        """The configuration to start with; a ConfigError if it makes no sense."""
         message = read_config(self._path, config_pb2.ModelServerConfig)
         try:
             return model_config.of_message(message, {})
         except Refusal as error:
             raise ConfigError(self._said_of(error)) from error
 
-    def look(self, models: Models) -> None:
+    def look(self, models: ModelManager) -> None:
         """Puts the file's present content into force, unless it makes no sense.
 
         What is wrong with it is logged once, and what was served before still is.
@@ -57,6 +49,6 @@ class ConfigFile:
 
     def _said_of(self, refusal: Refusal) -> str:
         place = str(self._path)
-        if refusal.place is not None:
-            place = place_of(place, refusal.place.field, refusal.place.entry)
+        if refusal.location is not None:
+            place = line_of(place, *refusal.location)
         return f"{place}: {refusal.message}"

@@ -1,4 +1,4 @@
-"""What a server is asked to serve: a ModelServerConfig, checked."""
+"""Models that a server is asked to serve: a ModelServerConfig, checked."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import grpc
+from typing import NamedTuple
 
 from serving.messages import config_pb2
-from serving.server.refusal import Place, Refusal, invalid
-from serving.server.versions import version_policy
-from serving.server.versions.version_policy import Latest, VersionPolicy
+from serving.server.refusal import FieldLocation, Refusal, invalid, precondition
+from serving.server.versions.version_policy import VersionPolicy
 
 _TENSORFLOW = "tensorflow"
 
@@ -30,7 +28,7 @@ class ModelConfig:
 
     name: str
     base_path: Path
-    policy: VersionPolicy = Latest()
+    policy: VersionPolicy = VersionPolicy()
     labels: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -47,38 +45,39 @@ def of_message(
 ) -> Configuration:
     """A configuration that may take the place of the current one.
 
-    Args:
-        message: What is asked for. One without any choice changes nothing, as long
-            as nothing is served.
-        current: What is in force.
-
-    Raises:
-        Refusal: With TF Serving's code and message.
+    A message without any choice changes nothing, as long as nothing is served. What
+    is not accepted is a Refusal with TF Serving's code and message.
     """
     choice = message.WhichOneof("config")
     if choice == "custom_model_config":
         raise invalid(
             "custom_model_config is not supported; use model_config_list",
-            Place(choice),
+            FieldLocation(choice),
         )
     if choice is None:
         if not current:
             return {}
-        raise Refusal(
-            grpc.StatusCode.FAILED_PRECONDITION,
+        raise precondition(
             "Cannot transition to requested config. It is only legal to transition "
-            "from one ModelConfigList to another.",
+            "from one ModelConfigList to another."
         )
     listed = message.model_config_list.config
-    _check_names(listed)
-    for entry, config in enumerate(listed):
-        _check_path(config, Place("base_path", entry))
-    for entry in sorted(
-        range(len(listed)), key=lambda entry: listed[entry].name not in current
-    ):
-        is_new = listed[entry].name not in current
-        _check_platform(listed[entry], entry, is_new)
-    found = {config.name: _value(config) for config in listed}
+    entries = [_Entry(place, config) for place, config in enumerate(listed)]
+    _check_names(entries)
+    for entry in entries:
+        _check_path(entry)
+    # In TF Serving's order: those that stay first.
+    for entry in sorted(entries, key=lambda entry: entry.config.name not in current):
+        _check_platform(entry, entry.config.name not in current)
+    found = {
+        config.name: ModelConfig(
+            config.name,
+            Path(config.base_path.removeprefix("file://")),
+            VersionPolicy.of_message(config.model_version_policy),
+            dict(config.version_labels),
+        )
+        for config in listed
+    }
     # What did not change stays the same object, so that it can be told by identity.
     return {
         name: current[name] if current.get(name) == config else config
@@ -86,78 +85,72 @@ def of_message(
     }
 
 
-def _value(config: config_pb2.ModelConfig) -> ModelConfig:
-    return ModelConfig(
-        config.name,
-        Path(config.base_path.removeprefix("file://")),
-        version_policy.from_message(config.model_version_policy),
-        dict(config.version_labels),
-    )
+class _Entry(NamedTuple):
+    place: int
+    config: config_pb2.ModelConfig
+
+    def wrong(self, field: str, message: str) -> Refusal:
+        return invalid(message, FieldLocation(field, self.place))
 
 
-def _check_names(listed: Sequence[config_pb2.ModelConfig]) -> None:
+def _check_names(entries: Sequence[_Entry]) -> None:
     seen = set()
-    for entry, config in enumerate(listed):
-        place = Place("name", entry)
-        if not config.name:
-            raise invalid("ModelConfig has no name specified.", place)
-        if config.name in seen:
-            raise invalid(
-                f"Illegal to list model {config.name} multiple times in config list",
-                place,
+    for entry in entries:
+        name = entry.config.name
+        if not name:
+            raise entry.wrong("name", "ModelConfig has no name specified.")
+        if name in seen:
+            raise entry.wrong(
+                "name", f"Illegal to list model {name} multiple times in config list"
             )
-        seen.add(config.name)
+        seen.add(name)
 
 
-def _check_path(config: config_pb2.ModelConfig, place: Place) -> None:
-    if "\0" in config.base_path:
-        raise invalid(f"model {config.name}: no base path has a NUL in it", place)
-    scheme = re.match(r"([a-zA-Z][0-9a-zA-Z.]*)://", config.base_path)
-    if scheme is not None and scheme[1] != "file":
-        raise invalid(
-            f"model {config.name}: base path {config.base_path} is on a remote file "
-            "system; the embedded engine reads local folders only",
-            place,
+def _check_path(entry: _Entry) -> None:
+    name, path = entry.config.name, entry.config.base_path
+    scheme = re.match(r"([a-zA-Z][0-9a-zA-Z.]*)://", path)
+    message = None
+    if "\0" in path:
+        message = f"model {name}: no base path has a NUL in it"
+    elif scheme is not None and scheme[1] != "file":
+        message = (
+            f"model {name}: base path {path} is on a remote file system; the embedded "
+            "engine reads local folders only"
         )
-    if scheme is None and not config.base_path.startswith("/"):
-        raise invalid(
-            f"Expected model {config.name} to have an absolute path or URI; "
-            f"got base_path()={config.base_path}",
-            place,
+    elif scheme is None and not path.startswith("/"):
+        message = (
+            f"Expected model {name} to have an absolute path or URI; "
+            f"got base_path()={path}"
         )
+    if message is not None:
+        raise entry.wrong("base_path", message)
 
 
-def _check_platform(config: config_pb2.ModelConfig, entry: int, is_new: bool) -> None:
-    platform = config.model_platform
-    place = Place("model_platform", entry)
+def _check_platform(entry: _Entry, is_new: bool) -> None:
+    config, field = entry.config, "model_platform"
+    name, platform = config.name, config.model_platform
+    fields = (
+        "ModelServerConfig::model_type (deprecated) {} "
+        f"ModelServerConfig::model_platform, model name is {name}"
+    )
+    message = None
     if config.model_type != config_pb2.MODEL_TYPE_UNSPECIFIED:
-        place = Place("model_type", entry)
+        field = "model_type"
         if platform:
-            raise invalid(
-                "Illegal setting both ModelServerConfig::model_type (deprecated) and "
-                f"ModelServerConfig::model_platform, model name is {config.name}",
-                place,
-            )
-        if config.model_type != config_pb2.TENSORFLOW:
-            raise invalid(
+            message = f"Illegal setting both {fields.format('and')}"
+        elif config.model_type != config_pb2.TENSORFLOW:
+            message = (
                 f"ModelServerConfig::model_type choice {config.model_type} not "
-                "supported.",
-                place,
+                "supported."
             )
-        platform = _TENSORFLOW
-    if not platform:
-        raise invalid(
-            "Illegal setting neither ModelServerConfig::model_type (deprecated) nor "
-            f"ModelServerConfig::model_platform, model name is {config.name}",
-            place,
+    elif not platform:
+        message = f"Illegal setting neither {fields.format('nor')}"
+    elif platform != _TENSORFLOW and is_new:
+        message = f"Model {name} requests unsupported platform {platform}"
+    elif platform != _TENSORFLOW:
+        message = (
+            f"Illegal to change a model's platform. For model {name} platform was "
+            f"{_TENSORFLOW} and new platform requested is {platform}"
         )
-    if platform != _TENSORFLOW and is_new:
-        raise invalid(
-            f"Model {config.name} requests unsupported platform {platform}", place
-        )
-    if platform != _TENSORFLOW:
-        raise invalid(
-            f"Illegal to change a model's platform. For model {config.name} platform "
-            f"was {_TENSORFLOW} and new platform requested is {platform}",
-            place,
-        )
+    if message is not None:
+        raise entry.wrong(field, message)

@@ -1,4 +1,4 @@
-"""gRPC's health service: serving until the server drains.
+"""Health service of gRPC: serving until the server drains.
 
 That of the package ``grpcio-health-checking`` keeps streams of ``Watch`` open for ever,
 so a server that drains would wait for its watchers. It also holds its lock while it
@@ -25,28 +25,16 @@ _THREADS = 16
 
 @dataclass(eq=False)
 class _Watcher:
-    """A stream of ``Watch``.
-
-    Attributes:
-        service: What is watched.
-        context: The call.
-        send: Returns once a message has gone out; None ends the stream.
-        greeted: Whether the first message has.
-    """
-
     service: str
     context: grpc.ServicerContext
-    send: Callable[[Any], None]
-    greeted: bool = False
+    send: Callable[[Any], None]  # returns once a message has gone out; None is the end
+    greeted: bool = False  # whether the first message has
 
 
 class Health:
-    """Answers ``Check``, and tells whoever watches when the server drains.
+    """Answers ``Check`` for these services, and tells watchers when the server drains.
 
     A watcher holds no thread.
-
-    Args:
-        services: Names that are known.
     """
 
     def __init__(self, services: Collection[str]):
@@ -60,23 +48,17 @@ class Health:
         watch = functools.partial(self._watch)
         # gRPC then passes a function that sends, instead of iterating in a thread.
         watch.experimental_non_blocking = True  # type: ignore[attr-defined]
-        parse = health_pb2.HealthCheckRequest.FromString
-        serialize = _RESPONSE.SerializeToString
-        return grpc.method_handlers_generic_handler(
-            _SERVICE,
-            {
-                "Check": grpc.unary_unary_rpc_method_handler(
-                    self._check, parse, serialize
-                ),
-                "Watch": grpc.unary_stream_rpc_method_handler(watch, parse, serialize),
-            },
-        )
+        wire = (health_pb2.HealthCheckRequest.FromString, _RESPONSE.SerializeToString)
+        handlers = {
+            "Check": grpc.unary_unary_rpc_method_handler(self._check, *wire),
+            "Watch": grpc.unary_stream_rpc_method_handler(watch, *wire),
+        }
+        return grpc.method_handlers_generic_handler(_SERVICE, handlers)
 
     def drain(self, seconds: float = 1.0) -> None:
         """Tells watchers that nothing is served any more, and ends their streams.
 
-        Args:
-            seconds: When to cancel the streams of those who do not read.
+        Those of watchers who do not read are cancelled after so many seconds.
         """
         with self._changed:
             self._draining = True

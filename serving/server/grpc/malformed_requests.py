@@ -1,4 +1,4 @@
-"""Requests that are no message of their kind, refused without a trace.
+"""Malformed requests: what is no message of its kind, refused without a trace.
 
 grpcio 1.85 keeps the state of each such call for ever, 15 kB, may wait for it when the
 server stops, and logs a traceback each time. So nothing is raised where it parses: what
@@ -8,7 +8,7 @@ cannot be read goes on as a value, and is refused where the call is answered.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import grpc
@@ -19,12 +19,12 @@ _Handler = Any  # grpc.RpcMethodHandler, for which there are no types
 _Find = Callable[[grpc.HandlerCallDetails], Any]
 
 
-class Unreadable:
+class MalformedRequest:
     """Stands for a request that cannot be read."""
 
 
-class RefuseUnreadable(grpc.ServerInterceptor):
-    """Lets every handler of a server meet requests that it can read only."""
+class RefuseMalformed(grpc.ServerInterceptor):
+    """Keeps malformed requests from every handler of a server."""
 
     def __init__(self) -> None:
         self._careful: dict[_Handler, _Handler] = {}
@@ -34,64 +34,34 @@ class RefuseUnreadable(grpc.ServerInterceptor):
     ) -> _Handler:
         """The handler of a method, made careful."""
         handler = continuation(handler_call_details)
-        if handler is None:
-            return None
-        if handler not in self._careful:
+        if handler is not None and handler not in self._careful:
             self._careful[handler] = _careful(handler)
-        return self._careful[handler]
+        return self._careful.get(handler)
 
 
 def _careful(handler: _Handler) -> _Handler:
-    make, behavior = _KINDS[handler.request_streaming, handler.response_streaming]
-    answer = getattr(handler, behavior)
-    wrap = _reading_all if handler.request_streaming else _reading_one
-    return make(
-        wrap(answer),
-        request_deserializer=_parser(handler.request_deserializer),
-        response_serializer=handler.response_serializer,
-    )
-
-
-_KINDS: dict[tuple[bool, bool], tuple[Callable[..., _Handler], str]] = {
-    (False, False): (grpc.unary_unary_rpc_method_handler, "unary_unary"),
-    (False, True): (grpc.unary_stream_rpc_method_handler, "unary_stream"),
-    (True, False): (grpc.stream_unary_rpc_method_handler, "stream_unary"),
-    (True, True): (grpc.stream_stream_rpc_method_handler, "stream_stream"),
-}
-
-
-def _parser(parse: Callable[[bytes], Any] | None) -> Callable[[bytes], Any] | None:
-    if parse is None:
-        return None
+    kinds = ("unary_unary", "unary_stream", "stream_unary", "stream_stream")
+    kind = kinds[2 * handler.request_streaming + handler.response_streaming]
+    answer, parse = getattr(handler, kind), handler.request_deserializer
 
     def parsed(data: bytes) -> Any:
         try:
             return parse(data)
         except Exception:
-            return Unreadable()
+            return MalformedRequest()
 
-    return parsed
-
-
-def _reading_one(answer: Callable) -> Callable:
-    @functools.wraps(answer)  # with the attributes that gRPC looks for
-    def careful(request: Any, context: grpc.ServicerContext, *more: Any) -> Any:
-        if isinstance(request, Unreadable):
+    def checked(request: Any, context: grpc.ServicerContext) -> Any:
+        if isinstance(request, MalformedRequest):
             context.abort(grpc.StatusCode.INTERNAL, _MESSAGE)
-        return answer(request, context, *more)
+        return request
 
-    return careful
+    @functools.wraps(answer)  # with the attributes that gRPC looks for
+    def careful(given: Any, context: grpc.ServicerContext, *more: Any) -> Any:
+        if handler.request_streaming:
+            given = (checked(request, context) for request in given)
+        else:
+            checked(given, context)
+        return answer(given, context, *more)
 
-
-def _reading_all(answer: Callable) -> Callable:
-    @functools.wraps(answer)
-    def careful(requests: Iterator, context: grpc.ServicerContext, *more: Any) -> Any:
-        def readable() -> Iterator:
-            for request in requests:
-                if isinstance(request, Unreadable):
-                    context.abort(grpc.StatusCode.INTERNAL, _MESSAGE)
-                yield request
-
-        return answer(readable(), context, *more)
-
-    return careful
+    make = getattr(grpc, f"{kind}_rpc_method_handler")
+    return make(careful, parsed if parse else None, handler.response_serializer)

@@ -1,4 +1,4 @@
-"""Server reflection: tools such as grpcurl learn the calls from the server.
+"""Reflection: tools such as grpcurl learn the calls from the server.
 
 The descriptors are our own with our package name taken off, which leaves
 TensorFlow's names without TensorFlow's messages.

@@ -1,4 +1,4 @@
-"""Classify, Regress and MultiInference: the calls that take ``tf.Example``.
+"""Classify, Regress and MultiInference: the methods that take ``tf.Example``.
 
 Which signature can be called is decided by its shape, as TF Serving does by default:
 one input ``inputs``, and ``classes`` and/or ``scores``, or ``outputs``.
@@ -25,50 +25,31 @@ _REGRESS = "tensorflow/serving/regress"
 def classify(
     models: Finder, request: inference_pb2.ClassificationRequest, timeout_ms: int
 ) -> inference_pb2.ClassificationResponse:
-    """Answers a ClassificationRequest.
-
-    Raises:
-        Refusal: With TF Serving's code and message.
-    """
-    servable, name, signature = _find(models, request)
-    fetched = _classify_outputs(signature)
-    examples = _examples(request.input)
-    values = _run(servable, {name: fetched}, examples, timeout_ms)[name]
-    response = inference_pb2.ClassificationResponse()
-    response.model_spec.CopyFrom(_spec(request.model_spec.name, name, servable))
-    response.result.CopyFrom(_classification(values, len(examples)))
-    return response
+    """Answers a ClassificationRequest."""
+    spec, values, rows = _infer(models, request, _CLASSIFY, timeout_ms)
+    return inference_pb2.ClassificationResponse(
+        model_spec=spec, result=_classification(values, rows)
+    )
 
 
 def regress(
     models: Finder, request: inference_pb2.RegressionRequest, timeout_ms: int
 ) -> inference_pb2.RegressionResponse:
-    """Answers a RegressionRequest.
-
-    Raises:
-        Refusal: With TF Serving's code and message.
-    """
-    servable, name, signature = _find(models, request)
-    fetched = _regress_outputs(signature)
-    examples = _examples(request.input)
-    values = _run(servable, {name: fetched}, examples, timeout_ms)[name]
-    response = inference_pb2.RegressionResponse()
-    response.model_spec.CopyFrom(_spec(request.model_spec.name, name, servable))
-    response.result.CopyFrom(_regression(values[_OUTPUTS], len(examples)))
-    return response
+    """Answers a RegressionRequest."""
+    spec, values, rows = _infer(models, request, _REGRESS, timeout_ms)
+    return inference_pb2.RegressionResponse(
+        model_spec=spec, result=_regression(values, rows)
+    )
 
 
 def multi_inference(
     models: Finder, request: inference_pb2.MultiInferenceRequest, timeout_ms: int
 ) -> inference_pb2.MultiInferenceResponse:
-    """Answers a MultiInferenceRequest: several signatures, the same examples.
-
-    Raises:
-        Refusal: With TF Serving's code and message.
-    """
+    """Answers a MultiInferenceRequest: several signatures, the same examples."""
     first = request.tasks[0].model_spec if request.tasks else model_pb2.ModelSpec()
     servable = models.find(first)
-    tasks: dict[str, tuple[str, list[str]]] = {}
+    methods: dict[str, str] = {}
+    wanted: dict[str, list[str]] = {}
     for task in request.tasks:
         spec = task.model_spec
         if not spec.name:
@@ -79,78 +60,72 @@ def multi_inference(
                 "name."
             )
         name = spec.signature_name or DEFAULT_SIGNATURE
-        if name in tasks:
+        if name in methods:
             raise invalid(f"Duplicate evaluation of signature: {name}")
         if name not in servable.signatures:
             raise invalid(f"Requested signature not found in model graph: {name}")
-        if task.method_name == _CLASSIFY:
-            outputs = _classify_outputs(servable.signatures[name])
-        elif task.method_name == _REGRESS:
-            outputs = _regress_outputs(servable.signatures[name])
-        else:
+        if task.method_name not in (_CLASSIFY, _REGRESS):
             raise Refusal(
                 grpc.StatusCode.UNIMPLEMENTED,
                 f"Unsupported signature method_name: {task.method_name}",
             )
-        tasks[name] = (task.method_name, outputs)
+        wanted[name] = _outputs(servable.signatures[name], task.method_name)
+        methods[name] = task.method_name
     examples = _examples(request.input)
-    wanted = {name: outputs for name, (_, outputs) in tasks.items()}
     found = _run(servable, wanted, examples, timeout_ms)
     response = inference_pb2.MultiInferenceResponse()
-    for name, (method, _) in tasks.items():
-        values = found[name]
-        result = response.results.add()
-        result.model_spec.CopyFrom(_spec(first.name, name, servable))
-        if method == _CLASSIFY:
+    for name, values in found.items():
+        result = response.results.add(model_spec=_spec(first.name, name, servable))
+        if methods[name] == _CLASSIFY:
             classified = _classification(values, len(examples))
             result.classification_result.CopyFrom(classified)
         else:
-            regressed = _regression(values[_OUTPUTS], len(examples))
-            result.regression_result.CopyFrom(regressed)
+            result.regression_result.CopyFrom(_regression(values, len(examples)))
     return response
 
 
-def _find(
+def _infer(
     models: Finder,
     request: inference_pb2.ClassificationRequest | inference_pb2.RegressionRequest,
-) -> tuple[Servable, str, signature_pb2.SignatureDef]:
+    method: str,
+    timeout_ms: int,
+) -> tuple[model_pb2.ModelSpec, dict[str, np.ndarray], int]:
+    """Whatever answered, the values of a signature's outputs, the number of rows."""
     if not request.HasField("model_spec"):
         raise invalid("Missing ModelSpec")
     servable = models.find(request.model_spec)
     name = request.model_spec.signature_name or DEFAULT_SIGNATURE
     if name not in servable.signatures:
         raise invalid(f"No signature was found with the name: {name}")
-    return servable, name, servable.signatures[name]
+    wanted = {name: _outputs(servable.signatures[name], method)}
+    examples = _examples(request.input)
+    values = _run(servable, wanted, examples, timeout_ms)[name]
+    return _spec(request.model_spec.name, name, servable), values, len(examples)
 
 
-def _classify_outputs(signature: signature_pb2.SignatureDef) -> list[str]:
+def _outputs(signature: signature_pb2.SignatureDef, method: str) -> list[str]:
+    """The outputs that a method fetches."""
+    count, kind = len(signature.outputs), "regression"
     if len(signature.inputs) != 1:
         raise invalid("Expected one input Tensor.")
-    if len(signature.outputs) not in (1, 2):
-        raise invalid(
-            f"Expected one or two output Tensors, found {len(signature.outputs)}"
-        )
+    if method == _CLASSIFY:
+        kind = "classification"
+        if count not in (1, 2):
+            raise invalid(f"Expected one or two output Tensors, found {count}")
+    elif count != 1:
+        raise invalid("Expected one output Tensor.")
     if _INPUTS not in signature.inputs:
-        raise invalid(f"No classification inputs found in SignatureDef: {signature}")
-    found = [name for name in (_CLASSES, _SCORES) if name in signature.outputs]
-    if not found:
+        raise invalid(f"No {kind} inputs found in SignatureDef: {signature}")
+    wanted = [_CLASSES, _SCORES] if method == _CLASSIFY else [_OUTPUTS]
+    found = [name for name in wanted if name in signature.outputs]
+    if not found and method == _CLASSIFY:
         raise invalid(
             "Expected classification signature outputs to contain at least one of "
             f'"{_CLASSES}" or "{_SCORES}". Signature was: {signature}'
         )
-    return found
-
-
-def _regress_outputs(signature: signature_pb2.SignatureDef) -> list[str]:
-    if len(signature.inputs) != 1:
-        raise invalid("Expected one input Tensor.")
-    if len(signature.outputs) != 1:
-        raise invalid("Expected one output Tensor.")
-    if _INPUTS not in signature.inputs:
-        raise invalid(f"No regression inputs found in SignatureDef: {signature}")
-    if _OUTPUTS not in signature.outputs:
+    if not found:
         raise invalid(f"No regression outputs found in SignatureDef: {signature}")
-    return [_OUTPUTS]
+    return found
 
 
 def _examples(given: inference_pb2.Input) -> np.ndarray:
@@ -176,19 +151,18 @@ def _run(
 ) -> dict[str, dict[str, np.ndarray]]:
     """Values of outputs by signature, all from one run, as in TF Serving."""
     signatures = {name: servable.signatures[name] for name in wanted}
-    feeds = {
-        signature.inputs[_INPUTS].name: examples for signature in signatures.values()
-    }
-    places = {
+    feeds = {item.inputs[_INPUTS].name: examples for item in signatures.values()}
+    tensors = {
         name: {output: signatures[name].outputs[output].name for output in outputs}
         for name, outputs in wanted.items()
     }
-    fetches = sorted({tensor for found in places.values() for tensor in found.values()})
-    values = servable.runner.run(feeds, fetches, timeout_ms)
-    by_tensor = dict(zip(fetches, values, strict=True))
+    fetches = sorted({tensor for by in tensors.values() for tensor in by.values()})
+    values = dict(
+        zip(fetches, servable.runner.run(feeds, fetches, timeout_ms), strict=True)
+    )
     return {
-        name: {output: by_tensor[tensor] for output, tensor in found.items()}
-        for name, found in places.items()
+        name: {output: values[tensor] for output, tensor in by.items()}
+        for name, by in tensors.items()
     }
 
 
@@ -196,10 +170,8 @@ def _classification(
     values: dict[str, np.ndarray], batch: int
 ) -> inference_pb2.ClassificationResult:
     expected = {_CLASSES: tensor_pb2.DT_STRING, _SCORES: tensor_pb2.DT_FLOAT}
-    for name, number in expected.items():
-        array = values.get(name)
-        if array is None:
-            continue
+    for name, array in values.items():
+        number = expected[name]
         if array.ndim != 2:
             raise invalid(
                 "Expected Tensor shape: [batch_size num_classes] but got "
@@ -221,19 +193,23 @@ def _classification(
             "Tensors class and score should match in dim_size(1). Got "
             f"{widths[0]} vs. {widths[1]}"
         )
+    labels, scores = values.get(_CLASSES), values.get(_SCORES)
     result = inference_pb2.ClassificationResult()
     for row in range(batch):
         classes = result.classifications.add().classes
         for column in range(widths[0]):
             item = classes.add()
-            if _CLASSES in values:
-                item.label = values[_CLASSES][row, column].decode("utf-8", "replace")
-            if _SCORES in values:
-                item.score = float(values[_SCORES][row, column])
+            if labels is not None:
+                item.label = labels[row, column].decode("utf-8", "replace")
+            if scores is not None:
+                item.score = float(scores[row, column])
     return result
 
 
-def _regression(array: np.ndarray, batch: int) -> inference_pb2.RegressionResult:
+def _regression(
+    values: dict[str, np.ndarray], batch: int
+) -> inference_pb2.RegressionResult:
+    array = values[_OUTPUTS]
     if array.ndim != 1 and array.shape[1:] != (1,):
         raise invalid(
             "Expected output Tensor shape to be either [batch_size] or "
@@ -247,10 +223,8 @@ def _regression(array: np.ndarray, batch: int) -> inference_pb2.RegressionResult
     if array.dtype != np.float32:
         received = dtype_name(number_of(array.dtype))
         raise invalid(f"Expected output Tensor of DT_FLOAT.  Got: {received}")
-    result = inference_pb2.RegressionResult()
-    for value in array.ravel().tolist():
-        result.regressions.add().value = value
-    return result
+    rows = [inference_pb2.Regression(value=value) for value in array.ravel().tolist()]
+    return inference_pb2.RegressionResult(regressions=rows)
 
 
 def _debug_shape(array: np.ndarray) -> str:

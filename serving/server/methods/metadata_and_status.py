@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from serving.messages import metadata_pb2, status_pb2
 from serving.server.refusal import invalid
-from serving.server.versions.model_manager import Models
+from serving.server.versions.model_manager import ModelManager
 
 SIGNATURE_DEF = "signature_def"
 # The wire name of the packed message; ours differs from TensorFlow's in the package.
@@ -12,13 +12,9 @@ _MAP_TYPE = "type.googleapis.com/tensorflow.serving.SignatureDefMap"
 
 
 def get_model_metadata(
-    models: Models, request: metadata_pb2.GetModelMetadataRequest, timeout_ms: int
+    models: ModelManager, request: metadata_pb2.GetModelMetadataRequest, timeout_ms: int
 ) -> metadata_pb2.GetModelMetadataResponse:
-    """The signatures of a model.
-
-    Raises:
-        Refusal: With TF Serving's code and message.
-    """
+    """The signatures of a model."""
     if not request.HasField("model_spec"):
         raise invalid("Missing ModelSpec")
     if not request.metadata_field:
@@ -29,9 +25,7 @@ def get_model_metadata(
         if field != SIGNATURE_DEF:
             raise invalid(f"Metadata field {field} is not supported")
     servable = models.find(request.model_spec)
-    signatures = metadata_pb2.SignatureDefMap()
-    for name, signature in servable.signatures.items():
-        signatures.signature_def[name].CopyFrom(signature)
+    signatures = metadata_pb2.SignatureDefMap(signature_def=servable.signatures)
     response = metadata_pb2.GetModelMetadataResponse()
     response.model_spec.name = servable.name
     response.model_spec.version.value = servable.version
@@ -42,13 +36,9 @@ def get_model_metadata(
 
 
 def get_model_status(
-    models: Models, request: status_pb2.GetModelStatusRequest, timeout_ms: int
+    models: ModelManager, request: status_pb2.GetModelStatusRequest, timeout_ms: int
 ) -> status_pb2.GetModelStatusResponse:
-    """The state of each version of a model.
-
-    Raises:
-        Refusal: With TF Serving's code and message.
-    """
+    """The state of each version of a model."""
     if not request.HasField("model_spec"):
         raise invalid("Missing ModelSpec")
     statuses = models.status(request.model_spec)

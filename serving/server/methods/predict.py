@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import grpc
 import numpy as np
 
 from serving.messages import predict_pb2, signature_pb2
-from serving.server.refusal import Refusal, invalid
+from serving.server.refusal import invalid, precondition
 from serving.server.versions.servable import Finder
 from serving.tensors.decoding import Allowance, decode, shape_of
 from serving.tensors.dtypes import TensorError, TensorTooLarge, number_of
@@ -24,26 +23,14 @@ MAX_TENSOR_BYTES = 512 << 20
 def predict(
     models: Finder, request: predict_pb2.PredictRequest, timeout_ms: int
 ) -> predict_pb2.PredictResponse:
-    """Answers a PredictRequest.
-
-    Args:
-        models: What is served.
-        request: The message.
-        timeout_ms: The graph is stopped after so many milliseconds; 0 never.
-
-    Raises:
-        Refusal: With TF Serving's code and message.
-    """
+    """Answers a PredictRequest."""
     if not request.HasField("model_spec"):
         raise invalid("Missing ModelSpec")
     servable = models.find(request.model_spec)
     name = request.model_spec.signature_name or DEFAULT_SIGNATURE
     signature = servable.signatures.get(name)
     if signature is None:
-        raise Refusal(
-            grpc.StatusCode.FAILED_PRECONDITION,
-            f'Serving signature key "{name}" not found.',
-        )
+        raise precondition(f'Serving signature key "{name}" not found.')
     _check_count(signature, request)
     arrays = _input_arrays(signature, request)
     aliases = _output_aliases(signature, request)
@@ -112,17 +99,16 @@ def _input_arrays(
 def _output_aliases(
     signature: signature_pb2.SignatureDef, request: predict_pb2.PredictRequest
 ) -> list[str]:
-    seen: list[str] = []
-    for alias in request.output_filter:
+    wanted = list(request.output_filter)
+    for place, alias in enumerate(wanted):
         if alias not in signature.outputs:
             raise invalid(
                 f"output tensor alias not found in signature: {alias} Outputs expected "
                 f"to be in the set {{{_join(signature.outputs)}}}."
             )
-        if alias in seen:
+        if alias in wanted[:place]:
             raise invalid(f"duplicate output tensor alias: {alias}")
-        seen.append(alias)
-    return seen or list(signature.outputs)
+    return wanted or list(signature.outputs)
 
 
 def _check_shapes(
@@ -137,17 +123,15 @@ def _check_shapes(
         return
     for name, array in arrays.items():
         expected = shape_of(infos[name].tensor_shape)
-        if expected is None:
+        if expected is None or (
+            len(expected) == array.ndim
+            and all(a in (None, b) for a, b in zip(expected, array.shape, strict=True))
+        ):
             continue
-        fits = len(expected) == array.ndim and all(
-            want is None or want == got
-            for want, got in zip(expected, array.shape, strict=True)
+        raise invalid(
+            f"input `{name}` must have its signature's shape. "
+            f"Expected: {_shape(expected)}. Received: {_shape(array.shape)}"
         )
-        if not fits:
-            raise invalid(
-                f"input {name}: expected shape {_shape(expected)}, "
-                f"received {_shape(array.shape)}"
-            )
 
 
 def _shape(shape: Iterable[int | None]) -> str:

@@ -6,20 +6,17 @@ import logging
 
 from serving.messages import error_codes_pb2, management_pb2
 from serving.server.refusal import Refusal, invalid
-from serving.server.versions.model_manager import Models
+from serving.server.versions.model_manager import ModelManager
 
 _LOG = logging.getLogger(__name__)
 
 
 def handle_reload_config(
-    models: Models, request: management_pb2.ReloadConfigRequest, timeout_ms: int
+    models: ModelManager, request: management_pb2.ReloadConfigRequest, timeout_ms: int
 ) -> management_pb2.ReloadConfigResponse:
-    """Puts the configuration of a request into force.
+    """Puts the configuration of a request into force; ``metric_names`` is ignored.
 
-    ``metric_names`` is not looked at.
-
-    Raises:
-        Refusal: With TF Serving's code and message; what was served before still is.
+    After a Refusal what was served before still is.
     """
     if request.config.WhichOneof("config") != "model_config_list":
         raise invalid(

@@ -1,4 +1,4 @@
-"""One line a call, for people or for machines; never what was in it."""
+"""Log of calls: one line each, for people or for machines; never their content."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import logging
 import time
 from typing import Any
 
-from serving.server.observability.call_record import Call
+from serving.server.observability.call_record import CallRecord
 
 _LOG = logging.getLogger("serving.calls")
 
 FORMATS = ("text", "json")
 
 
-def log_call(call: Call) -> None:
+def log_call(call: CallRecord) -> None:
     """Logs one call at level INFO."""
     found: dict[str, Any] = {
         "method": call.method,

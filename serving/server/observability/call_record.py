@@ -1,4 +1,4 @@
-"""What is known of a call once it has ended; never what was in it."""
+"""Record of a call that has ended: who asked what, how it went; never its content."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import grpc
 
 
 @dataclass(frozen=True)
-class Call:
+class CallRecord:
     """One call that has ended.
 
     Attributes:
@@ -41,7 +41,7 @@ class Call:
 PREDICTIONS = ("Predict", "Classify", "Regress", "MultiInference")
 
 #: Is told of every call; must not raise, nor take long.
-Observer = Callable[[Call], None]
+Observer = Callable[[CallRecord], None]
 
 
 def describe(
@@ -52,24 +52,19 @@ def describe(
     code: grpc.StatusCode,
     seconds: float,
     graph_seconds: float = 0.0,
-) -> Call:
-    """A call by its messages; ``response`` is None if there is none."""
-    asked = _spec(request)
-    answered = None if response is None else _spec(response)
-    version = None
-    signature = asked.signature_name if asked is not None else ""
-    if answered is not None:
-        signature = answered.signature_name or signature
-        if answered.HasField("version"):
-            version = answered.version.value
-    return Call(
+) -> CallRecord:
+    """The record of a call by its messages; ``response`` is None if there is none."""
+    asked, answered = _spec(request), _spec(response)
+    has_version = answered is not None and answered.HasField("version")
+    return CallRecord(
         method=method,
         entrypoint=entrypoint,
-        model="" if asked is None else asked.name,
+        model=getattr(asked, "name", ""),
         code=code,
         seconds=seconds,
-        version=version,
-        signature=signature,
+        version=answered.version.value if has_version else None,
+        signature=getattr(answered, "signature_name", "")
+        or getattr(asked, "signature_name", ""),
         rows=_rows(request),
         graph_seconds=graph_seconds,
     )
@@ -77,11 +72,8 @@ def describe(
 
 def _spec(message: Any) -> Any:
     """The ModelSpec of any of the messages; MultiInference keeps it in its items."""
-    for field in ("tasks", "results"):
-        items = getattr(message, field, None)
-        if items:
-            return items[0].model_spec
-    return getattr(message, "model_spec", None)
+    items = getattr(message, "tasks", None) or getattr(message, "results", None)
+    return getattr(items[0] if items else message, "model_spec", None)
 
 
 def _rows(request: Any) -> int | None:

@@ -1,4 +1,4 @@
-"""What happens in a server besides calls: loads, warm-ups, batches."""
+"""Events of a server besides calls: loads, warm-ups, batches."""
 
 from __future__ import annotations
 
@@ -9,13 +9,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Loaded:
-    """A SavedModel was loaded, or was not.
-
-    Attributes:
-        path: Folder of the version.
-        seconds: How long it took.
-        worked: Whether it did.
-    """
+    """A SavedModel of a folder was loaded, or was not (``worked``)."""
 
     path: Path
     seconds: float
@@ -24,12 +18,9 @@ class Loaded:
 
 @dataclass(frozen=True)
 class WarmedUp:
-    """The warm-up requests of a version were answered, or one of them was not.
+    """The warm-up requests of a version were answered, or the first of them failed.
 
-    Attributes:
-        path: Folder of the version.
-        seconds: How long it took.
-        status: Name of the code; ``OK`` if all were answered.
+    ``status`` is the name of the code; ``OK`` if all were answered.
     """
 
     path: Path
@@ -39,11 +30,7 @@ class WarmedUp:
 
 @dataclass(frozen=True)
 class Taken:
-    """A batch was taken out of its queue.
-
-    Attributes:
-        waits: How many seconds each of its tasks was in there.
-    """
+    """A batch was taken out of its queue, where each of its tasks was so long."""
 
     waits: tuple[float, ...]
 

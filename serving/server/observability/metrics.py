@@ -1,95 +1,146 @@
-"""Prometheus' metrics under TF Serving's names."""
+"""Metrics of Prometheus under TF Serving's and TensorFlow's names."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import re
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TypeVar
 
 import grpc
-from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
-from prometheus_client.core import Metric
-from prometheus_client.utils import floatToGoString
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
 
-from serving.server.observability.call_record import PREDICTIONS, Call
-from serving.server.observability.event_metrics import BUCKETS, EventMetrics
+from serving.server.observability.call_record import PREDICTIONS, CallRecord
+from serving.server.observability.events import Event, Loaded, Ran, Taken, WarmedUp
 
-_COUNT = ":tensorflow:serving:request_count"
-_LATENCY = ":tensorflow:serving:request_latency"
-_RUNTIME = ":tensorflow:serving:runtime_latency"
+_SERVING = ":tensorflow:serving:"
+REQUESTS = f"{_SERVING}request_count"
+LATENCY = f"{_SERVING}request_latency"
+RUNTIME = f"{_SERVING}runtime_latency"
+ATTEMPTS = ":tensorflow:cc:saved_model:load_attempt_count"
+LOAD = ":tensorflow:cc:saved_model:load_latency"
+WARM_UP = f"{_SERVING}model_warmup_latency"
+QUEUE = f"{_SERVING}batching_session:queuing_latency"
+RUNS = f"{_SERVING}batching_session:wrapped_run_count"
+
+# Bounds have six digits, as TF Serving writes them.
+#: Microseconds, up to 45 minutes.
+BUCKETS = tuple(float(f"{10 * 1.8**power:g}") for power in range(33))
+#: Microseconds, up to a second.
+QUEUE_BUCKETS = tuple(float(f"{100 * 1.2**power:g}") for power in range(52))
+
+#: Versions come and go for ever; so many of them are remembered.
+MOST_PATHS = 100
 _UNKNOWN = "unknown"
+
+# What the library adds to TF Serving's names and bounds.
+_CREATED = re.compile(r"^(?:# \w+ )?:tensorflow:[\w:]+_created[ {].*\n", re.MULTILINE)
+_TOTAL = re.compile(r"^((?:# \w+ )?:tensorflow:[\w:]+)_total\b", re.MULTILINE)
+_WHOLE_BOUND = re.compile(r'(?<=[{,]le=")(\d+)\.0(?=")')
+
+_Metric = TypeVar("_Metric", Counter, Histogram)
 
 
 class Metrics:
-    """Counts calls that ask for predictions, and what else happens in a server.
+    """Counts requests for predictions, and loads, warm-ups and batches.
 
     Args:
         served: Names of the models. A name that somebody made up is counted under
             ``unknown``; every new label would take memory for ever.
-
-    Attributes:
-        events: Counts loads, warm-ups and batches.
     """
 
-    def __init__(self, served: Callable[[], Iterable[str]]):
+    def __init__(self, served: Callable[[], Iterable[str]] = tuple):
         self._served = served
-        self._registry = CollectorRegistry()
-        ProcessCollector(registry=self._registry)
-        self._count = Counter(
-            _COUNT,
-            "The total number of requests.",
-            ("model_name", "status"),
-            registry=self._registry,
-        )
-        self._latency = Histogram(
-            _LATENCY,
-            "Distribution of wall time (in microseconds) for requests that succeeded.",
-            ("model_name", "API", "entrypoint"),
-            registry=self._registry,
-            buckets=BUCKETS,
-        )
+        self._registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
 
-        self._runtime = Histogram(
-            _RUNTIME,
-            "Distribution of wall time (in microseconds) for the graphs of those.",
-            ("model_name", "API", "runtime"),
-            registry=self._registry,
-            buckets=BUCKETS,
-        )
-        self.events = EventMetrics(self._registry)
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(name, text, labels, registry=registry)
 
-    def observe(self, call: Call) -> None:
-        """Counts one call."""
-        if call.method not in PREDICTIONS:
+        def histogram(
+            name: str, text: str, *labels: str, buckets: Sequence[float] = BUCKETS
+        ) -> Histogram:
+            text = f"Distribution of wall time (in microseconds) {text}"
+            return Histogram(name, text, labels, registry=registry, buckets=buckets)
+
+        model = ("model_name", "API")
+        self._requests = counter(
+            REQUESTS, "The total number of requests.", "model_name", "status"
+        )
+        self._latency = histogram(
+            LATENCY, "for requests that succeeded.", *model, "entrypoint"
+        )
+        self._runtime = histogram(
+            RUNTIME, "for the graphs of those.", *model, "runtime"
+        )
+        self._attempts = counter(
+            ATTEMPTS, "The number of loads of SavedModels.", "model_path", "status"
+        )
+        self._load = counter(
+            LOAD, "Microseconds that loads of SavedModels took.", "model_path"
+        )
+        self._warm_up = histogram(
+            WARM_UP, "for warming up the model.", "model_path", "status"
+        )
+        self._queue = histogram(
+            QUEUE, "spent in queuing.", "thread_pool_name", buckets=QUEUE_BUCKETS
+        )
+        self._runs = counter(RUNS, "Total count of run calls on the wrapped session")
+        # By path, the one that was heard of last at the end.
+        self._series: dict[str, set[tuple[Counter | Histogram, tuple[str, ...]]]] = {}
+        self._lock = threading.Lock()
+
+    def observe(self, record: CallRecord) -> None:
+        """Counts one request."""
+        if record.method not in PREDICTIONS:
             return
-        model = call.model if call.model in self._served() else _UNKNOWN
-        self._count.labels(model, call.code.name).inc()
-        if call.code is grpc.StatusCode.OK:
+        model = record.model if record.model in self._served() else _UNKNOWN
+        self._requests.labels(model, record.code.name).inc()
+        if record.code is grpc.StatusCode.OK:
             # TF Serving's own spelling.
-            method = call.method if call.entrypoint == "GRPC" else call.method.lower()
-            latency = self._latency.labels(model, method, call.entrypoint)
-            latency.observe(call.seconds * 1e6)
-            runtime = self._runtime.labels(model, call.method, "TF1")
-            runtime.observe(call.graph_seconds * 1e6)
+            over_grpc = record.entrypoint == "GRPC"
+            method = record.method if over_grpc else record.method.lower()
+            latency = self._latency.labels(model, method, record.entrypoint)
+            latency.observe(record.seconds * 1e6)
+            runtime = self._runtime.labels(model, record.method, "TF1")
+            runtime.observe(record.graph_seconds * 1e6)
+
+    def observe_event(self, event: Event) -> None:
+        """Counts one load, warm-up or batch."""
+        match event:
+            case Loaded(path, seconds, worked):
+                status = "success" if worked else "fail"
+                self._of(self._attempts, path, status).inc()
+                self._of(self._load, path).inc(seconds * 1e6)
+            case WarmedUp(path, seconds, status):
+                self._of(self._warm_up, path, status).observe(seconds * 1e6)
+            case Taken(waits):
+                # TF Serving has no name for the only pool either.
+                queue = self._queue.labels("")
+                for seconds in waits:
+                    queue.observe(seconds * 1e6)
+            case Ran():
+                self._runs.inc()
 
     def page(self) -> str:
         """Everything, in Prometheus' text format."""
-        lines = (line for family in self._registry.collect() for line in _lines(family))
-        return "".join(f"{line}\n" for line in lines)
+        text = _CREATED.sub("", generate_latest(self._registry).decode())
+        return _WHOLE_BOUND.sub(r"\1", _TOTAL.sub(r"\1", text))
 
-
-def _lines(family: Metric) -> Iterator[str]:
-    """As TF Serving writes it; the library's own writer insists on ``_total``."""
-    ours = not family.name.startswith(":tensorflow:")
-    total = "_total" if family.type == "counter" else ""
-    yield f"# TYPE {family.name}{total if ours else ''} {family.type}"
-    for sample in family.samples:
-        if sample.name.endswith("_created"):
-            continue
-        name = sample.name if ours else sample.name.removesuffix(total)
-        labels = ",".join(f'{k}="{_shown(k, v)}"' for k, v in sample.labels.items())
-        yield f"{name}{{{labels}}} {floatToGoString(sample.value)}"
-
-
-def _shown(label: str, value: str) -> str:
-    if label == "le" and value != "+Inf":
-        return f"{float(value):g}"  # six digits, as TF Serving writes bounds
-    return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+    def _of(self, metric: _Metric, path: Path, *labels: str) -> _Metric:
+        """The series of a version; the oldest version's are dropped for it."""
+        values = (str(path), *labels)
+        with self._lock:
+            series = self._series.pop(str(path), set())
+            self._series[str(path)] = series | {(metric, values)}
+            while len(self._series) > MOST_PATHS:
+                for old, words in self._series.pop(next(iter(self._series))):
+                    old.remove(*words)
+            return metric.labels(*values)

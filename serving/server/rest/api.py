@@ -1,124 +1,72 @@
-"""Request in, reply out: the REST API without HTTP."""
+"""REST API without HTTP: a target and a body in, a response out."""
 
 from __future__ import annotations
 
-import logging
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import grpc
-
-from serving.messages import (
-    inference_pb2,
-    metadata_pb2,
-    predict_pb2,
-    remote_calls,
-    status_pb2,
-)
-from serving.server.grpc.service import ANSWERS
+from serving.messages import inference_pb2, metadata_pb2, predict_pb2, remote_calls
+from serving.messages.remote_calls import Method
+from serving.server.methods.metadata_and_status import SIGNATURE_DEF
 from serving.server.methods.predict import DEFAULT_SIGNATURE
-from serving.server.observability.call_record import (
-    PREDICTIONS,
-    Call,
-    Observer,
-    describe,
-)
-from serving.server.observability.stopwatch import Stopwatch
-from serving.server.refusal import Refusal, invalid, late
+from serving.server.refusal import Refusal, invalid
+from serving.server.request_flow import RequestFlow
 from serving.server.rest import (
     examples,
-    json_parser,
+    json_documents,
     predict_inputs,
     predict_outputs,
     status_and_metadata,
 )
-from serving.server.rest.responses import Reply, refused
+from serving.server.rest.responses import HttpResponse, refused
 from serving.server.rest.routes import Target
-from serving.server.versions.model_manager import Models
+from serving.server.versions.model_manager import ModelManager
 
-_LOG = logging.getLogger(__name__)
-
-#: Fills the request (given empty, with its model) from the body; writes the response.
-_Read = Callable[[Models, Any, bytes], str]
-_Write = Callable[[Any, str], str]
+#: JSON text of a response.
+_Write = Callable[[Any], str]
 
 
 @dataclass(frozen=True)
 class Api:
-    """Answers what clients ask of models.
+    """Responds to requests; never raises."""
 
-    Attributes:
-        models: What is served.
-        observers: Are told of every call.
-    """
+    flow: RequestFlow
 
-    models: Models
-    observers: Sequence[Observer] = ()
-
-    def answer(self, target: Target, body: bytes, deadline: float | None) -> Reply:
-        """Answers one request; never raises.
+    def respond(
+        self, target: Target, body: Callable[[], bytes], deadline: float
+    ) -> HttpResponse:
+        """The response to one request, which has been admitted.
 
         Args:
             target: What is asked for, and of which model.
-            body: The JSON text.
+            body: Gives the JSON text, or raises Refusal.
             deadline: Point in ``time.monotonic`` at which the graph is stopped.
         """
-        verb = _VERBS[target.verb]
-        request = verb.method.request(model_spec=target.spec)
-        response, code, start = None, grpc.StatusCode.OK, time.perf_counter()
-        watch, name = Stopwatch(self.models), verb.method.name
-        asked = watch if self.observers and name in PREDICTIONS else self.models
+        method, read = _VERBS[target.verb]
+        request = method.request(model_spec=target.spec)
+
+        def read_body() -> _Write:
+            return read(self.flow.models, request, body())
+
         try:
-            timeout_ms = _remaining(deadline)
-            form = verb.read(self.models, request, body)
-            response = ANSWERS[verb.method](asked, request, timeout_ms)
-            reply = Reply(200, verb.write(response, form))
+            text = self.flow.run(method, request, None, deadline, read_body)
         except Refusal as refusal:
-            code, reply = refusal.code, refused(refusal)
-        except Exception as error:
-            _LOG.exception("a request failed in the server itself")
-            code = grpc.StatusCode.INTERNAL
-            reply = refused(Refusal(code, repr(error)))
-        seconds = time.perf_counter() - start
-        self._tell(
-            describe(name, "REST", request, response, code, seconds, watch.seconds)
-        )
-        return reply
+            return refused(refusal)
+        return HttpResponse(200, text)
 
-    def refuse(self, target: Target, refusal: Refusal) -> Reply:
-        """Answers a request that is turned away before anybody looks into it."""
-        verb = _VERBS[target.verb]
-        request = verb.method.request(model_spec=target.spec)
-        self._tell(describe(verb.method.name, "REST", request, None, refusal.code, 0.0))
+    def refuse(self, target: Target, refusal: Refusal) -> HttpResponse:
+        """The response to a request that is refused before anybody looks into it."""
+        method, _ = _VERBS[target.verb]
+        request = method.request(model_spec=target.spec)
+        self.flow.refuse(method, request, refusal)
         return refused(refusal)
-
-    def _tell(self, call: Call) -> None:
-        for observe in self.observers:
-            observe(call)
-
-
-@dataclass(frozen=True)
-class _Verb:
-    method: remote_calls.Method
-    read: _Read
-    write: _Write
-
-
-def _remaining(deadline: float | None) -> int:
-    if deadline is None:
-        return 0
-    remaining = deadline - time.monotonic()
-    if remaining <= 0:
-        raise late()  # it waited for a thread until its time was over
-    return max(1, int(remaining * 1000))
 
 
 def _read_predict(
-    models: Models, request: predict_pb2.PredictRequest, body: bytes
-) -> str:
-    parsed = json_parser.parse(body)
+    models: ModelManager, request: predict_pb2.PredictRequest, body: bytes
+) -> _Write:
+    parsed = json_documents.parse(body)
     request.model_spec.signature_name = predict_inputs.signature_name(parsed)
     servable = models.find(request.model_spec)
     name = request.model_spec.signature_name or DEFAULT_SIGNATURE
@@ -131,64 +79,49 @@ def _read_predict(
     form, tensors = predict_inputs.tensors(parsed, signature.inputs)
     for alias, tensor in tensors.items():
         request.inputs[alias].CopyFrom(tensor)
-    return form
-
-
-def _write_predict(response: predict_pb2.PredictResponse, form: str) -> str:
-    if not response.outputs:
-        raise invalid("Cannot convert empty tensor map to JSON")
-    write = (
-        predict_outputs.rows
-        if form == predict_inputs.INSTANCES
-        else predict_outputs.columns
-    )
-    return write(response.outputs)
+    rows = form == predict_inputs.INSTANCES
+    return predict_outputs.rows if rows else predict_outputs.columns
 
 
 def _read_examples(
-    models: Models,
     request: inference_pb2.ClassificationRequest | inference_pb2.RegressionRequest,
     body: bytes,
-) -> str:
-    parsed = json_parser.parse(body)
+) -> None:
+    parsed = json_documents.parse(body)
     request.model_spec.signature_name = predict_inputs.signature_name(parsed)
     request.input.CopyFrom(examples.examples(parsed))
-    return ""
+
+
+def _read_classify(
+    models: ModelManager, request: inference_pb2.ClassificationRequest, body: bytes
+) -> _Write:
+    _read_examples(request, body)
+    return predict_outputs.classifications
+
+
+def _read_regress(
+    models: ModelManager, request: inference_pb2.RegressionRequest, body: bytes
+) -> _Write:
+    _read_examples(request, body)
+    return predict_outputs.regressions
 
 
 def _read_metadata(
-    models: Models, request: metadata_pb2.GetModelMetadataRequest, body: bytes
-) -> str:
-    request.metadata_field.append("signature_def")
-    return ""
+    models: ModelManager, request: metadata_pb2.GetModelMetadataRequest, body: bytes
+) -> _Write:
+    request.metadata_field.append(SIGNATURE_DEF)
+    return status_and_metadata.metadata
 
 
-def _read_status(
-    models: Models, request: status_pb2.GetModelStatusRequest, body: bytes
-) -> str:
-    return ""
-
-
-_VERBS = {
-    "predict": _Verb(remote_calls.PREDICT, _read_predict, _write_predict),
-    "classify": _Verb(
-        remote_calls.CLASSIFY,
-        _read_examples,
-        lambda response, form: predict_outputs.classifications(response.result),
-    ),
-    "regress": _Verb(
-        remote_calls.REGRESS,
-        _read_examples,
-        lambda response, form: predict_outputs.regressions(response.result),
-    ),
-    "metadata": _Verb(
-        remote_calls.GET_MODEL_METADATA,
-        _read_metadata,
-        lambda response, form: status_and_metadata.metadata(response),
-    ),
-    "status": _Verb(
+#: What answers a kind of request, and what fills the message, which has its model
+#: already, from a body; that returns what writes the response.
+_VERBS: dict[str, tuple[Method, Callable[[ModelManager, Any, bytes], _Write]]] = {
+    "predict": (remote_calls.PREDICT, _read_predict),
+    "classify": (remote_calls.CLASSIFY, _read_classify),
+    "regress": (remote_calls.REGRESS, _read_regress),
+    "metadata": (remote_calls.GET_MODEL_METADATA, _read_metadata),
+    "status": (
         remote_calls.GET_MODEL_STATUS,
-        _read_status,
-        lambda response, form: status_and_metadata.status(response),
+        lambda models, request, body: status_and_metadata.status,
     ),
 }

@@ -1,34 +1,42 @@
-"""HTTP requests to replies: what is answered where, and what is turned away."""
+"""HTTP requests: which path is answered by what, and what is refused at the door."""
 
 from __future__ import annotations
 
 import asyncio
-import dataclasses
+import contextlib
+import functools
 import logging
+import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from concurrent import futures
+from typing import TypeVar
 
 from aiohttp import web
 
+from serving.server.options import RestOptions
 from serving.server.refusal import Refusal, unavailable
 from serving.server.rest import routes
 from serving.server.rest.api import Api
-from serving.server.rest.options import RestOptions
-from serving.server.rest.request_bodies import BadBody, Bodies, inflate
-from serving.server.rest.responses import Reply, refused
+from serving.server.rest.request_bodies import Bodies, inflate
+from serving.server.rest.responses import HttpResponse, refused
 from serving.server.rest.routes import Target
-from serving.server.rest.worker_threads import Lane
 
 _LOG = logging.getLogger(__name__)
 
 HEALTH_PATH = "/healthz"
 
-_NOT_FOUND = Reply(
+_NOT_FOUND = HttpResponse(
     404,
     "<html><head><title>404 Not Found</title></head>"
     "<body><h1>Not Found</h1></body></html>\n",
     "text/html",
+)
+_ROOT = HttpResponse(
+    200,
+    '{\n    "api": "/v1/models/NAME[/versions/VERSION|/labels/LABEL]'
+    '[:predict|:classify|:regress|/metadata]",\n'
+    f'    "health": "{HEALTH_PATH}"\n}}',
 )
 _STOPPING = "the server is shutting down"
 _CORS = {
@@ -37,153 +45,140 @@ _CORS = {
     "Access-Control-Allow-Headers": "Content-Type",
 }
 _PREDICTIONS = ("predict", "classify", "regress")
-
-
-@dataclass
-class _Load:
-    """What is under way; touched by the event loop only."""
-
-    requests: int = 0
-    draining: bool = False
+_Result = TypeVar("_Result")
 
 
 class Handler:
     """Answers HTTP requests; its methods run on the event loop.
 
-    Models are computed in a pool of threads, what probes ask in another thread, so
-    that they get their answers however busy the models are.
-
-    Args:
-        api: What answers for the models.
-        options: Limits.
-        metrics: Makes the page of metrics; None if there is none.
+    Models are computed in some threads, what probes ask in another one, so that they
+    get their answers however busy the models are.
     """
 
     def __init__(
-        self, api: Api, options: RestOptions, metrics: Callable[[], str] | None
+        self,
+        api: Api,
+        options: RestOptions,
+        metrics: Callable[[], str] | None = None,
     ):
         self._api = api
         self._options = options
         self._metrics = metrics
         self._bodies = Bodies(options.max_body_bytes, options.slow_client_seconds)
-        self._models = Lane(options.threads, options.queued, "rest")
-        self._probes = Lane(1, options.queued, "rest-probes")
-        self._load = _Load()
+        self._computing = futures.ThreadPoolExecutor(options.threads, "rest")
+        self._probing = futures.ThreadPoolExecutor(1, "rest-probes")
+        self._requests = 0
+        self._draining = False
         self._idle = asyncio.Event()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answers one request, and sends the answer."""
-        self._load.requests += 1
+        """Answers one request, and sends the response."""
+        self._requests += 1
         self._idle.clear()
         try:
-            reply = await self._reply(request)
-            return await self._send(request, reply)
+            response = await self._respond(request)
+            return await self._send(request, response)
         finally:
-            self._load.requests -= 1
-            if not self._load.requests:
+            self._requests -= 1
+            if not self._requests:
                 self._idle.set()
 
     async def drain(self, grace: float | None) -> None:
         """Turns new calls away and waits for those in flight, at most ``grace``."""
-        self._load.draining = True
-        if self._load.requests:
-            try:
+        self._draining = True
+        if self._requests:
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._idle.wait(), grace)
-            except TimeoutError:
-                pass
 
     def close(self, wait: bool) -> None:
         """Ends the threads."""
-        self._models.close(wait)
-        self._probes.close(wait)
+        for threads in (self._computing, self._probing):
+            threads.shutdown(wait=wait, cancel_futures=True)
 
-    async def _reply(self, request: web.BaseRequest) -> Reply:
+    async def _respond(self, request: web.BaseRequest) -> HttpResponse:
         path = _path(request.raw_path)
+        if path == "/" and request.method == "GET":
+            return _ROOT
         if path == HEALTH_PATH:
             return self._health()
         if self._metrics is not None and path == self._options.metrics_path:
-            return await self._probe(_page, self._metrics)
+            page = await _run(self._probing, self._metrics)
+            return HttpResponse(200, page, "text/plain")
         if not path.lower().startswith("/v1/"):
             return _NOT_FOUND
         if request.method == "OPTIONS" and self._options.cors:
-            return Reply(200, "")
+            return HttpResponse(200, "")
         try:
             target = routes.parse(request.method, path)
         except Refusal as refusal:
             return refused(refusal)
-        deadline = None
+        deadline = math.inf
         if self._options.timeout_ms > 0:
             deadline = time.monotonic() + self._options.timeout_ms / 1000
-        if target.verb not in _PREDICTIONS:
-            return await self._probe(self._api.answer, target, b"", deadline)
-        if self._load.draining:
-            return self._api.refuse(target, unavailable(_STOPPING))
-        return await self._predict(request, target, deadline)
+        if target.verb in _PREDICTIONS:
+            return await self._predict(request, target, deadline)
+        return await _run(self._probing, self._api.respond, target, bytes, deadline)
 
-    def _health(self) -> Reply:
-        waiting = [name for name, up in self._api.models.served().items() if not up]
-        if self._load.draining:
+    def _health(self) -> HttpResponse:
+        served = self._api.flow.models.served()
+        waiting = sorted(name for name, is_up in served.items() if not is_up)
+        if self._draining:
             return refused(unavailable(_STOPPING))
         if waiting:
-            return refused(unavailable(f"not available: {', '.join(sorted(waiting))}"))
-        return Reply(200, '{\n    "status": "SERVING"\n}')
+            return refused(unavailable(f"not available: {', '.join(waiting)}"))
+        return HttpResponse(200, '{\n    "status": "SERVING"\n}')
 
     async def _predict(
-        self, request: web.BaseRequest, target: Target, deadline: float | None
-    ) -> Reply:
-        held = 0
+        self, request: web.BaseRequest, target: Target, deadline: float
+    ) -> HttpResponse:
+        held, admission = 0, self._api.flow.admission
         try:
-            self._models.check()  # before a body is received for nothing
-            body = await self._bodies.receive(request)
-            held = len(body)
+            if self._draining:
+                raise unavailable(_STOPPING)
+            admission.check()  # before a body is received for nothing
+            received = await self._bodies.receive(request)
+            held = len(received)
             encoding = request.headers.get("Content-Encoding", "").strip().lower()
-            return await self._models.run(
-                self._compute, target, body, encoding, deadline
+            body = functools.partial(
+                inflate, received, encoding, self._options.max_body_bytes
             )
+            async with admission.admit_on_loop(deadline):
+                respond = self._api.respond
+                return await _run(self._computing, respond, target, body, deadline)
         except Refusal as refusal:
             return self._api.refuse(target, refusal)
-        except BadBody as error:
-            reply = self._api.refuse(target, error.refusal)
-            return dataclasses.replace(reply, status=error.status)
         finally:
             self._bodies.release(held)
 
-    def _compute(
-        self, target: Target, body: bytes, encoding: str, deadline: float | None
-    ) -> Reply:
-        plain = inflate(body, encoding, self._options.max_body_bytes)
-        return self._api.answer(target, plain, deadline)
-
-    async def _probe(self, function: Callable[..., Reply], *arguments: object) -> Reply:
-        try:
-            return await self._probes.run(function, *arguments)
-        except Refusal as refusal:
-            return refused(refusal)
-
-    async def _send(self, request: web.BaseRequest, reply: Reply) -> web.Response:
-        response = web.Response(
-            status=reply.status,
-            body=reply.text.encode("utf-8"),
-            content_type=reply.content_type,
+    async def _send(
+        self, request: web.BaseRequest, response: HttpResponse
+    ) -> web.Response:
+        sent = web.Response(
+            status=response.status,
+            body=response.text.encode("utf-8"),
+            content_type=response.content_type,
             headers=_CORS if self._options.cors else None,
         )
-        if self._load.draining or not request.content.is_eof():
+        if self._draining or not request.content.is_eof():
             # Reading on would be up to the client's good will.
-            response.force_close()
+            sent.force_close()
         try:
             async with asyncio.timeout(self._options.slow_client_seconds):
-                await response.prepare(request)
-                await response.write_eof()
+                await sent.prepare(request)
+                await sent.write_eof()
                 await request.writer.drain()
         except TimeoutError:
             _LOG.info("a client did not take its answer in time")
             if request.transport is not None:
                 request.transport.abort()
-        return response
+        return sent
 
 
-def _page(metrics: Callable[[], str]) -> Reply:
-    return Reply(200, metrics(), "text/plain")
+async def _run(
+    threads: futures.Executor, function: Callable[..., _Result], *arguments: object
+) -> _Result:
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(threads, function, *arguments)
 
 
 def _path(raw: str) -> str:

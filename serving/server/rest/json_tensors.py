@@ -1,9 +1,8 @@
-"""JSON values to tensors."""
+"""Tensors of JSON values."""
 
 from __future__ import annotations
 
 import base64
-import binascii
 import math
 from typing import Any
 
@@ -11,7 +10,7 @@ import grpc
 
 from serving.messages import tensor_pb2
 from serving.server.refusal import Refusal, invalid
-from serving.server.rest.json_parser import quote, type_name
+from serving.server.rest.json_documents import quote, type_name
 from serving.tensors.dtypes import BY_NUMBER
 
 MAX_RANK = 64  # NumPy's
@@ -27,11 +26,7 @@ def dtype_string(number: int) -> str:
 
 
 def tensor(value: Any, dtype: int) -> tensor_pb2.TensorProto:
-    """A value as tensor, its lists as dimensions.
-
-    Raises:
-        Refusal: With TF Serving's message.
-    """
+    """A value as tensor, its lists as dimensions."""
     return assemble(dtype, *fill(value, dtype))
 
 
@@ -46,22 +41,15 @@ def assemble(dtype: int, shape: list[int], flat: list) -> tensor_pb2.TensorProto
     return proto
 
 
-def _dense_shape(value: Any) -> list[int]:
-    """Sizes of a nested list, by the first item of each level."""
-    shape = []
-    while isinstance(value, list):
-        shape.append(len(value))
-        if len(shape) > MAX_RANK:
-            raise invalid(f"expected at most {MAX_RANK} nested lists, received more")
-        if not value:
-            break
-        value = value[0]
-    return shape
-
-
 def fill(value: Any, dtype: int) -> tuple[list[int], list]:
-    """Shape and flat values of what :func:`tensor` makes."""
-    shape = _dense_shape(value)
+    """Shape, by the first item of each level, and flat values of a nested list."""
+    shape: list[int] = []
+    first = value
+    while isinstance(first, list):
+        shape.append(len(first))
+        if len(shape) > MAX_RANK:
+            raise invalid(f"Expected: at most {MAX_RANK} nested lists. Received: more")
+        first = first[0] if first else None
     flat: list = []
     _fill(value, 0, dtype, shape, flat)
     return shape, flat
@@ -77,19 +65,15 @@ def is_base64(value: Any) -> bool:
 
 
 def from_base64(value: dict[str, str]) -> bytes:
-    """The bytes of a ``{"b64": "..."}``; padding may be missing.
-
-    Raises:
-        Refusal: With TF Serving's message.
-    """
+    """The bytes of a ``{"b64": "..."}``; padding may be missing."""
     text = "".join(value["b64"].split())
     stripped = text.rstrip("=")
-    if len(text) - len(stripped) > 2:
-        raise invalid("Unable to base64 decode")
-    padded = stripped + "=" * (-len(stripped) % 4)
+    padding = "=" * (-len(stripped) % 4)
     try:
-        return base64.b64decode(padded, validate=True)
-    except (binascii.Error, ValueError):
+        if len(text) - len(stripped) > 2:
+            raise ValueError("more padding than anybody needs")
+        return base64.b64decode(stripped + padding, validate=True)
+    except ValueError:
         raise invalid("Unable to base64 decode") from None
 
 
@@ -120,60 +104,52 @@ def _fill(value: Any, level: int, dtype: int, shape: list[int], flat: list) -> N
 
 def _extend(values: list, dtype: int, flat: list) -> bool:
     """Takes a whole row at once, if nothing about it needs a closer look."""
-    kinds = set(map(type, values))
+    kinds, is_plain = set(map(type, values)), False
     if kinds == {str} and dtype == tensor_pb2.DT_STRING:
-        flat.extend([item.encode("utf-8") for item in values])
-        return True
-    if kinds == {float} and dtype == tensor_pb2.DT_DOUBLE:
-        flat.extend(values)
-        return True
-    if kinds == {float} and dtype == tensor_pb2.DT_FLOAT:
-        if all(map(_fits, values)):
-            flat.extend(values)
-            return True
+        values, is_plain = [item.encode("utf-8") for item in values], True
+    elif kinds == {float} and dtype == tensor_pb2.DT_FLOAT:
+        is_plain = all(map(_fits, values))
+    elif kinds == {float}:
+        is_plain = dtype == tensor_pb2.DT_DOUBLE
     elif kinds == {int} and dtype in _RANGES:
         low, high = _RANGES[dtype]
-        if low <= min(values) and max(values) <= high:
-            flat.extend(values)
-            return True
-    return False
+        is_plain = low <= min(values) and max(values) <= high
+    if is_plain:
+        flat.extend(values)
+    return is_plain
 
 
 def _leaf(value: Any, dtype: int) -> Any:
     """One value as its TensorProto field takes it."""
-    if isinstance(value, dict):
-        if dtype != tensor_pb2.DT_STRING:
-            raise _type_error(value, dtype)
+    if isinstance(value, dict) and dtype == tensor_pb2.DT_STRING:
         if not is_base64(value):
             raise invalid(
                 f"JSON Value: {quote(value)} not formatted correctly for base64 data"
             )
         return from_base64(value)
-    if dtype in (tensor_pb2.DT_FLOAT, tensor_pb2.DT_DOUBLE):
-        return _number(value, dtype)
-    if dtype == tensor_pb2.DT_STRING:
-        if not isinstance(value, str):
-            raise _type_error(value, dtype)
+    if isinstance(value, str) and dtype == tensor_pb2.DT_STRING:
         return value.encode("utf-8")
-    if dtype == tensor_pb2.DT_BOOL:
-        if not isinstance(value, bool):
-            raise _type_error(value, dtype)
+    if isinstance(value, bool) and dtype == tensor_pb2.DT_BOOL:
         return value
-    if dtype in _RANGES:
-        low, high = _RANGES[dtype]
-        is_integer = isinstance(value, int) and not isinstance(value, bool)
-        if not is_integer or not low <= value <= high:
-            raise _type_error(value, dtype)
-        return value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        if dtype in _DECIMALS:
+            return _decimal(value, dtype)
+        if isinstance(value, int) and dtype in _RANGES:
+            low, high = _RANGES[dtype]
+            if low <= value <= high:
+                return value
+    if isinstance(value, dict) or dtype in _CONVERTED:
+        raise invalid(
+            f"JSON Value: {quote(value)} Type: {type_name(value)} is not of expected "
+            f"type: {dtype_string(dtype)}"
+        )
     raise Refusal(
         grpc.StatusCode.UNIMPLEMENTED,
         f"Conversion of JSON Value: {quote(value)} to type: {dtype_string(dtype)}",
     )
 
 
-def _number(value: Any, dtype: int) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _type_error(value, dtype)
+def _decimal(value: int | float, dtype: int) -> float:
     if not lossless(value, dtype):
         raise invalid(
             f"Cannot convert JSON value: {quote(value)} to {dtype_string(dtype)} "
@@ -184,22 +160,14 @@ def _number(value: Any, dtype: int) -> float:
 
 def lossless(value: int | float, dtype: int) -> bool:
     """TF Serving's idea of it: integers by their bits, decimals by their range."""
-    if isinstance(value, int) and -(1 << 63) <= value < 1 << 64:
+    if isinstance(value, int):
         bits = 24 if dtype == tensor_pb2.DT_FLOAT else 53
         return abs(value) <= (1 << bits) - 1
-    value = float(value)
     return dtype == tensor_pb2.DT_DOUBLE or _fits(value)
 
 
 def _fits(value: float) -> bool:
     return -_FLOAT_MAX <= value <= _FLOAT_MAX or not math.isfinite(value)
-
-
-def _type_error(value: Any, dtype: int) -> Refusal:
-    return invalid(
-        f"JSON Value: {quote(value)} Type: {type_name(value)} is not of expected type: "
-        f"{dtype_string(dtype)}"
-    )
 
 
 _FLOAT_MAX = 3.4028234663852886e38
@@ -214,3 +182,5 @@ _RANGES: dict[int, tuple[int, int]] = {
     tensor_pb2.DT_UINT32: (0, (1 << 32) - 1),
     tensor_pb2.DT_UINT64: (0, (1 << 64) - 1),
 }
+_DECIMALS = {tensor_pb2.DT_FLOAT, tensor_pb2.DT_DOUBLE}
+_CONVERTED = {tensor_pb2.DT_STRING, tensor_pb2.DT_BOOL, *_DECIMALS, *_RANGES}

@@ -1,13 +1,14 @@
-"""The tensors of a predict request: row format (instances) or columns (inputs)."""
+"""Inputs of a predict request: tensors by rows (instances) or by columns (inputs)."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from serving.messages import signature_pb2, tensor_pb2
 from serving.server.refusal import Refusal, invalid
-from serving.server.rest.json_parser import quote
+from serving.server.rest.json_documents import quote
 from serving.server.rest.json_tensors import assemble, fill, is_base64, tensor
 
 INSTANCES, INPUTS = "instances", "inputs"
@@ -17,11 +18,7 @@ _Infos = Mapping[str, signature_pb2.TensorInfo]
 
 
 def signature_name(document: dict[str, Any]) -> str:
-    """The signature that is asked for; empty for the default one.
-
-    Raises:
-        Refusal: With TF Serving's message.
-    """
+    """The signature that is asked for; empty for the default one."""
     name = document.get("signature_name", "")
     if not isinstance(name, str):
         raise invalid(
@@ -32,17 +29,9 @@ def signature_name(document: dict[str, Any]) -> str:
 
 
 def tensors(document: dict[str, Any], infos: _Infos) -> tuple[str, Tensors]:
-    """The inputs of a predict request.
+    """The tensors by input name of a predict request's whole body, and its form.
 
-    Args:
-        document: The whole body.
-        infos: What the signature takes, not empty.
-
-    Returns:
-        ``instances`` or ``inputs``, whichever was sent, and tensors by input name.
-
-    Raises:
-        Refusal: With TF Serving's message.
+    The form is ``instances`` or ``inputs``, whichever was sent.
     """
     if INSTANCES not in document and INPUTS not in document:
         raise invalid("Missing 'inputs' or 'instances' key")
@@ -117,10 +106,13 @@ def _row_by_row(instances: list, infos: _Infos) -> Tensors:
             raise invalid(
                 f"Expecting {expected} but got {received} at item {index} of input list"
             )
-        items = row if objects else {min(infos): row}
-        for name, value in items.items():
+        for name, value in (row if objects else {min(infos): row}).items():
             try:
-                _add(name, value, infos, shapes, flats)
+                if name not in infos:
+                    raise invalid(f"JSON object: does not have named input: {name}")
+                shape, flat = fill(value, infos[name].dtype)
+                _check_shape(shape, shapes.setdefault(name, shape), len(flat))
+                flats.setdefault(name, []).extend(flat)
             except Refusal as refusal:
                 key = f" key: {name}" if objects else ""
                 raise invalid(
@@ -138,35 +130,13 @@ def _row_by_row(instances: list, infos: _Infos) -> Tensors:
     }
 
 
-def _add(
-    name: str,
-    value: Any,
-    infos: _Infos,
-    shapes: dict[str, list[int]],
-    flats: dict[str, list],
-) -> None:
-    if name not in infos:
-        raise invalid(f"JSON object: does not have named input: {name}")
-    shape, flat = fill(value, infos[name].dtype)
-    first = shapes.setdefault(name, shape)
-    before = flats.setdefault(name, [])
-    if shape != first:
-        size = _size(first)
-        if size != len(flat):
-            raise invalid(f"Expecting tensor size: {size} but got: {len(flat)}")
-        raise invalid(f"Expecting shape {_shown(first)} but got: {_shown(shape)}")
-    before.extend(flat)
-
-
-def _size(shape: list[int]) -> int:
-    size = 1
-    for extent in shape:
-        size *= extent
-    return size
-
-
-def _shown(shape: list[int]) -> str:
-    return f"[{','.join(map(str, shape))}]"
+def _check_shape(shape: list[int], first: list[int], count: int) -> None:
+    if shape == first:
+        return
+    if (size := math.prod(first)) != count:
+        raise invalid(f"Expecting tensor size: {size} but got: {count}")
+    expected, received = str(first).replace(" ", ""), str(shape).replace(" ", "")
+    raise invalid(f"Expecting shape {expected} but got: {received}")
 
 
 def _is_object(value: Any) -> bool:

@@ -1,15 +1,15 @@
-"""Tensors and results to JSON text, number by number as TF Serving writes them."""
+"""Outputs as JSON text, number by number as TF Serving writes them."""
 
 from __future__ import annotations
 
 import base64
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 
-from serving.messages import inference_pb2, tensor_pb2
+from serving.messages import inference_pb2, predict_pb2, tensor_pb2
 from serving.server.refusal import invalid
 from serving.server.rest.json_tensors import dtype_string
 from serving.tensors.decoding import decode
@@ -24,15 +24,9 @@ _UNWRITABLE = {
 }
 
 
-def rows(outputs: Mapping[str, tensor_pb2.TensorProto]) -> str:
-    """The answer to a request in row format.
-
-    Raises:
-        Refusal: The outputs do not have one batch dimension in common, or a dtype
-            that JSON has not.
-    """
-    batch = None
-    arrays = {name: decode(outputs[name]) for name in sorted(outputs)}
+def rows(response: predict_pb2.PredictResponse) -> str:
+    """The answer in row format; a Refusal if outputs differ in their batch size."""
+    batch, arrays = None, _arrays(response)
     for name, array in arrays.items():
         if not array.ndim:
             raise invalid(f"Tensor name: {name} has no shape information ")
@@ -43,60 +37,49 @@ def rows(outputs: Mapping[str, tensor_pb2.TensorProto]) -> str:
             )
         batch = len(array)
     columns = {name: _write(name, array, 1) for name, array in arrays.items()}
-    if len(columns) == 1:
-        (items,) = columns.values()
-    else:
-        keys = [json.dumps(name, ensure_ascii=False) for name in columns]
-        items = [
-            _object(zip(keys, values, strict=True))
-            for values in zip(*columns.values(), strict=True)
-        ]
-    return _document("predictions", f"[{', '.join(items)}]")
+    rows = zip(*columns.values(), strict=True)
+    return _results("predictions", (_joined(columns, values) for values in rows))
 
 
-def columns(outputs: Mapping[str, tensor_pb2.TensorProto]) -> str:
-    """The answer to a request in columnar format.
-
-    Raises:
-        Refusal: JSON has no such dtype.
-    """
-    written = {
-        name: _write(name, decode(outputs[name]), 0)[0] for name in sorted(outputs)
-    }
-    if len(written) == 1:
-        (value,) = written.values()
-    else:
-        value = _object(
-            (json.dumps(name, ensure_ascii=False), text)
-            for name, text in written.items()
-        )
-    return _document("outputs", value)
+def columns(response: predict_pb2.PredictResponse) -> str:
+    """The answer in columnar format."""
+    arrays = _arrays(response)
+    values = [_write(name, array, 0)[0] for name, array in arrays.items()]
+    return _document("outputs", _joined(arrays, values))
 
 
-def classifications(result: inference_pb2.ClassificationResult) -> str:
+def _arrays(response: predict_pb2.PredictResponse) -> dict[str, np.ndarray]:
+    if not response.outputs:
+        raise invalid("Cannot convert empty tensor map to JSON")
+    return {name: decode(response.outputs[name]) for name in sorted(response.outputs)}
+
+
+def classifications(response: inference_pb2.ClassificationResponse) -> str:
     """The answer to a classify request."""
+    result = response.result
     if not result.classifications:
         raise invalid("Cannot convert empty ClassificationResults to JSON")
     items = []
     for row in result.classifications:
         scores = decimals(np.array([item.score for item in row.classes], np.float32))
-        labels = [json.dumps(item.label, ensure_ascii=False) for item in row.classes]
+        labels = [_quoted(item.label) for item in row.classes]
         pairs = (f"[{a}, {b}]" for a, b in zip(labels, scores, strict=True))
         items.append(f"[{', '.join(pairs)}]")
-    return _document("results", f"[{', '.join(items)}]")
+    return _results("results", items)
 
 
-def regressions(result: inference_pb2.RegressionResult) -> str:
+def regressions(response: inference_pb2.RegressionResponse) -> str:
     """The answer to a regress request."""
+    result = response.result
     if not result.regressions:
         raise invalid("Cannot convert empty RegressionResults to JSON")
     values = np.array([item.value for item in result.regressions], np.float32)
-    return _document("results", f"[{', '.join(decimals(values))}]")
+    return _results("results", decimals(values))
 
 
 def error(message: str) -> str:
     """The body of a refusal."""
-    return _document("error", json.dumps(message, ensure_ascii=False))
+    return _document("error", _quoted(message))
 
 
 def decimals(values: np.ndarray) -> list[str]:
@@ -125,8 +108,20 @@ def decimals(values: np.ndarray) -> list[str]:
     return texts
 
 
-def _object(members: Iterable[tuple[str, str]]) -> str:
-    return f"{{{', '.join(f'{key}: {value}' for key, value in members)}}}"
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _joined(names: Collection[str], values: Sequence[str]) -> str:
+    """An object of values that are JSON already; of one value that alone."""
+    if len(names) == 1:
+        return values[0]
+    members = (f"{_quoted(n)}: {v}" for n, v in zip(names, values, strict=True))
+    return f"{{{', '.join(members)}}}"
+
+
+def _results(key: str, items: Iterable[str]) -> str:
+    return _document(key, f"[{', '.join(items)}]")
 
 
 def _document(key: str, value: str) -> str:
@@ -161,6 +156,4 @@ def _texts(name: str, flat: np.ndarray) -> list[str]:
         encoded = (base64.b64encode(item).decode() for item in flat)
         return [f'{{"b64": "{text}"}}' for text in encoded]
     # TF Serving writes any bytes; a reader of JSON would then fail on the whole.
-    return [
-        json.dumps(item.decode("utf-8", "replace"), ensure_ascii=False) for item in flat
-    ]
+    return [_quoted(item.decode("utf-8", "replace")) for item in flat]

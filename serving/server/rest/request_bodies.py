@@ -1,4 +1,4 @@
-"""Request bodies: received whole, within limits of size, time and memory."""
+"""Bodies of HTTP requests: received whole, within limits of size, time and memory."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import zlib
 import grpc
 from aiohttp import web
 
-from serving.server.refusal import Refusal
+from serving.server.rest.responses import BadBody
 
 #: What all bodies that are being received or wait may take together.
 _BUDGET_IN_BODIES = 4
@@ -16,33 +16,8 @@ _BUDGET_IN_BODIES = 4
 _FULL = grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
-class BadBody(Exception):
-    """A body that is not taken.
-
-    Args:
-        status: HTTP's status.
-        message: What is wrong with it.
-        code: The status for metrics and logs.
-    """
-
-    def __init__(
-        self,
-        status: int,
-        message: str,
-        code: grpc.StatusCode = grpc.StatusCode.INVALID_ARGUMENT,
-    ):
-        super().__init__(message)
-        self.status = status
-        self.refusal = Refusal(code, message)
-
-
 class Bodies:
-    """Receives bodies; used from the event loop only.
-
-    Args:
-        limit: Bytes of one body, also after it was inflated.
-        timeout: Seconds in which a body must arrive.
-    """
+    """Receives bodies of so many bytes within so many seconds; for the event loop."""
 
     def __init__(self, limit: int, timeout: float):
         self._limit = limit
@@ -50,11 +25,7 @@ class Bodies:
         self._held = 0
 
     async def receive(self, request: web.BaseRequest) -> bytes:
-        """The whole body. Give it back with :meth:`release`.
-
-        Raises:
-            BadBody: It is too large or too slow.
-        """
+        """The whole body. Give it back with :meth:`release`."""
         announced = request.content_length or 0
         if announced > self._limit:
             raise self._too_large(f"{announced}")
@@ -71,18 +42,16 @@ class Bodies:
                         raise self._too_large(f"{len(received)} and more")
                     if self._held > self._limit * _BUDGET_IN_BODIES:
                         raise BadBody(429, "too many large requests at once", _FULL)
-        except TimeoutError:
+        except BaseException as error:
             self.release(len(received))
-            raise BadBody(
-                408,
-                f"the request did not arrive within {self._timeout:g} seconds",
-                grpc.StatusCode.DEADLINE_EXCEEDED,
-            ) from None
-        except web.RequestPayloadError as error:
-            self.release(len(received))
-            raise BadBody(400, f"the body cannot be received: {error}") from None
-        except BaseException:
-            self.release(len(received))
+            if isinstance(error, TimeoutError):
+                raise BadBody(
+                    408,
+                    f"the request did not arrive within {self._timeout:g} seconds",
+                    grpc.StatusCode.DEADLINE_EXCEEDED,
+                ) from None
+            if isinstance(error, web.RequestPayloadError):
+                raise BadBody(400, f"the body cannot be received: {error}") from None
             raise
         return bytes(received)
 
@@ -93,22 +62,21 @@ class Bodies:
     def _too_large(self, received: str) -> BadBody:
         return BadBody(
             413,
-            f"expected a body of at most {self._limit} bytes, received {received}",
+            f"Too large a body. Expected: at most {self._limit} bytes. "
+            f"Received: {received}",
             _FULL,
         )
 
 
 def inflate(body: bytes, encoding: str, limit: int) -> bytes:
-    """A body without its Content-Encoding.
-
-    Raises:
-        BadBody: It is malformed or grows beyond ``limit`` bytes.
-    """
+    """A body without its Content-Encoding, of at most ``limit`` bytes."""
     if encoding in ("", "identity"):
         return body
     if encoding not in ("gzip", "x-gzip"):
         raise BadBody(
-            415, f"Content-Encoding: expected gzip or identity, received {encoding}"
+            415,
+            "`Content-Encoding` must be known. Expected: gzip or identity. "
+            f"Received: {encoding}",
         )
     inflated = bytearray()
     try:
@@ -118,7 +86,8 @@ def inflate(body: bytes, encoding: str, limit: int) -> bytes:
             if len(inflated) > limit:
                 raise BadBody(
                     413,
-                    f"expected at most {limit} bytes after gzip, received more",
+                    f"Too large a body. Expected: at most {limit} bytes after gzip. "
+                    "Received: more",
                     _FULL,
                 )
             if not member.eof:

@@ -1,4 +1,4 @@
-"""What goes back to an HTTP client, independent of the HTTP framework."""
+"""Responses to HTTP requests, independent of the HTTP framework."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import grpc
 from serving.server.refusal import Refusal
 from serving.server.rest import predict_outputs
 
+# TF Serving's map, http_server.cc.
 _STATUS = {
-    grpc.StatusCode.OK: 200,
     grpc.StatusCode.INVALID_ARGUMENT: 400,
     grpc.StatusCode.FAILED_PRECONDITION: 400,
     grpc.StatusCode.OUT_OF_RANGE: 400,
@@ -21,30 +21,36 @@ _STATUS = {
     grpc.StatusCode.ABORTED: 409,
     grpc.StatusCode.RESOURCE_EXHAUSTED: 429,
     grpc.StatusCode.CANCELLED: 499,
-    grpc.StatusCode.INTERNAL: 500,
-    grpc.StatusCode.UNKNOWN: 500,
-    grpc.StatusCode.DATA_LOSS: 500,
     grpc.StatusCode.UNIMPLEMENTED: 501,
     grpc.StatusCode.UNAVAILABLE: 503,
     grpc.StatusCode.DEADLINE_EXCEEDED: 504,
 }
 
 
-@dataclass(frozen=True)
-class Reply:
-    """One answer.
+class BadBody(Refusal):
+    """A body that is refused with a status of HTTP's own; ``code`` is for metrics."""
 
-    Attributes:
-        status: HTTP status.
-        text: The body.
-        content_type: What the body is.
-    """
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        code: grpc.StatusCode = grpc.StatusCode.INVALID_ARGUMENT,
+    ):
+        super().__init__(code, message)
+        self.status = status
+
+
+@dataclass(frozen=True)
+class HttpResponse:
+    """One response: its status, its body and what that is."""
 
     status: int
     text: str
     content_type: str = "application/json"
 
 
-def refused(refusal: Refusal) -> Reply:
-    """The answer that says no, with the status of TF Serving's map."""
-    return Reply(_STATUS[refusal.code], predict_outputs.error(refusal.message))
+def refused(refusal: Refusal) -> HttpResponse:
+    """The response that a refusal makes."""
+    known = refusal.status if isinstance(refusal, BadBody) else None
+    status = known or _STATUS.get(refusal.code, 500)
+    return HttpResponse(status, predict_outputs.error(refusal.message))

@@ -1,4 +1,4 @@
-"""Which model a path means, and what is wanted of it."""
+"""Routes: which model a path means, and what is wanted of it."""
 
 from __future__ import annotations
 
@@ -23,12 +23,7 @@ _INT64_MAX = (1 << 63) - 1
 
 @dataclass(frozen=True)
 class Target:
-    """What a request is about.
-
-    Attributes:
-        verb: ``classify``, ``regress``, ``predict``, ``metadata`` or ``status``.
-        spec: Model, and version or label.
-    """
+    """What a request is about: ``predict`` (or another verb) of a model."""
 
     verb: str
     spec: model_pb2.ModelSpec
@@ -40,9 +35,6 @@ def parse(method: str, path: str) -> Target:
     >>> target = parse("POST", "/v1/models/m/versions/2:predict")
     >>> target.verb, target.spec.name, target.spec.version.value
     ('predict', 'm', 2)
-
-    Raises:
-        Refusal: With TF Serving's message.
     """
     pattern = {"POST": _PREDICTION, "GET": _STATUS}.get(method)
     found = pattern.fullmatch(path) if pattern else None

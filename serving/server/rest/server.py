@@ -1,4 +1,4 @@
-"""The HTTP server: an event loop in a thread of its own."""
+"""HTTP server: an event loop in a thread of its own."""
 
 from __future__ import annotations
 
@@ -7,17 +7,19 @@ import logging
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any
 
 from aiohttp import web
 
-from serving.errors import PortInUse
-from serving.server.rest.api import Api
+from serving.server.addresses import bare, cannot_listen
+from serving.server.options import RestOptions
 from serving.server.rest.http import Handler
-from serving.server.rest.options import RestOptions
 
 _LOG = logging.getLogger(__name__)
+# For the framework, which logs a traceback for every malformed request line.
+_QUIET = logging.getLogger(f"{__name__}.http")
+_QUIET.setLevel(logging.CRITICAL)
 _BACKLOG = 1024
 _HANDSHAKE_SECONDS = 10.0
 #: How long a client may go on sending what nobody reads, to get its refusal.
@@ -25,13 +27,7 @@ _LINGER_SECONDS = 2.0
 
 
 class RestServer:
-    """Serves HTTP, or HTTPS, beside gRPC.
-
-    Args:
-        api: What answers for the models.
-        options: How to run.
-        tls: Certificates; None for plain HTTP.
-        metrics: Makes the page of metrics.
+    """Serves HTTP, or HTTPS if there is a context for TLS, beside gRPC.
 
     Attributes:
         port: The port, once started.
@@ -39,42 +35,28 @@ class RestServer:
 
     def __init__(
         self,
-        api: Api,
+        handler: Handler,
         options: RestOptions,
         tls: ssl.SSLContext | None = None,
-        metrics: Callable[[], str] | None = None,
     ):
-        self._api = api
+        self._handler = handler
         self._options = options
         self._tls = tls
-        self._metrics = metrics
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="rest", daemon=True)
         self.port = 0
 
     def start(self, host: str) -> None:
-        """Opens the port.
-
-        Raises:
-            PortInUse: It is taken.
-        """
+        """Opens the port; StartupFailed if it cannot be had."""
         self._thread.start()
         try:
-            self.port = self._call(self._open(host.strip("[]")))
+            self.port = self._call(self._open(bare(host)))
         except OSError as error:
             self._end()
-            place = f"{host}:{self._options.port}"
-            raise PortInUse(f"cannot listen on {place}: {error.strerror}") from error
+            raise cannot_listen(host, self._options.port, error) from error
 
     def stop(self, grace: float | None = None) -> None:
-        """Takes no new calls, waits for those in flight, then closes.
-
-        Status and health are answered meanwhile.
-
-        Args:
-            grace: Seconds after which calls still in flight are cut off; None waits
-                for them however long they take.
-        """
+        """See :meth:`Server.stop`; status and health are answered meanwhile."""
         self._call(self._close(grace))
         self._handler.close(wait=grace is None)
         self._end()
@@ -93,14 +75,13 @@ class RestServer:
         self._loop.close()
 
     async def _open(self, host: str) -> int:
-        self._handler = Handler(self._api, self._options, self._metrics)
         self._web = web.Server(
             self._handler.handle,
             access_log=None,
             auto_decompress=False,
             keepalive_timeout=self._options.idle_seconds,
             lingering_time=_LINGER_SECONDS,
-            logger=_quiet(),
+            logger=_QUIET,
         )
         self._listener = await self._loop.create_server(
             self._web,
@@ -122,21 +103,14 @@ class RestServer:
 
 def _listening(host: str, port: int) -> socket.socket:
     """A socket, for both families if the host is ``::``, as gRPC has it."""
-    place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     # Without reuse_port, or two servers could share a port without noticing.
     return socket.create_server(
-        place[4][:2],
-        family=place[0],
+        address,
+        family=family,
         backlog=_BACKLOG,
-        dualstack_ipv6=host == "::" and socket.has_dualstack_ipv6(),
+        dualstack_ipv6=address[0] == "::" and socket.has_dualstack_ipv6(),
     )
-
-
-def _quiet() -> logging.Logger:
-    """For the framework, which logs a traceback for every malformed request line."""
-    logger = logging.getLogger(f"{__name__}.http")
-    logger.setLevel(logging.CRITICAL)
-    return logger
 
 
 def _log_quietly(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -1,8 +1,7 @@
-"""Status and metadata messages as JSON, every field printed."""
+"""Status and metadata of a model as JSON, every field printed."""
 
 from __future__ import annotations
 
-import inspect
 import json
 from typing import Any
 
@@ -10,16 +9,6 @@ from google.protobuf import json_format
 from google.protobuf.message import Message
 
 from serving.messages import metadata_pb2, status_pb2
-
-# Renamed in protobuf 5.26.
-_EVERY_FIELD: dict[str, Any] = {
-    name: True
-    for name in (
-        "always_print_fields_with_no_presence",
-        "including_default_value_fields",
-    )
-    if name in inspect.signature(json_format.MessageToDict).parameters
-}
 
 
 def status(response: status_pb2.GetModelStatusResponse) -> str:
@@ -40,5 +29,7 @@ def metadata(response: metadata_pb2.GetModelMetadataResponse) -> str:
 
 def _as_dict(message: Message) -> dict[str, Any]:
     return json_format.MessageToDict(
-        message, preserving_proto_field_name=True, **_EVERY_FIELD
+        message,
+        preserving_proto_field_name=True,
+        always_print_fields_with_no_presence=True,
     )

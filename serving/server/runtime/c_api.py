@@ -1,8 +1,9 @@
-"""The part of TensorFlow's C API that is used, with its types."""
+"""C API of TensorFlow: the part that is used, with its types."""
 
 from __future__ import annotations
 
 import ctypes
+import re
 from ctypes import POINTER, c_char_p, c_int, c_int64, c_size_t, c_void_p
 
 #: ``void (*)(void* data, size_t length, void* argument)``
@@ -24,101 +25,68 @@ class Buffer(ctypes.Structure):
     _fields_ = [("data", c_void_p), ("length", c_size_t), ("deallocator", c_void_p)]
 
 
-_HANDLE = c_void_p
-_INT64S = POINTER(c_int64)
-_PROTOTYPES: dict[str, tuple[object, list[object]]] = {
-    "TF_NewStatus": (_HANDLE, []),
-    "TF_DeleteStatus": (None, [_HANDLE]),
-    "TF_GetCode": (c_int, [_HANDLE]),
-    "TF_Message": (c_char_p, [_HANDLE]),
-    "TF_NewBuffer": (POINTER(Buffer), []),
-    "TF_NewBufferFromString": (POINTER(Buffer), [c_char_p, c_size_t]),
-    "TF_DeleteBuffer": (None, [POINTER(Buffer)]),
-    "TF_LoadLibrary": (_HANDLE, [c_char_p, _HANDLE]),
-    "TF_NewSessionOptions": (_HANDLE, []),
-    "TF_SetConfig": (None, [_HANDLE, c_char_p, c_size_t, _HANDLE]),
-    "TF_DeleteSessionOptions": (None, [_HANDLE]),
-    "TF_NewGraph": (_HANDLE, []),
-    "TF_DeleteGraph": (None, [_HANDLE]),
-    "TF_GraphOperationByName": (_HANDLE, [_HANDLE, c_char_p]),
-    "TF_OperationNumOutputs": (c_int, [_HANDLE]),
-    "TF_LoadSessionFromSavedModel": (
-        _HANDLE,
-        [
-            _HANDLE,
-            POINTER(Buffer),
-            c_char_p,
-            POINTER(c_char_p),
-            c_int,
-            _HANDLE,
-            POINTER(Buffer),
-            _HANDLE,
-        ],
-    ),
-    "TF_SessionRun": (
-        None,
-        [
-            _HANDLE,
-            POINTER(Buffer),
-            POINTER(Output),
-            POINTER(_HANDLE),
-            c_int,
-            POINTER(Output),
-            POINTER(_HANDLE),
-            c_int,
-            POINTER(_HANDLE),
-            c_int,
-            POINTER(Buffer),
-            _HANDLE,
-        ],
-    ),
-    "TF_CloseSession": (None, [_HANDLE, _HANDLE]),
-    "TF_DeleteSession": (None, [_HANDLE, _HANDLE]),
-    "TF_NewTensor": (
-        _HANDLE,
-        [c_int, _INT64S, c_int, c_void_p, c_size_t, Deallocator, c_void_p],
-    ),
-    "TF_AllocateTensor": (_HANDLE, [c_int, _INT64S, c_int, c_size_t]),
-    "TF_DeleteTensor": (None, [_HANDLE]),
-    "TF_TensorType": (c_int, [_HANDLE]),
-    "TF_NumDims": (c_int, [_HANDLE]),
-    "TF_Dim": (c_int64, [_HANDLE, c_int]),
-    "TF_TensorData": (c_void_p, [_HANDLE]),
-    "TF_TensorByteSize": (c_size_t, [_HANDLE]),
-    "TF_StringInit": (None, [c_void_p]),
-    "TF_StringCopy": (None, [c_void_p, c_char_p, c_size_t]),
-    "TF_StringGetDataPointer": (c_void_p, [c_void_p]),
-    "TF_StringGetSize": (c_size_t, [c_void_p]),
-    "TF_StringDealloc": (None, [c_void_p]),
+# As in TensorFlow's c_api.h; a handle is a pointer to what only TensorFlow looks into.
+# The brief ones take no longer than it takes to let another thread run Python
+# meanwhile, which may then keep this one waiting; some are called for every string.
+_DECLARATIONS = """
+brief handle TF_NewStatus()
+brief void TF_DeleteStatus(handle)
+brief int TF_GetCode(handle)
+brief chars TF_Message(handle)
+buffer TF_NewBuffer()
+brief buffer TF_NewBufferFromString(chars, size)
+brief void TF_DeleteBuffer(buffer)
+handle TF_LoadLibrary(chars, handle)
+handle TF_NewSessionOptions()
+void TF_SetConfig(handle, chars, size, handle)
+void TF_DeleteSessionOptions(handle)
+handle TF_NewGraph()
+void TF_DeleteGraph(handle)
+handle TF_GraphOperationByName(handle, chars)
+int TF_OperationNumOutputs(handle)
+handle TF_LoadSessionFromSavedModel(handle, buffer, chars, strings, int, handle, buffer, handle)
+void TF_SessionRun(handle, buffer, outputs, handles, int, outputs, handles, int, handles, int, buffer, handle)
+void TF_CloseSession(handle, handle)
+void TF_DeleteSession(handle, handle)
+brief handle TF_NewTensor(int, int64s, int, handle, size, deallocator, handle)
+handle TF_AllocateTensor(int, int64s, int, size)
+void TF_DeleteTensor(handle)
+brief int TF_TensorType(handle)
+brief int TF_NumDims(handle)
+brief int64 TF_Dim(handle, int)
+brief handle TF_TensorData(handle)
+brief size TF_TensorByteSize(handle)
+brief void TF_StringCopy(handle, chars, size)
+brief handle TF_StringGetDataPointer(handle)
+brief size TF_StringGetSize(handle)
+brief void TF_StringDealloc(handle)
+"""  # noqa: E501
+_TYPES: dict[str, type | None] = {
+    "void": None,
+    "handle": c_void_p,
+    "handles": POINTER(c_void_p),
+    "int": c_int,
+    "int64": c_int64,
+    "int64s": POINTER(c_int64),
+    "size": c_size_t,
+    "chars": c_char_p,
+    "strings": POINTER(c_char_p),
+    "buffer": POINTER(Buffer),
+    "outputs": POINTER(Output),
+    "deallocator": Deallocator,
 }
 
 
-# These take no longer than it takes to let another thread run Python meanwhile, which
-# may then keep this one waiting; some are called for every string of a batch.
-_BRIEF = frozenset(
-    "TF_NewStatus TF_DeleteStatus TF_GetCode TF_Message TF_NewBufferFromString "
-    "TF_DeleteBuffer TF_NewTensor TF_TensorType TF_NumDims TF_Dim TF_TensorData "
-    "TF_TensorByteSize TF_StringCopy TF_StringGetDataPointer TF_StringGetSize "
-    "TF_StringDealloc".split()
-)
-
-
 def load(path: str) -> ctypes.CDLL:
-    """The library, its functions with their types.
+    """The library, its functions with their types; OSError or AttributeError without.
 
     Other threads run Python during calls of those that may take long, and only then.
-
-    Args:
-        path: Its file.
-
-    Raises:
-        OSError: It cannot be loaded.
-        AttributeError: It lacks one of the functions.
     """
     library, brief = ctypes.CDLL(path), ctypes.PyDLL(path)
-    for name, (result, arguments) in _PROTOTYPES.items():
-        function = getattr(brief if name in _BRIEF else library, name)
-        function.restype = result
-        function.argtypes = arguments
+    for line in _DECLARATIONS.split("\n")[1:-1]:
+        result, name, *arguments = re.findall(r"\w+", line.removeprefix("brief "))
+        function = getattr(brief if line.startswith("brief ") else library, name)
+        function.restype = _TYPES[result]
+        function.argtypes = [_TYPES[argument] for argument in arguments]
         setattr(library, name, function)
     return library

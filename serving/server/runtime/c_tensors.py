@@ -1,4 +1,4 @@
-"""NumPy arrays to and from the tensors of TensorFlow's C API."""
+"""Tensors of TensorFlow's C API, to and from NumPy arrays."""
 
 from __future__ import annotations
 
@@ -22,9 +22,7 @@ _tickets = itertools.count(1)
 def to_tensor(library: ctypes.CDLL, array: np.ndarray) -> int:
     """A new ``TF_Tensor*`` with a copy of the array; the caller deletes it.
 
-    Args:
-        library: The C API.
-        array: Values; strings as ``bytes`` in dtype ``object``.
+    Strings are ``bytes`` in dtype ``object``.
     """
     number = number_of(array.dtype)
     dims = (ctypes.c_int64 * max(array.ndim, 1))(*array.shape)
@@ -61,11 +59,7 @@ def _release(data: int, length: int, ticket: int) -> None:
 
 
 def to_array(library: ctypes.CDLL, tensor: int) -> np.ndarray:
-    """A copy of a ``TF_Tensor*`` as an array.
-
-    Raises:
-        TensorError: NumPy has no such dtype.
-    """
+    """A copy of a ``TF_Tensor*``; a TensorError if NumPy has no such dtype."""
     number = library.TF_TensorType(tensor)
     shape = tuple(
         library.TF_Dim(tensor, axis) for axis in range(library.TF_NumDims(tensor))

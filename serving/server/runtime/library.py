@@ -1,4 +1,4 @@
-"""TensorFlow's shared libraries, loaded without TensorFlow's Python.
+"""Shared libraries of TensorFlow, loaded without TensorFlow's Python.
 
 The C API of ``libtensorflow_cc`` gives the loader and the session that TF Serving
 itself uses. Loading it takes a third of a second, where ``import tensorflow`` takes
@@ -30,7 +30,8 @@ def tensorflow() -> ctypes.CDLL:
         StartupFailed: Its libraries cannot be loaded.
     """
     folder = _folder("tensorflow")
-    names = _library_names()
+    suffix = "2.dylib" if sys.platform == "darwin" else "so.2"
+    names = (f"libtensorflow_framework.{suffix}", f"libtensorflow_cc.{suffix}")
     if folder is None or not (folder / names[-1]).exists():
         raise MissingExtra(f"TensorFlow is not installed: {_INSTALL}")
     try:
@@ -62,15 +63,8 @@ def _folder(package: str) -> Path | None:
         spec = importlib.util.find_spec(package)
     except (ImportError, ValueError):
         return None
-    if spec is None or spec.origin is None:
-        return None
-    return Path(spec.origin).parent
-
-
-def _library_names() -> tuple[str, str]:
-    if sys.platform == "darwin":
-        return "libtensorflow_framework.2.dylib", "libtensorflow_cc.2.dylib"
-    return "libtensorflow_framework.so.2", "libtensorflow_cc.so.2"
+    origin = None if spec is None else spec.origin
+    return None if origin is None else Path(origin).parent
 
 
 def _register_text_ops(library: ctypes.CDLL) -> None:

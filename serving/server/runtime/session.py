@@ -1,4 +1,4 @@
-"""A SavedModel in TensorFlow's C++ session: what TF Serving runs."""
+"""Session of a SavedModel: TensorFlow's C++ session, which TF Serving runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import grpc
 import numpy as np
 
 from serving.messages import session_pb2, signature_pb2
-from serving.server.refusal import Refusal
+from serving.server.refusal import Refusal, invalid, not_found
 from serving.server.runtime.c_api import Output
 from serving.server.runtime.c_tensors import to_array, to_tensor
 from serving.server.runtime.library import tensorflow
@@ -31,9 +31,6 @@ class SavedModelSession:
         path: Folder that holds ``saved_model.pb``.
         tags: Tags of the graph to load.
         config: Threads and GPU memory of the session.
-
-    Attributes:
-        signatures: SignatureDef by name.
 
     Raises:
         Refusal: TensorFlow's loader refuses the folder, or variables are missing.
@@ -57,19 +54,12 @@ class SavedModelSession:
                 library.TF_SetConfig(options, serialized, len(serialized), status)
             names = (ctypes.c_char_p * len(tags))(*[tag.encode() for tag in tags])
             with _status(library) as status:
+                source = (str(path).encode(), names, len(tags))
                 self._session = library.TF_LoadSessionFromSavedModel(
-                    options,
-                    None,
-                    str(path).encode(),
-                    names,
-                    len(tags),
-                    self._graph,
-                    meta_graph,
-                    status,
+                    options, None, *source, self._graph, meta_graph, status
                 )
-            content = ctypes.string_at(
-                meta_graph.contents.data, meta_graph.contents.length
-            )
+            buffer = meta_graph.contents
+            content = ctypes.string_at(buffer.data, buffer.length)
         finally:
             library.TF_DeleteBuffer(meta_graph)
             library.TF_DeleteSessionOptions(options)
@@ -85,18 +75,12 @@ class SavedModelSession:
         fetches: Sequence[str],
         timeout_ms: int = 0,
     ) -> list[np.ndarray]:
-        """Runs the graph once.
+        """Runs the graph once; a failure is a Refusal with TensorFlow's code and text.
 
         Args:
             feeds: Tensor name, such as ``"serving_default_text:0"``, to its value.
-            fetches: Names of the tensors to return.
+            fetches: Names of the tensors to return, in this order.
             timeout_ms: The graph is stopped after so many milliseconds; 0 never.
-
-        Returns:
-            The values, in the order of ``fetches``.
-
-        Raises:
-            Refusal: With TensorFlow's code and message.
         """
         library = self._library
         inputs = (Output * len(feeds))(*[self._place(name) for name in feeds])
@@ -112,19 +96,9 @@ class SavedModelSession:
             for index, array in enumerate(feeds.values()):
                 fed[index] = to_tensor(library, array)
             with _status(library) as status:
+                ends = (inputs, fed, len(feeds), outputs, fetched, len(fetches))
                 library.TF_SessionRun(
-                    self._session,
-                    options,
-                    inputs,
-                    fed,
-                    len(feeds),
-                    outputs,
-                    fetched,
-                    len(fetches),
-                    None,
-                    0,
-                    None,
-                    status,
+                    self._session, options, *ends, None, 0, None, status
                 )
             return [to_array(library, tensor) for tensor in fetched if tensor]
         finally:
@@ -135,20 +109,17 @@ class SavedModelSession:
                 library.TF_DeleteBuffer(options)
 
     def _place(self, name: str) -> Output:
-        place = self._places.get(name)
-        if place is None:
+        if name not in self._places:
             node, _, index = name.partition(":")
-            operation = self._library.TF_GraphOperationByName(
-                self._graph, node.encode()
-            )
+            find = self._library.TF_GraphOperationByName
+            operation = find(self._graph, node.encode())
             count = self._library.TF_OperationNumOutputs(operation) if operation else 0
             if not (index or "0").isdigit() or int(index or 0) >= count:
-                raise Refusal(
-                    grpc.StatusCode.INVALID_ARGUMENT,
-                    f"Tensor {name}, specified in a signature, not found in graph",
+                raise invalid(
+                    f"Tensor {name}, specified in a signature, not found in graph"
                 )
-            place = self._places[name] = Output(operation, int(index or 0))
-        return place
+            self._places[name] = Output(operation, int(index or 0))
+        return self._places[name]
 
 
 @contextmanager
@@ -169,9 +140,8 @@ def _check_variables(definition: signature_pb2.MetaGraphDef, path: Path) -> None
     has_variables = any(node.op in _VARIABLE_OPS for node in definition.graph_def.node)
     index = path / "variables" / "variables.index"
     if has_variables and not index.exists():
-        raise Refusal(
-            grpc.StatusCode.NOT_FOUND,
-            f"the graph has variables, but {index} is missing; was the copy cut short?",
+        raise not_found(
+            f"the graph has variables, but {index} is missing; was the copy cut short?"
         )
 
 

@@ -1,12 +1,10 @@
-"""From a version's folder to something that can be asked."""
+"""Loading of a version: its folder made a servable."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import grpc
 
 from serving.messages import session_pb2
 from serving.server.batching import BatchingRunner, Scheduler
@@ -36,11 +34,7 @@ class SavedModelLoader:
     tell: Listener = ignore
 
     def __call__(self, name: str, version: int, path: Path) -> Servable:
-        """Loads one version.
-
-        Raises:
-            Refusal: It does not load, or does not answer its warm-up requests.
-        """
+        """Loads one version, and has it answer its warm-up requests."""
         session = self._session(path)
         runner: Runner = session
         if self.scheduler is not None:
@@ -60,12 +54,12 @@ class SavedModelLoader:
             self.tell(Loaded(path, time.perf_counter() - start, worked))
 
     def _warm_up(self, servable: Servable, path: Path) -> None:
-        start, code = time.perf_counter(), grpc.StatusCode.INTERNAL
+        start, status = time.perf_counter(), "INTERNAL"
         try:
             warm_up(servable, path, self.warmup_iterations)
-            code = grpc.StatusCode.OK
+            status = "OK"
         except Refusal as refusal:
-            code = refusal.code
+            status = refusal.code.name
             raise
         finally:
-            self.tell(WarmedUp(path, time.perf_counter() - start, code.name))
+            self.tell(WarmedUp(path, time.perf_counter() - start, status))

@@ -1,7 +1,8 @@
-"""Which models and versions are served, and how they come and go."""
+"""Manager of models: which are served, from the start through every reload."""
 
 from __future__ import annotations
 
+import functools
 import logging
 import math
 import os
@@ -13,30 +14,25 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import grpc
 
 from serving.errors import ModelLoadFailed
-from serving.messages import config_pb2, model_pb2, status_pb2
+from serving.messages import config_pb2
 from serving.server.config import model_config
 from serving.server.config.model_config import Configuration, ModelConfig
+from serving.server.options import LoadPolicy
 from serving.server.refusal import Refusal
-from serving.server.versions.reconciler import NOT_LOADED, Aligner, Loader, LoadPolicy
+from serving.server.versions.reconciler import NOT_LOADED, Loader, VersionReconciler
 from serving.server.versions.servable import Servable
 from serving.server.versions.version_folders import check_base_path
-from serving.server.versions.version_labels import labels_of
-from serving.server.versions.version_registry import Registry
+from serving.server.versions.version_registry import VersionRegistry
 
 _LOG = logging.getLogger(__name__)
 
 
-class Models:
+class ModelManager:
     """All models of a server.
 
-    Newer versions are loaded before older ones are let go; one that fails to load
+    Newer versions are loaded before older ones are unloaded; one that fails to load
     changes nothing but its own status. It is tried again once its files change, so a
     folder that was seen half copied is picked up when the copy is complete.
-
-    Args:
-        config: What to serve.
-        load: Makes servables.
-        policy: How loads are run.
     """
 
     def __init__(
@@ -46,18 +42,23 @@ class Models:
         # What loads are for: the same, and during a reload also what it adds.
         self._wanted = self._config
         self._policy = policy or LoadPolicy()
-        self._registry = Registry()
-        self._aligner = Aligner(self._registry, load, self._policy, self._is_wanted)
+        self._registry = VersionRegistry()
+        #: The servable, and the states of versions, that a request means.
+        self.find, self.status = self._registry.find, self._registry.status
+        self._reconciler = VersionReconciler(
+            self._registry, load, self._policy, self._is_wanted
+        )
         self._reloading = threading.Lock()
+        self._checked_labels = functools.partial(
+            self._registry.check_labels,
+            allow_unavailable=self._policy.labels_for_unavailable,
+        )
         self._jobs: dict[str, tuple[ModelConfig, Future[None]]] = {}
         self._executor = ThreadPoolExecutor(self._policy.threads or 1, "load")
         self._closing = threading.Event()
 
     def start(self) -> list[Servable]:
-        """Loads every model.
-
-        Returns:
-            What can be asked now.
+        """Loads every model; returns what can be asked now.
 
         Raises:
             ModelLoadFailed: A model has no version that can be loaded, or a label
@@ -74,9 +75,8 @@ class Models:
             if not available:
                 raise ModelLoadFailed(self._reason(entry))
             started.extend(servable for _, servable in sorted(available.items()))
-            for number, version in self._registry.versions(entry.name).items():
-                if version.failure is not None:
-                    _LOG.error(NOT_LOADED, entry.name, number, version.failure)
+            for number, failure in self._failures(entry):
+                _LOG.error(NOT_LOADED, entry.name, number, failure)
         try:
             self._registry.label(self._checked_labels(self._config.values()))
         except Refusal as refusal:
@@ -98,9 +98,6 @@ class Models:
         Returns once models that are new can be asked. New versions of the others are
         looked for afterwards.
 
-        Args:
-            message: The whole new configuration.
-
         Raises:
             Refusal: It is not accepted, or a new model cannot be loaded; what was
                 served before still is.
@@ -118,13 +115,13 @@ class Models:
             except BaseException:
                 self._wanted = old
                 for entry in added:
-                    self._aligner.retire(entry.name)
+                    self._reconciler.unload(entry.name)
                 raise
             self._config = self._wanted = new
             self._registry.label(labels)
             for name in old:
                 if name not in new:
-                    self._aligner.retire(name)
+                    self._reconciler.unload(name)
                     self._jobs.pop(name, None)
             self._submit(entry for entry in stayed if old[entry.name] is not entry)
         if new != old:
@@ -134,22 +131,6 @@ class Models:
         """Every configured model, and whether one of its versions can be asked."""
         return {name: bool(self._registry.available(name)) for name in self._config}
 
-    def find(self, spec: model_pb2.ModelSpec) -> Servable:
-        """The servable that a request means.
-
-        Raises:
-            Refusal: With TF Serving's code and message.
-        """
-        return self._registry.find(spec)
-
-    def status(self, spec: model_pb2.ModelSpec) -> list[status_pb2.ModelVersionStatus]:
-        """State of one version or of all; labels are ignored, as in TF Serving.
-
-        Raises:
-            Refusal: The model or version was never seen.
-        """
-        return self._registry.status(spec)
-
     def close(self) -> None:
         """Begins no further loads."""
         self._closing.set()
@@ -158,21 +139,23 @@ class Models:
     def _add(self, added: list[ModelConfig]) -> None:
         self._settle(added, self._executor)
         failed = [entry for entry in added if not self._registry.available(entry.name)]
-        if not failed:
-            return
         reasons = []
         for entry in failed:
-            known = self._registry.versions(entry.name)
             reasons += [
-                f"{{{{name: {entry.name} version: {number}}} due to error: "
-                f"{version.failure}}}, "
-                for number, version in sorted(known.items())
-                if version.failure is not None
+                f"{{{{name: {entry.name} version: {n}}} due to error: {failure}}}, "
+                for n, failure in self._failures(entry)
             ] or [f"{{{self._reason(entry)}}}, "]
-        raise Refusal(
-            grpc.StatusCode.UNKNOWN,
-            f"{len(failed)} model(s) did not become available: {{{''.join(reasons)}}}",
-        )
+        if failed:
+            raise Refusal(
+                grpc.StatusCode.UNKNOWN,
+                f"{len(failed)} model(s) did not become available: "
+                f"{{{''.join(reasons)}}}",
+            )
+
+    def _failures(self, entry: ModelConfig) -> list[tuple[int, Refusal]]:
+        """Versions that could not be loaded, and why."""
+        known = sorted(self._registry.versions(entry.name).items())
+        return [(n, item.failure) for n, item in known if item.failure is not None]
 
     def _settle(
         self,
@@ -180,17 +163,15 @@ class Models:
         executor: ThreadPoolExecutor,
         silently: bool = False,
     ) -> None:
-        """Aligns until every model has a version or no attempt is left."""
+        """Reconciles until every model has a version or no attempt is left."""
         open_entries = list(entries)
         while open_entries and not self._closing.is_set():
-            align = self._aligner.align
-            jobs = [executor.submit(align, entry, silently) for entry in open_entries]
+            reconcile = self._reconciler.reconcile
+            jobs = [executor.submit(reconcile, item, silently) for item in open_entries]
             for job in jobs:
                 job.result()
             due = {entry.name: self._due(entry.name) for entry in open_entries}
-            open_entries = [
-                entry for entry in open_entries if due[entry.name] < math.inf
-            ]
+            open_entries = [item for item in open_entries if due[item.name] < math.inf]
             if open_entries:
                 soonest = min(due[entry.name] for entry in open_entries)
                 self._closing.wait(max(0.0, soonest - time.monotonic()))
@@ -207,14 +188,14 @@ class Models:
         for entry in entries:
             meant, job = self._jobs.get(entry.name, (None, None))
             if job is None or meant is not entry or job.done():
-                job = self._executor.submit(self._align_safely, entry)
+                job = self._executor.submit(self._reconcile_safely, entry)
                 self._jobs[entry.name] = (entry, job)
             jobs.append(job)
         return jobs
 
-    def _align_safely(self, entry: ModelConfig) -> None:
+    def _reconcile_safely(self, entry: ModelConfig) -> None:
         try:
-            self._aligner.align(entry)
+            self._reconciler.reconcile(entry)
         except Exception:
             _LOG.exception("model %s: looking for versions failed", entry.name)
 
@@ -223,16 +204,11 @@ class Models:
 
     def _reason(self, entry: ModelConfig) -> str:
         """Why nothing of a model is available."""
-        failures = {
-            number: version.failure
-            for number, version in self._registry.versions(entry.name).items()
-            if version.failure is not None
-        }
-        if failures:
-            number = max(failures)
+        if failures := self._failures(entry):
+            number, failure = failures[-1]
             text = (
                 f"model {entry.name}: version {number} in {entry.base_path} cannot be "
-                f"loaded: {failures[number]}"
+                f"loaded: {failure}"
             )
             return text.replace("\n", " ")
         try:
@@ -243,8 +219,3 @@ class Models:
             f"model {entry.name}: none of the versions that its policy names is in "
             f"{entry.base_path}"
         )
-
-    def _checked_labels(
-        self, entries: Iterable[ModelConfig]
-    ) -> dict[str, dict[str, int]]:
-        return labels_of(entries, self._registry, self._policy.labels_for_unavailable)

@@ -1,4 +1,4 @@
-"""Doing something again and again until told to stop."""
+"""Polling: something is done at intervals until the server stops."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ _LOG = logging.getLogger(__name__)
 
 
 class Poller:
-    """A thread that calls something at intervals; an error does not end it.
+    """A thread that calls something every so many seconds; 0 never.
 
-    Args:
-        seconds: Time between calls; 0 never calls.
-        action: What is called.
+    An error does not end it.
     """
 
     def __init__(self, seconds: float, action: Callable[[], None]):

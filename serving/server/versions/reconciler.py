@@ -1,4 +1,4 @@
-"""One model: its versions in a folder, brought up and let go."""
+"""Reconciler of one model: loads what its folder has, unloads what it has not."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ import math
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import grpc
 
 from serving.server.config.model_config import ModelConfig
+from serving.server.options import LoadPolicy
 from serving.server.refusal import Refusal
 from serving.server.versions.servable import Servable
-from serving.server.versions.version_folders import Fingerprint, fingerprint, folders
-from serving.server.versions.version_registry import Registry, State, Version
+from serving.server.versions.version_folders import fingerprint, folders
+from serving.server.versions.version_registry import State, Version, VersionRegistry
 
 _LOG = logging.getLogger(__name__)
 
@@ -28,45 +29,15 @@ NOT_LOADED = "model %s: version %d does not load: %s"
 Loader = Callable[[str, int, Path], Servable]
 
 
-@dataclass(frozen=True)
-class LoadPolicy:
-    """How loads are run.
-
-    Attributes:
-        threads: Loads at once; 0 is four per processor at the start, one afterwards.
-        retries: Further attempts after a failed load whose files stay as they are.
-        retry_seconds: Time between them.
-        labels_for_unavailable: Whether an unused label may name a version that is
-            not available.
-    """
-
-    threads: int = 0
-    retries: int = 0
-    retry_seconds: float = 60.0
-    labels_for_unavailable: bool = False
-
-    def __post_init__(self) -> None:
-        for name in ("threads", "retries", "retry_seconds"):
-            if getattr(self, name) < 0:
-                raise ValueError(
-                    f"{name}: expected 0 or more, received {getattr(self, name)}"
-                )
-
-
-class Aligner:
+class VersionReconciler:
     """Brings what is loaded of a model into line with its folder.
 
-    Args:
-        registry: Where results are noted.
-        load: Makes servables.
-        policy: How often to try.
-        is_wanted: Whether a configuration is still in force; a load that ends when
-            it is not has no effect.
+    A load that ends when its configuration ``is_wanted`` no more has no effect.
     """
 
     def __init__(
         self,
-        registry: Registry,
+        registry: VersionRegistry,
         load: Loader,
         policy: LoadPolicy,
         is_wanted: Callable[[ModelConfig], bool],
@@ -79,63 +50,51 @@ class Aligner:
         # What was said last, so that a poll does not fill the log.
         self._warned: dict[tuple[str, str], str] = {}
 
-    def align(self, entry: ModelConfig, silently: bool = False) -> None:
-        """Loads what is missing, then lets go of what is not wanted.
+    def reconcile(self, entry: ModelConfig, silently: bool = False) -> None:
+        """Loads what is missing, then unloads what is not wanted.
 
-        Nothing is let go before something that is wanted can be asked.
-
-        Args:
-            entry: The model.
-            silently: Whether to leave the log to the caller, who looks at the
-                registry; attempts that will be repeated are logged all the same.
+        Nothing is unloaded before something that is wanted can be asked. ``silently``
+        leaves the log to the caller; attempts that will be repeated are logged all the
+        same.
         """
         name = entry.name
         with self._locks[name]:
             try:
                 found = folders(entry.base_path)
             except OSError as error:
-                self._warn(name, f"cannot look for versions: {error}")
+                self._warn(name, "versions", f"cannot look for versions: {error}")
                 return
-            self._warn_of_doubles(name, found)
-            present = {number: places[-1] for number, places in found.items()}
-            chosen = entry.policy.choose(present)
-            if present and not chosen:
-                self._warn(
-                    name,
-                    "none of the versions that its policy names is in "
-                    f"{entry.base_path}",
-                )
+            doubles = (
+                f"version {number} is loaded from {paths[-1]}; ignored, for it has the "
+                f"same number: {', '.join(map(str, paths[:-1]))}"
+                for number, paths in sorted(found.items())
+                if len(paths) > 1
+            )
+            self._warn(name, "doubles", "; ".join(doubles))
+            chosen = entry.policy.choose(found)
+            if found and not chosen:
+                said = "none of the versions that its policy names is in"
+                self._warn(name, "versions", f"{said} {entry.base_path}")
                 return
-            self._warned.pop((name, "versions"), None)
-            for number, path in chosen.items():
+            self._warn(name, "versions", "")
+            for number in chosen:
+                path = found[number][-1]
                 if self._is_wanted(entry) and self._is_due(name, number, path):
-                    self._bring_up(entry, number, path, silently)
-            if self._is_wanted(entry) and (
-                not chosen or set(chosen) & set(self._registry.available(name))
-            ):
-                self.retire(name, keep=chosen)
+                    self._load_version(entry, number, path, silently)
+            available = self._registry.available(name)
+            if self._is_wanted(entry) and (not chosen or set(chosen) & set(available)):
+                self.unload(name, keep=chosen)
 
-    def retire(self, name: str, keep: Iterable[int] = ()) -> None:
-        """Lets go of the versions of a model, except ``keep``."""
-        for number in self._registry.retire(name, set(keep)):
+    def unload(self, name: str, keep: Iterable[int] = ()) -> None:
+        """Unloads the versions of a model, except ``keep``."""
+        for number in self._registry.unload(name, set(keep)):
             _LOG.info("model %s: version %d is unloaded", name, number)
 
-    def _warn_of_doubles(self, name: str, found: Mapping[int, list[Path]]) -> None:
-        lines = [
-            f"version {number} is loaded from {places[-1]}; ignored, for it has the "
-            f"same number: {', '.join(map(str, places[:-1]))}"
-            for number, places in sorted(found.items())
-            if len(places) > 1
-        ]
-        if lines:
-            self._warn(name, "; ".join(lines), "doubles")
-        else:
-            self._warned.pop((name, "doubles"), None)
-
-    def _warn(self, name: str, text: str, about: str = "versions") -> None:
-        if self._warned.get((name, about)) != text:
-            self._warned[name, about] = text
+    def _warn(self, name: str, about: str, text: str) -> None:
+        """Logs what is new; an empty text says that there is nothing any more."""
+        if text and self._warned.get((name, about)) != text:
             _LOG.warning("model %s: %s", name, text)
+        self._warned[name, about] = text
 
     def _is_due(self, name: str, number: int, path: Path) -> bool:
         known = self._registry.versions(name).get(number)
@@ -145,13 +104,13 @@ class Aligner:
             return True
         return time.monotonic() >= known.retry_at
 
-    def _bring_up(
+    def _load_version(
         self, entry: ModelConfig, number: int, path: Path, silently: bool
     ) -> None:
-        name = entry.name
+        name, registry = entry.name, self._registry
         files = fingerprint(path)
-        before = self._registry.versions(name).get(number)
-        self._registry.put(name, number, Version(State.LOADING))
+        before = registry.versions(name).get(number)
+        registry.put(name, number, Version(State.LOADING))
         try:
             servable = self._load(name, number, path)
         except Exception as error:
@@ -165,21 +124,16 @@ class Aligner:
             attempts = 1
             if before is not None and before.failed_files == files:
                 attempts += before.attempts
-            failed = self._failed(failure, files, attempts)
-            self._registry.put(name, number, failed)
+            failed = Version(State.END, None, failure, files, attempts)
+            if attempts <= self._policy.retries:
+                at = time.monotonic() + self._policy.retry_seconds
+                failed = replace(failed, state=State.LOADING, retry_at=at)
+            registry.put(name, number, failed)
             if failed.retry_at < math.inf or not silently:
                 _LOG.error(NOT_LOADED, name, number, failure)
             return
         available = Version(State.AVAILABLE, servable)
-        if not self._registry.put(
-            name, number, available, lambda: self._is_wanted(entry)
-        ):
-            self._registry.put(name, number, Version(State.END))
+        if not registry.put(name, number, available, lambda: self._is_wanted(entry)):
+            registry.put(name, number, Version(State.END))
         elif not silently:
             _LOG.info("model %s: version %d is served", name, number)
-
-    def _failed(self, failure: Refusal, files: Fingerprint, attempts: int) -> Version:
-        if attempts > self._policy.retries:
-            return Version(State.END, None, failure, files, attempts)
-        at = time.monotonic() + self._policy.retry_seconds
-        return Version(State.LOADING, None, failure, files, attempts, at)

@@ -1,4 +1,4 @@
-"""One loaded version of a model."""
+"""Servable: one loaded version of a model, as requests know it."""
 
 from __future__ import annotations
 
@@ -25,14 +25,7 @@ class Runner(Protocol):
 
 @dataclass(frozen=True)
 class Servable:
-    """A version of a model that can be asked.
-
-    Attributes:
-        name: The model's name.
-        version: Its number.
-        signatures: SignatureDef by name.
-        runner: What computes.
-    """
+    """A version of a model that can be asked."""
 
     name: str
     version: int

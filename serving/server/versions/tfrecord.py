@@ -7,27 +7,19 @@ bits plus a constant, so that checksums of data that holds checksums stay good.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 
+import google_crc32c
 import grpc
 
 from serving.server.refusal import Refusal
 
-_LENGTH, _CHECKSUM = struct.Struct("<Q"), struct.Struct("<I")
-_POLYNOMIAL = 0x82F63B78
+_LENGTH_BYTES, _CHECKSUM_BYTES = 8, 4
 
 
 def records(path: Path) -> Iterator[bytes]:
-    """The records of a file.
-
-    Args:
-        path: It.
-
-    Raises:
-        Refusal: It cannot be read, is cut short or damaged.
-    """
+    """The records of a file; a Refusal if it is unreadable, cut short or damaged."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -36,50 +28,28 @@ def records(path: Path) -> Iterator[bytes]:
         ) from error
     position = 0
     while position < len(data):
-        length, after = _checked(data, position, _LENGTH.size, position)
-        (size,) = _LENGTH.unpack(length)
+        length, after = _checked(data, position, _LENGTH_BYTES, position)
+        size = int.from_bytes(length, "little")
         record, after = _checked(data, after, size, position)
         yield record
         position = after
 
 
-def crc32c(data: bytes) -> int:
-    """The checksum of some bytes.
-
-    >>> hex(crc32c(b"123456789"))
-    '0xe3069283'
-    """
-    crc = 0xFFFFFFFF
-    for byte in data:
-        crc = _TABLE[(crc ^ byte) & 0xFF] ^ (crc >> 8)
-    return crc ^ 0xFFFFFFFF
-
-
 def masked_crc32c(data: bytes) -> int:
     """The checksum as it is stored."""
-    crc = crc32c(data)
+    crc = google_crc32c.value(data)
     return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
 
 
 def _checked(data: bytes, start: int, size: int, record: int) -> tuple[bytes, int]:
     stop = start + size
-    after = stop + _CHECKSUM.size
+    after = stop + _CHECKSUM_BYTES
+    fault = None
     if after > len(data):
-        raise _lost(f"truncated record at {record}")
-    found = data[start:stop]
-    if _CHECKSUM.unpack_from(data, stop)[0] != masked_crc32c(found):
-        raise _lost(f"corrupted record at {record}")
-    return found, after
-
-
-def _lost(message: str) -> Refusal:
-    return Refusal(grpc.StatusCode.DATA_LOSS, message)
-
-
-def _entry(byte: int) -> int:
-    for _ in range(8):
-        byte = byte >> 1 ^ (_POLYNOMIAL if byte & 1 else 0)
-    return byte
-
-
-_TABLE = tuple(_entry(byte) for byte in range(256))
+        fault = "truncated"
+    elif int.from_bytes(data[stop:after], "little") != masked_crc32c(data[start:stop]):
+        fault = "corrupted"
+    if fault is not None:
+        message = f"{fault} record at {record}"
+        raise Refusal(grpc.StatusCode.DATA_LOSS, message)
+    return data[start:stop], after

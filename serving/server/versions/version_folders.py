@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -16,9 +17,6 @@ def folders(base_path: Path) -> dict[int, list[Path]]:
 
     Numbers of more than 63 bits do not: no message can hold them. Of several folders
     with one number the last is the one to take, as in TF Serving.
-
-    Raises:
-        OSError: The folder cannot be listed.
     """
     found: dict[int, list[Path]] = {}
     for entry in sorted(base_path.iterdir()):
@@ -29,22 +27,13 @@ def folders(base_path: Path) -> dict[int, list[Path]]:
     return found
 
 
-def versions(base_path: Path) -> dict[int, Path]:
-    """One folder for each number; see :func:`folders`."""
-    return {number: places[-1] for number, places in folders(base_path).items()}
-
-
 def check_base_path(name: str, base_path: Path) -> None:
-    """Says what is wrong with the folder of a model that is about to be served.
-
-    Raises:
-        ModelLoadFailed: It holds no versions, or cannot be read.
-    """
+    """Raises ModelLoadFailed if a model's folder holds no versions that can be read."""
     prefix = f"model {name}: base path {base_path}"
     try:
-        if versions(base_path):
+        if folders(base_path):
             return
-        is_version = any((base_path / file).exists() for file in _FILES)
+        is_version = any(base_path.glob("saved_model.pb*"))
     except FileNotFoundError as error:
         raise ModelLoadFailed(f"{prefix} does not exist") from error
     except NotADirectoryError as error:
@@ -53,7 +42,7 @@ def check_base_path(name: str, base_path: Path) -> None:
         raise ModelLoadFailed(f"{prefix} cannot be read: {error.strerror}") from error
     if is_version:
         raise ModelLoadFailed(
-            f"{prefix} is itself a SavedModel; expected its parent, with one "
+            f"{prefix} is itself a SavedModel. Expected: its parent, with one "
             "numbered folder per version (eg. '/1/')"
         )
     raise ModelLoadFailed(
@@ -62,22 +51,16 @@ def check_base_path(name: str, base_path: Path) -> None:
     )
 
 
-_FILES = ("saved_model.pb", "saved_model.pbtxt")
-
-
 def fingerprint(path: Path) -> Fingerprint:
     """What identifies the content of a version folder, without reading it.
 
     What cannot be listed or is gone since it was is left out: when that changes, the
     next look will differ.
     """
-    files = []
+    files = set()
     for folder, folders, names in os.walk(path):
         for name in (*folders, *names):
-            file = Path(folder, name)
-            try:
-                info = file.stat()
-            except OSError:
-                continue
-            files.append((str(file.relative_to(path)), info.st_size, info.st_mtime_ns))
+            with contextlib.suppress(OSError):
+                info = os.stat(file := os.path.join(folder, name))
+                files.add((file, info.st_size, info.st_mtime_ns))
     return frozenset(files)

@@ -1,70 +1,43 @@
-"""Which of the versions in a model's folder are to be served."""
+"""Version policy: which of the versions in a model's folder are to be served."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
 
 from serving.messages import config_pb2
 
-_T = TypeVar("_T")
-
-
-class VersionPolicy(Protocol):
-    """Chooses among the versions that are there."""
-
-    def choose(self, present: Mapping[int, _T]) -> dict[int, _T]:
-        """The chosen part of ``present``."""
-
 
 @dataclass(frozen=True)
-class Latest:
-    """The highest numbers.
+class VersionPolicy:
+    """Which versions are served.
 
-    >>> Latest(2).choose({1: "a", 3: "c", 2: "b"})
-    {3: 'c', 2: 'b'}
+    >>> VersionPolicy(2).choose({1: "a", 3: "c", 2: "b"})
+    [3, 2]
+
+    Attributes:
+        latest: So many of the highest; None for all.
+        specific: Only these.
     """
 
-    count: int = 1
+    latest: int | None = 1
+    specific: frozenset[int] | None = None
 
-    def choose(self, present: Mapping[int, _T]) -> dict[int, _T]:
-        """The ``count`` highest."""
-        return {number: present[number] for number in _downwards(present)[: self.count]}
+    @classmethod
+    def of_message(
+        cls, message: config_pb2.FileSystemStoragePathSourceConfig.ServableVersionPolicy
+    ) -> VersionPolicy:
+        """The policy of a model's configuration; the latest version by default."""
+        choice = message.WhichOneof("policy_choice")
+        if choice == "all":
+            return cls(None)
+        if choice == "specific":
+            return cls(None, frozenset(message.specific.versions))
+        return cls(max(message.latest.num_versions, 1))
 
-
-@dataclass(frozen=True)
-class All:
-    """Every version."""
-
-    def choose(self, present: Mapping[int, _T]) -> dict[int, _T]:
-        """All of them."""
-        return {number: present[number] for number in _downwards(present)}
-
-
-@dataclass(frozen=True)
-class Specific:
-    """The versions that are named, as far as they are there."""
-
-    numbers: frozenset[int]
-
-    def choose(self, present: Mapping[int, _T]) -> dict[int, _T]:
-        """Those named."""
-        found = [number for number in _downwards(present) if number in self.numbers]
-        return {number: present[number] for number in found}
-
-
-def from_message(
-    message: config_pb2.FileSystemStoragePathSourceConfig.ServableVersionPolicy,
-) -> VersionPolicy:
-    """The policy of a model's configuration; the latest version by default."""
-    choice = message.WhichOneof("policy_choice")
-    if choice == "all":
-        return All()
-    if choice == "specific":
-        return Specific(frozenset(message.specific.versions))
-    return Latest(max(message.latest.num_versions, 1))
-
-
-def _downwards(present: Mapping[int, _T]) -> list[int]:
-    return sorted(present, reverse=True)
+    def choose(self, present: Iterable[int]) -> list[int]:
+        """The chosen ones, the highest first."""
+        numbers = sorted(present, reverse=True)
+        if self.specific is not None:
+            numbers = [number for number in numbers if number in self.specific]
+        return numbers[: self.latest]

@@ -1,14 +1,15 @@
-"""Which versions are loaded, loading or failed, and under which labels."""
+"""Registry of versions: loaded, loading or failed, and under which labels."""
 
 from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from serving.messages import error_codes_pb2, model_pb2, status_pb2
-from serving.server.refusal import Refusal, invalid, not_found
+from serving.server.config.model_config import ModelConfig
+from serving.server.refusal import Refusal, invalid, not_found, precondition
 from serving.server.versions.servable import Servable
 from serving.server.versions.version_folders import Fingerprint
 
@@ -36,7 +37,7 @@ class Version:
     retry_at: float = math.inf
 
 
-class Registry:
+class VersionRegistry:
     """All versions of all models that were ever seen; safe from several threads."""
 
     def __init__(self) -> None:
@@ -45,11 +46,7 @@ class Registry:
         self._labels: Mapping[str, Mapping[str, int]] = {}
 
     def find(self, spec: model_pb2.ModelSpec) -> Servable:
-        """The servable that a request means.
-
-        Raises:
-            Refusal: With TF Serving's code and message.
-        """
+        """The servable that a request means, or TF Serving's Refusal."""
         if not spec.name:
             raise invalid("ModelSpec has no name specified.")
         choice = spec.WhichOneof("version_choice")
@@ -64,35 +61,26 @@ class Registry:
             elif choice == "version":
                 wanted = spec.version.value
             else:
-                wanted = max(
-                    (n for n, version in known.items() if version.servable is not None),
-                    default=None,
-                )
+                loaded = (n for n, v in known.items() if v.servable is not None)
+                wanted = max(loaded, default=None)
             found = known.get(wanted) if wanted is not None else None
             if found is not None and found.servable is not None:
                 return found.servable
-        if choice is None:
-            raise not_found(f"Servable not found for request: Latest({spec.name})")
-        raise not_found(
-            f"Servable not found for request: Specific({spec.name}, {wanted})"
-        )
+        asked = f"Latest({spec.name})"
+        if choice is not None:
+            asked = f"Specific({spec.name}, {wanted})"
+        raise not_found(f"Servable not found for request: {asked}")
 
     def status(self, spec: model_pb2.ModelSpec) -> list[State]:
-        """State of one version or of all; labels are ignored, as in TF Serving.
-
-        Raises:
-            Refusal: The model or version was never seen.
-        """
-        known = sorted(self.versions(spec.name).items(), reverse=True)
+        """State of one version or of all; labels are ignored, as in TF Serving."""
+        known, missing = self.versions(spec.name), "any versions"
         if spec.WhichOneof("version_choice") == "version":
             wanted = spec.version.value
-            known = [item for item in known if item[0] == wanted]
-            missing = f"Could not find version {wanted} of model {spec.name}"
-        else:
-            missing = f"Could not find any versions of model {spec.name}"
+            known = {n: version for n, version in known.items() if n == wanted}
+            missing = f"version {wanted}"
         if not known:
-            raise not_found(missing)
-        return [_message(number, version) for number, version in known]
+            raise not_found(f"Could not find {missing} of model {spec.name}")
+        return [_message(n, known[n]) for n in sorted(known, reverse=True)]
 
     def versions(self, name: str) -> dict[int, Version]:
         """The versions of a model, by number."""
@@ -107,9 +95,27 @@ class Registry:
             if version.servable is not None
         }
 
-    def labels(self) -> Mapping[str, Mapping[str, int]]:
-        """Version by label by model."""
-        return self._labels
+    def check_labels(
+        self, entries: Iterable[ModelConfig], allow_unavailable: bool
+    ) -> dict[str, dict[str, int]]:
+        """The labels of models, by name; a Refusal if one may not be assigned.
+
+        With ``allow_unavailable`` one that is not used yet may name a version that is
+        not available.
+        """
+        found = {entry.name: dict(entry.labels) for entry in entries}
+        for name, labels in found.items():
+            available = self.available(name)
+            for label, number in labels.items():
+                used = self._labels.get(name, {}).get(label, number)
+                if number not in available and not (
+                    allow_unavailable and used == number
+                ):
+                    raise precondition(
+                        f"Request to assign label to version {number} of model {name}, "
+                        "which is not currently available for inference"
+                    )
+        return found
 
     def label(self, labels: Mapping[str, Mapping[str, int]]) -> None:
         """Replaces all labels."""
@@ -122,24 +128,17 @@ class Registry:
         version: Version,
         still: Callable[[], bool] = lambda: True,
     ) -> bool:
-        """Notes what became of a version, provided that this ``still`` matters.
-
-        Returns:
-            Whether it did.
-        """
+        """Notes what became of a version if this ``still`` matters; whether it did."""
         with self._lock:
             if not still():
                 return False
             self._versions.setdefault(name, {})[number] = version
             return True
 
-    def retire(self, name: str, keep: Collection[int] = ()) -> list[int]:
-        """Lets go of what is available, except ``keep``.
+    def unload(self, name: str, keep: Collection[int] = ()) -> list[int]:
+        """Unloads what is available, except ``keep``; returns what was unloaded.
 
         Calls in flight keep their servable until they end.
-
-        Returns:
-            The versions that were let go.
         """
         with self._lock:
             known = self._versions.get(name, {})

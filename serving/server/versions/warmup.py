@@ -1,10 +1,10 @@
-"""Requests that a model brings along, answered before it is served."""
+"""Warm-up: requests that a model brings along, answered before it is served."""
 
 from __future__ import annotations
 
-import logging
-import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -12,10 +12,7 @@ from google.protobuf.message import DecodeError
 from serving.messages import model_pb2, prediction_log_pb2
 from serving.server.methods import classify_regress, predict
 from serving.server.refusal import Refusal, invalid
-from serving.server.versions.servable import Servable
-from serving.server.versions.tfrecord import records
-
-_LOG = logging.getLogger(__name__)
+from serving.server.versions.servable import Finder, Servable
 
 #: Where a SavedModel keeps them.
 REQUESTS = Path("assets.extra", "tf_serving_warmup_requests")
@@ -23,12 +20,7 @@ _MOST = 1000
 
 
 def warm_up(servable: Servable, path: Path, iterations: int = 1) -> None:
-    """Answers the requests that lie beside a model, if there are any.
-
-    Args:
-        servable: The model.
-        path: Its folder.
-        iterations: How often each is answered.
+    """Answers the requests that lie beside a model, each so many times.
 
     Raises:
         Refusal: One of them fails, or the file is broken.
@@ -36,10 +28,16 @@ def warm_up(servable: Servable, path: Path, iterations: int = 1) -> None:
     file = path / REQUESTS
     if not file.exists():
         return
-    began, count = time.monotonic(), 0
+    # It needs google-crc32c, which is asked for by name when a server starts.
+    from serving.server.versions.tfrecord import records
+
     try:
         for count, record in enumerate(records(file), 1):
-            log = _parsed(record, file)
+            try:
+                log = prediction_log_pb2.PredictionLog.FromString(record)
+            except DecodeError as error:
+                said = f"Failed to parse warmup record: {record[:64]!r} from {file}"
+                raise invalid(said) from error
             for _ in range(iterations):
                 _replay(servable, log)
             # As late as in TF Serving: what is too much has been answered.
@@ -54,22 +52,6 @@ def warm_up(servable: Servable, path: Path, iterations: int = 1) -> None:
             refusal.code,
             f"{refusal.message}. Please verify your warmup data is in TFRecord format.",
         ) from refusal
-    _LOG.debug(
-        "model %s: version %d answered %d warm-up records in %.2f s",
-        servable.name,
-        servable.version,
-        count,
-        time.monotonic() - began,
-    )
-
-
-def _parsed(record: bytes, file: Path) -> prediction_log_pb2.PredictionLog:
-    try:
-        return prediction_log_pb2.PredictionLog.FromString(record)
-    except DecodeError as error:
-        raise invalid(
-            f"Failed to parse warmup record: {record[:64]!r} from {file}"
-        ) from error
 
 
 class _Alone:
@@ -82,24 +64,24 @@ class _Alone:
         return self._servable
 
 
+_METHODS: dict[str, Callable[[Finder, Any, int], object]] = {
+    "predict_log": predict.predict,
+    "classify_log": classify_regress.classify,
+    "regress_log": classify_regress.regress,
+    "multi_inference_log": classify_regress.multi_inference,
+}
+
+
 def _replay(servable: Servable, log: prediction_log_pb2.PredictionLog) -> None:
-    models = _Alone(servable)
     kind = log.WhichOneof("log_type")
-    if kind == "predict_log":
-        log.predict_log.request.model_spec.name = servable.name
-        predict.predict(models, log.predict_log.request, 0)
-    elif kind == "classify_log":
-        log.classify_log.request.model_spec.name = servable.name
-        classify_regress.classify(models, log.classify_log.request, 0)
-    elif kind == "regress_log":
-        log.regress_log.request.model_spec.name = servable.name
-        classify_regress.regress(models, log.regress_log.request, 0)
-    elif kind == "multi_inference_log":
-        for task in log.multi_inference_log.request.tasks:
-            task.model_spec.name = servable.name
-        classify_regress.multi_inference(models, log.multi_inference_log.request, 0)
-    elif kind is not None:
+    if kind is None:
+        return
+    if kind not in _METHODS:
         number = log.DESCRIPTOR.fields_by_name[kind].number
         raise Refusal(
             grpc.StatusCode.UNIMPLEMENTED, f"Unsupported log_type for warmup: {number}"
         )
+    request = getattr(log, kind).request
+    for asked in getattr(request, "tasks", [request]):
+        asked.model_spec.name = servable.name
+    _METHODS[kind](_Alone(servable), request, 0)

@@ -74,7 +74,7 @@ def test_rows_need_one_batch_dimension(predict):
 
 
 def test_paths_outside_are_a_page_of_html(server):
-    for path in ("/", "/v2/models/upper", "/v1", "/monitoring/prometheus/metrics"):
+    for path in ("/v2/models/upper", "/v1", "/monitoring/prometheus/metrics"):
         answer = ask(server.rest_port, "GET", path)
         assert answer.status == 404
         assert answer.headers["content-type"].startswith("text/html")
@@ -191,11 +191,6 @@ def test_bytes_go_in_as_base64_and_come_out_as_text(predict):
     status, found = predict("upper", {"instances": instances})
     texts = [row["text"] for row in found["predictions"]]
     assert (status, texts) == (200, ["é", "é"])
-
-
-def test_first_of_equal_names_counts(predict):
-    body = '{"inputs": ["a"], "inputs": ["b"]}'
-    assert predict("upper", body)[1]["outputs"]["text"] == ["A"]
 
 
 def test_gzip_bodies(server):

@@ -11,62 +11,6 @@ _BOTH = {"inputs": [], "instances": []}
 REFUSALS = {
     "empty": ("upper", "", 400, "JSON Parse error: The document is empty"),
     "blank": ("upper", " \n", 400, "JSON Parse error: The document is empty"),
-    "no JSON": ("upper", "x", 400, "JSON Parse error: Invalid value. at offset: 0"),
-    "cut": (
-        "upper",
-        '{"inputs": ["é',
-        400,
-        "JSON Parse error: Missing a closing quotation mark in string. at offset: 15",
-    ),
-    "no comma": (
-        "upper",
-        '{"inputs": ["{" "b"]}',
-        400,
-        "JSON Parse error: Missing a comma or ] after an array element. at offset: 16",
-    ),
-    "no comma in object": (
-        "upper",
-        '{"a": [1] "b"}',
-        400,
-        "JSON Parse error: Missing a comma or } after an object member. at offset: 10",
-    ),
-    "no name": (
-        "upper",
-        "{1: 2}",
-        400,
-        "JSON Parse error: Missing a name for object member. at offset: 1",
-    ),
-    "no colon": (
-        "upper",
-        '{"a" 1}',
-        400,
-        "JSON Parse error: Missing a colon after a name of object member. at offset: 5",
-    ),
-    "more": (
-        "upper",
-        "{} {}",
-        400,
-        "JSON Parse error: The document root must not be followed by other values. at "
-        "offset: 3",
-    ),
-    "half a pair": (
-        "upper",
-        '{"inputs": ["\\ud800"]}',
-        400,
-        "JSON Parse error: The surrogate pair in string is invalid.",
-    ),
-    "large number": (
-        "numbers",
-        '{"inputs": [1e999]}',
-        400,
-        "JSON Parse error: Number too big to be stored in double.",
-    ),
-    "endless integer": (
-        "numbers",
-        '{"inputs": [%s]}' % ("9" * 5000),
-        400,
-        "JSON Parse error: Number too big to be stored in double.",
-    ),
     "no object": ("upper", "[1]", 400, "JSON Value: [\n    1\n] Is not object"),
     "signature is no string": (
         "nope",
@@ -251,6 +195,16 @@ REFUSALS = {
     ),
     "no base64": ("upper", {"inputs": [{"b64": "*"}]}, 400, "Unable to base64 decode"),
 }
+
+
+@pytest.mark.parametrize(
+    "body", ["x", '{"inputs": ["é', '{"a" 1}', "{} {}", '{"inputs": [1e999]}']
+)
+def test_malformed_json(predict, body):
+    """What follows is each parser's own."""
+    status, answer = predict("upper", body)
+    assert status == 400
+    assert answer["error"].startswith("JSON Parse error: ")
 
 
 @pytest.mark.parametrize("row", REFUSALS)
