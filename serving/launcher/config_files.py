@@ -1,4 +1,4 @@
-"""TF Serving's configuration files, written.
+"""Configuration files of TF Serving, written.
 
 The wheel ``tensorflow-serving-api`` has the messages for models only, so these are
 written with our own.
@@ -57,8 +57,8 @@ def batching(parameters: Mapping[str, str]) -> str:
     for name, text in parameters.items():
         if name not in fields:
             raise ValueError(
-                f"--batching_parameter: expected any of {sorted(fields)}, "
-                f"received {name!r}"
+                "--batching_parameter must be one of TF Serving's. "
+                f"Expected: any of {sorted(fields)}. Received: {name!r}"
             )
         try:
             json_format.ParseDict({name: _value(name, text)}, message)

@@ -1,4 +1,4 @@
-"""A ``tensorflow_model_server`` in a container."""
+"""The stock server in a container."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from serving.launcher.external import Launch, gpu_environment
-from serving.launcher.launch_specification import FILES, Orders
+from serving.launcher.launch_specification import FILES, LaunchSpecification
+from serving.launcher.process_supervisor import ServerCommand
 
 _PROGRAM = "/usr/bin/tensorflow_model_server"
 _FOLDER = "/serving-files"
@@ -30,8 +30,8 @@ class Docker:
     where: str
     name: ClassVar[str] = "docker"
 
-    def launch(self, told: Orders, host: str) -> Launch:
-        """See :meth:`serving.launcher.external.Place.launch`.
+    def command(self, told: LaunchSpecification, host: str) -> ServerCommand:
+        """See :meth:`serving.launcher.stock_server.Installation.command`.
 
         Folders of models have the same path inside, so that a file of models holds
         for both sides; everything is read only.
@@ -42,22 +42,22 @@ class Docker:
             )
         container = f"keras-attention-serving-{os.getpid()}"
         # Without --init the server would be process 1, which ignores SIGTERM.
-        command = [self.docker, "run", "--rm", "--init", f"--name={container}"]
+        words = [self.docker, "run", "--rm", "--init", f"--name={container}"]
         for port in filter(None, (told.port, told.rest_port)):
-            command.append(f"--publish={host}:{port}:{port}")
-        places = _places(told)
-        for source, target in _mounts(told, places):
-            command.append(f"--mount={_mount(source, target)}")
-        environment = gpu_environment(told, os.environ)
-        for name in (*environment, "TF_CPP_MIN_LOG_LEVEL"):
-            command.append(f"--env={name}")  # the value is that of this process
+            words.append(f"--publish={host}:{port}:{port}")
+        files = _files_inside(told)
+        for source, target in _mounts(told, files):
+            words.append(f"--mount={_mount(source, target)}")
+        for name in (*told.environment, "TF_CPP_MIN_LOG_LEVEL"):
+            words.append(f"--env={name}")  # the value is that of this process
         if self.where.endswith("-gpu"):
-            command.append("--gpus=all")
-        command += [f"--entrypoint={_PROGRAM}", self.where, *told.words(places)]
-        return Launch(command, environment, (self.docker, "kill", container))
+            words.append("--gpus=all")
+        words += [f"--entrypoint={_PROGRAM}", self.where, *told.words(files)]
+        kill = (self.docker, "kill", container)
+        return ServerCommand(words, told.environment, kill)
 
 
-def _places(told: Orders) -> dict[str, str]:
+def _files_inside(told: LaunchSpecification) -> dict[str, str]:
     """Where the server finds files, by flag."""
     return {
         flag: f"{_FOLDER}/{flag}/{Path(told.flags[flag]).name}"
@@ -66,10 +66,12 @@ def _places(told: Orders) -> dict[str, str]:
     }
 
 
-def _mounts(told: Orders, places: dict[str, str]) -> Iterator[tuple[str, str]]:
+def _mounts(
+    told: LaunchSpecification, files: dict[str, str]
+) -> Iterator[tuple[str, str]]:
     for path in sorted(set(told.local.values())):
         yield str(path), str(path)
-    for flag, target in places.items():
+    for flag, target in files.items():
         source = told.flags[flag]
         if flag == "model_config_file" and told.polls_models:
             # A file that is replaced by another one stays the old one inside.

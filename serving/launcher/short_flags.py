@@ -1,4 +1,4 @@
-"""Our short flags, written out as the files that TF Serving's flags name."""
+"""Short flags of ours, written out as the files that TF Serving's flags name."""
 
 from __future__ import annotations
 
@@ -10,38 +10,6 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from serving.launcher import config_files
-
-
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Adds the short flags."""
-    group = parser.add_argument_group(
-        "instead of files, not in TF Serving", "the files are written for you"
-    )
-    group.add_argument(
-        "--model",
-        action="append",
-        default=[],
-        metavar="NAME=PATH",
-        help="a model, may be repeated; instead of --model_config_file",
-    )
-    group.add_argument(
-        "--batching_parameter",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="merges requests; instead of --batching_parameters_file",
-    )
-    group.add_argument(
-        "--enable_metrics",
-        action="store_true",
-        help="instead of --monitoring_config_file",
-    )
-    for name, what in (
-        ("tls_key", "private key, a PEM file; instead of --ssl_config_file"),
-        ("tls_certificate", "certificates of the server, a PEM file"),
-        ("tls_client_authority", "clients need its certificates, a PEM file"),
-    ):
-        group.add_argument(f"--{name}", default="", metavar="FILE", help=what)
 
 
 def write(options: argparse.Namespace, files: ExitStack) -> argparse.Namespace:
@@ -96,7 +64,9 @@ def _tls(options: argparse.Namespace) -> str:
     _exclude(options, "tls_key", "ssl_config_file")
     for name in ("tls_key", "tls_certificate"):
         if not getattr(options, name):
-            raise ValueError(f"--{name}: expected a PEM file, received nothing")
+            raise ValueError(
+                f"--{name} must be there too. Expected: a PEM file. Received: nothing"
+            )
     names = ("tls_key", "tls_certificate", "tls_client_authority")
     return config_files.tls(*(_read(name, getattr(options, name)) for name in names))
 
@@ -109,7 +79,7 @@ def _read(name: str, file: str) -> str:
     except OSError as error:
         raise ValueError(f"--{name}: {file}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise ValueError(f"--{name}: {file}: expected PEM text") from error
+        raise ValueError(f"--{name}: {file} must be PEM text") from error
 
 
 def _exclude(options: argparse.Namespace, short: str, *others: str) -> None:
@@ -123,7 +93,9 @@ def _pairs(flag: str, written: Iterable[str]) -> dict[str, str]:
     for pair in written:
         name, separator, value = pair.partition("=")
         if not (separator and name and value):
-            raise ValueError(f"--{flag}: expected NAME=VALUE, received {pair!r}")
+            raise ValueError(
+                f"--{flag} must be a pair. Expected: NAME=VALUE. Received: {pair!r}"
+            )
         if name in pairs:
             raise ValueError(f"--{flag}: {name} is there twice")
         pairs[name] = value
