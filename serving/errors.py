@@ -1,4 +1,4 @@
-"""Everything that can go wrong between a caller and a model, by what to do about it.
+"""Errors between a caller and a model, by what to do about them.
 
 ::
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Coroutine, Iterable, Mapping
-from types import TracebackType
 from typing import Any, TypeVar
 
 import grpc
@@ -14,7 +13,14 @@ from serving.client.certificates import Certificates
 from serving.client.connection import MAX_MESSAGE_BYTES, Keepalive, Retry
 from serving.client.request_flows import RequestFlows
 from serving.client.signature_contract import DEFAULT_SIGNATURE
-from serving.client.values import ModelMetadata, Prediction, ScoredText, VersionStatus
+from serving.client.values import (
+    ModelMetadata,
+    Options,
+    Prediction,
+    ScoredText,
+    Texts,
+    VersionStatus,
+)
 
 T = TypeVar("T")
 
@@ -76,10 +82,7 @@ class Client:
         )
 
     def predict(
-        self,
-        texts: Iterable[str | bytes],
-        options: Mapping[str, Any] | None = None,
-        timeout: float | None = None,
+        self, texts: Texts, options: Options = None, timeout: float | None = None
     ) -> list[Prediction]:
         """The model's answer to each text.
 
@@ -102,19 +105,13 @@ class Client:
         return _finish(self._flows.predict(texts, options, timeout))
 
     def align(
-        self,
-        texts: Iterable[str | bytes],
-        options: Mapping[str, Any] | None = None,
-        timeout: float | None = None,
+        self, texts: Texts, options: Options = None, timeout: float | None = None
     ) -> list[Prediction]:
         """Like :meth:`predict`, with tokens, source offsets and attention weights."""
         return _finish(self._flows.align(texts, options, timeout))
 
     def n_best(
-        self,
-        texts: Iterable[str | bytes],
-        options: Mapping[str, Any] | None = None,
-        timeout: float | None = None,
+        self, texts: Texts, options: Options = None, timeout: float | None = None
     ) -> list[list[Prediction]]:
         """Several answers to each text, best first.
 
@@ -130,10 +127,7 @@ class Client:
         return _finish(self._flows.n_best(texts, options, timeout))
 
     def score(
-        self,
-        texts: Iterable[str | bytes],
-        target_texts: Iterable[str | bytes],
-        timeout: float | None = None,
+        self, texts: Texts, target_texts: Texts, timeout: float | None = None
     ) -> list[ScoredText]:
         """How probable it is that texts are answered by given targets.
 
@@ -195,12 +189,7 @@ class Client:
     def __enter__(self) -> Client:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
 

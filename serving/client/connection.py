@@ -1,4 +1,4 @@
-"""How to reach a server: retries, sizes, pings, compression, encryption."""
+"""Connection to a server: retries, sizes, pings, compression, encryption."""
 
 from __future__ import annotations
 
@@ -114,18 +114,11 @@ class Keepalive:
 
 @dataclass(frozen=True)
 class Connection:
-    """Everything about a channel but the calls on it.
+    """Everything about a channel but the calls on it; see :class:`serving.Client`.
 
-    Attributes:
-        target: What gRPC resolves. A scheme (``dns:///name:port``,
-            ``ipv4:a:port,b:port``) asks for all addresses, which calls are spread over
-            in turn; without one they go to the first that answers.
-        retry: When unavailable servers are tried again.
-        max_message_bytes: Limit for messages in both directions.
-        keepalive: Pings; None without.
-        compression: ``"gzip"`` or ``"deflate"`` for requests; None without.
-        credentials: For TLS; None connects in the clear.
-        options: Further channel arguments as (name, value); they win.
+    A target with a scheme (``dns:///name:port``, ``ipv4:a:port,b:port``) asks for all
+    addresses, which calls are spread over in turn; without one they go to the first
+    that answers.
     """
 
     target: str

@@ -26,9 +26,11 @@ from serving.client.metadata_responses import model_metadata, version_status
 from serving.client.text_requests import cast_input, option_inputs, text_input
 from serving.client.values import (
     ModelMetadata,
+    Options,
     Prediction,
     ScoredText,
     Signature,
+    Texts,
     VersionStatus,
 )
 from serving.messages import metadata_pb2, model_pb2, predict_pb2, status_pb2
@@ -102,24 +104,17 @@ class RequestFlows(ABC):
         """Lets time pass."""
 
     async def predict(
-        self,
-        texts: Iterable[str | bytes],
-        options: Mapping[str, Any] | None = None,
-        timeout: float | None = None,
+        self, texts: Texts, options: Options = None, timeout: float | None = None
     ) -> list[Prediction]:
         """See :meth:`serving.Client.predict`."""
         rows, until = text_input(texts), self._until(timeout)
-        signature = contract.DEFAULT_SIGNATURE
-        if options is not None:
-            signature = contract.WITH_OPTIONS
+        plain = options is None
+        signature = contract.DEFAULT_SIGNATURE if plain else contract.WITH_OPTIONS
         outputs = await self._run(signature, {TEXT: rows}, until, options)
         return responses.read_predictions(outputs, len(rows))
 
     async def align(
-        self,
-        texts: Iterable[str | bytes],
-        options: Mapping[str, Any] | None = None,
-        timeout: float | None = None,
+        self, texts: Texts, options: Options = None, timeout: float | None = None
     ) -> list[Prediction]:
         """See :meth:`serving.Client.align`."""
         rows, until = text_input(texts), self._until(timeout)
@@ -128,10 +123,7 @@ class RequestFlows(ABC):
         return responses.read_alignments(outputs, len(rows))
 
     async def n_best(
-        self,
-        texts: Iterable[str | bytes],
-        options: Mapping[str, Any] | None = None,
-        timeout: float | None = None,
+        self, texts: Texts, options: Options = None, timeout: float | None = None
     ) -> list[list[Prediction]]:
         """See :meth:`serving.Client.n_best`."""
         rows, until = text_input(texts), self._until(timeout)
@@ -140,10 +132,7 @@ class RequestFlows(ABC):
         return responses.read_n_best(outputs, len(rows))
 
     async def score(
-        self,
-        texts: Iterable[str | bytes],
-        target_texts: Iterable[str | bytes],
-        timeout: float | None = None,
+        self, texts: Texts, target_texts: Texts, timeout: float | None = None
     ) -> list[ScoredText]:
         """See :meth:`serving.Client.score`."""
         rows, until = text_input(texts), self._until(timeout)
@@ -175,7 +164,7 @@ class RequestFlows(ABC):
         ]
         if guessed:
             found = await self._signature(signature, until)
-            for name in set(guessed) & set(found.inputs):
+            for name in filter(found.inputs.__contains__, guessed):
                 label = f"inputs[{name!r}]"
                 arrays[name] = cast_input(label, arrays[name], found, name)
         received = await self._run(signature, arrays, until, outputs=outputs)
@@ -274,7 +263,7 @@ class RequestFlows(ABC):
         signature: str,
         inputs: dict[str, np.ndarray],
         until: float,
-        options: Mapping[str, Any] | None = None,
+        options: Options = None,
         outputs: Iterable[str] = (),
     ) -> dict[str, np.ndarray]:
         if options is not None:

@@ -5,23 +5,19 @@ Every tensor starts with the batch, B texts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from serving.client.signature_contract import TEXT_INPUT
-from serving.client.values import Signature
+from serving.client.values import Signature, Texts
 from serving.tensors.dtypes import TensorError, dtype_named
 from serving.tensors.encoding import as_array, as_bytes
 
 
-def text_input(texts: Iterable[str | bytes], name: str = "texts") -> np.ndarray:
+def text_input(texts: Texts, name: str = "texts") -> np.ndarray:
     """Texts as a string tensor ``[B]``.
-
-    Args:
-        texts: The texts.
-        name: What the caller calls them.
 
     Raises:
         TypeError: A single string, or an element that is none.
@@ -50,12 +46,7 @@ def text_input(texts: Iterable[str | bytes], name: str = "texts") -> np.ndarray:
 def option_inputs(
     options: Mapping[str, Any], signature: Signature, batch: int
 ) -> dict[str, np.ndarray]:
-    """Options as one tensor ``[B]`` each, defaults filled in.
-
-    Args:
-        options: Name to scalar, or to a sequence of B values.
-        signature: The signature that takes them.
-        batch: B.
+    """Options, each a scalar or B values, as one tensor ``[B]`` each with defaults.
 
     Raises:
         ValueError: An unknown option, one without value and default, or values of
@@ -93,12 +84,6 @@ def cast_input(
     label: str, values: np.ndarray, signature: Signature, name: str
 ) -> np.ndarray:
     """Values in the dtype of an input, where that loses nothing but float precision.
-
-    Args:
-        label: What the caller calls them.
-        values: Of any dtype.
-        signature: That which has the input.
-        name: Of the input.
 
     Raises:
         ValueError: The kinds do not match, or an integer does not fit.

@@ -1,4 +1,4 @@
-"""Requests at a given rate, and how long their answers take.
+"""Traffic: requests at a given rate, and how long their responses take.
 
 With a rate, a request is due at its time whether or not others have been answered
 (open loop), and its latency counts from then: a server that stalls is charged for all

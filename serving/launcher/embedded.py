@@ -41,7 +41,7 @@ class Embedded:
     def run(
         self, options: argparse.Namespace, unknown: Sequence[str], files: ExitStack
     ) -> int:
-        """See :meth:`serving.launcher.engine_choice.Engine.run`.
+        """See :func:`serving.launcher.engine_choice.choose`.
 
         Prints one line for each model once it can be asked, with ``port=`` among its
         words.

@@ -1,48 +1,22 @@
-"""Choice of the engine that runs, and what all engines offer."""
+"""Choice of the engine that runs."""
 
 from __future__ import annotations
 
-import argparse
 import shutil
-from collections.abc import Sequence
-from contextlib import ExitStack
-from typing import Protocol
 
 from serving.errors import StartupFailed
-from serving.launcher.docker import Docker
 from serving.launcher.embedded import Embedded
-from serving.launcher.stock_server import PROGRAM, Binary, StockServer
+from serving.launcher.installations import Binary, Docker
+from serving.launcher.stock_server import PROGRAM, StockServer
 
 
-class Engine(Protocol):
-    """Something that serves models."""
-
-    @property
-    def description(self) -> str:
-        """Its name and where it is, in words of the form ``name=value``."""
-
-    def run(
-        self, options: argparse.Namespace, unknown: Sequence[str], files: ExitStack
-    ) -> int:
-        """Serves until told to stop.
-
-        Args:
-            options: The command line, free of contradictions.
-            unknown: Words of it that nobody here knows.
-            files: Holds files that were made for this run; to be closed as soon as
-                they have been read.
-
-        Returns:
-            The exit status.
-
-        Raises:
-            StartupFailed: The server cannot start.
-            ValueError: A flag cannot be honoured.
-        """
-
-
-def choose(name: str, image: str) -> Engine:
+def choose(name: str, image: str) -> StockServer | Embedded:
     """The engine of that name; ``auto`` takes the stock server where there is one.
+
+    Its method ``run`` serves until told to stop. It takes the command line, the words
+    of it that nobody knows, and files that are to be closed as soon as they have been
+    read; it returns the exit status, or raises StartupFailed, or ValueError for a flag
+    that cannot be honoured.
 
     Args:
         name: ``auto``, ``binary``, ``docker`` or ``embedded``.

@@ -45,6 +45,7 @@ WITHOUT_EFFECT = (
 #: Their defaults here are not those of TF Serving.
 _OTHER_DEFAULTS = ("enable_grpc_healthcheck_service", "max_num_load_retries")
 
+_ENGINES = ("auto", "binary", "docker", "embedded")
 _Rows = tuple[tuple[str, Any, str], ...]
 _TF_SERVING: _Rows = (
     ("port", 8500, "gRPC port, 0 for any"),
@@ -65,16 +66,8 @@ _TF_SERVING: _Rows = (
     ("batching_parameters_file", "", "BatchingParameters as text"),
     ("enable_model_warmup", True, "answer a model's requests first"),
     ("num_request_iterations_for_warmup", 1, "how often each of them"),
-    (
-        "file_system_poll_wait_seconds",
-        1.0,
-        "seconds between looks for new versions, 0 for never",
-    ),
-    (
-        "grpc_max_threads",
-        int,
-        "calls computed at once (four per processor, more with batching)",
-    ),
+    ("file_system_poll_wait_seconds", 1.0, "between looks for versions, 0 for never"),
+    ("grpc_max_threads", int, "calls at once (four per processor, more with batching)"),
     ("grpc_channel_arguments", "", "name=value,..."),
     ("enable_grpc_healthcheck_service", True, "gRPC health service"),
     ("saved_model_tags", "serve", "tags, by comma"),
@@ -91,12 +84,7 @@ _TF_SERVING: _Rows = (
     ("ssl_config_file", "", "SSLConfig as text"),
 )
 _OWN: _Rows = (
-    (
-        "engine",
-        ("auto", "binary", "docker", "embedded"),
-        "what serves; auto takes a tensorflow_model_server of the PATH if there is "
-        "one, else the embedded engine",
-    ),
+    ("engine", _ENGINES, "auto: a tensorflow_model_server of the PATH, else embedded"),
     ("host", "0.0.0.0", "address to listen on"),
     ("drain_seconds", float, "for calls in flight after SIGTERM, embedded only (20)"),
     ("docker_image", IMAGE, "image of --engine=docker"),
@@ -106,11 +94,7 @@ _OWN: _Rows = (
 )
 _INSTEAD_OF_FILES: _Rows = (
     ("model", [], "NAME=PATH, may be repeated; instead of --model_config_file"),
-    (
-        "batching_parameter",
-        [],
-        "NAME=VALUE, merges requests; instead of --batching_parameters_file",
-    ),
+    ("batching_parameter", [], "NAME=VALUE; instead of --batching_parameters_file"),
     ("enable_metrics", False, "instead of --monitoring_config_file"),
     ("tls_key", "", "private key, a PEM file; instead of --ssl_config_file"),
     ("tls_certificate", "", "certificates of the server, a PEM file"),

@@ -46,7 +46,7 @@ def _version(told: LaunchSpecification, host: str, name: str) -> int | None:
     if told.rest_port:
         return _over_rest(host, told.rest_port, name)
     if told.encrypted:
-        with socket.create_connection((host, told.port), _SECONDS):
+        with socket.create_connection((host.strip("[]"), told.port), _SECONDS):
             return None
     target = f"{host}:{told.port}"
     with Client(

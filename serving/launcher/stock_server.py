@@ -1,4 +1,4 @@
-"""The stock ``tensorflow_model_server`` as an engine, and that of the PATH."""
+"""The engines ``binary`` and ``docker``: a stock ``tensorflow_model_server``."""
 
 from __future__ import annotations
 
@@ -8,62 +8,21 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
 
 from serving.launcher import readiness
+from serving.launcher.installations import ANYWHERE, Binary, Docker, bracketed
 from serving.launcher.launch_specification import LaunchSpecification, specify
-from serving.launcher.process_supervisor import ServerCommand, Supervisor
+from serving.launcher.process_supervisor import Supervisor
 
 PROGRAM = "tensorflow_model_server"
 _LOG = logging.getLogger("serving")
-_ANYWHERE = ("0.0.0.0", "[::]", "::")
-
-
-class Installation(Protocol):
-    """A ``tensorflow_model_server`` and how it is started where it is."""
-
-    @property
-    def name(self) -> str:
-        """That of the engine."""
-
-    @property
-    def where(self) -> str:
-        """Path or image."""
-
-    def command(self, told: LaunchSpecification, host: str) -> ServerCommand:
-        """How to start it.
-
-        Args:
-            told: What it is told.
-            host: The address to listen on.
-
-        Raises:
-            ValueError: Something cannot be honoured there.
-        """
-
-
-@dataclass(frozen=True)
-class Binary:
-    """The program at a path."""
-
-    where: str
-    name: ClassVar[str] = "binary"
-
-    def command(self, told: LaunchSpecification, host: str) -> ServerCommand:
-        """See :meth:`Installation.command`."""
-        if host not in _ANYWHERE:
-            raise ValueError(
-                f"--host={host}: tensorflow_model_server listens on all addresses; "
-                "leave the flag out, or take --engine=docker or --engine=embedded"
-            )
-        return ServerCommand([self.where, *told.words()], told.environment)
 
 
 @dataclass(frozen=True)
 class StockServer:
     """Runs a ``tensorflow_model_server`` and stays until it ends."""
 
-    installation: Installation
+    installation: Binary | Docker
 
     @property
     def description(self) -> str:
@@ -73,7 +32,7 @@ class StockServer:
     def run(
         self, options: argparse.Namespace, unknown: Sequence[str], files: ExitStack
     ) -> int:
-        """See :meth:`serving.launcher.engine_choice.Engine.run`."""
+        """See :func:`serving.launcher.engine_choice.choose`."""
         told = specify(options, unknown)
         command = self.installation.command(told, options.host)
         told.check(options.host)
@@ -81,7 +40,7 @@ class StockServer:
             _LOG.warning(line)
         _LOG.info(self.description)
         server = Supervisor(PROGRAM, command)
-        host = "127.0.0.1" if options.host in _ANYWHERE else options.host
+        host = "127.0.0.1" if options.host in ANYWHERE else bracketed(options.host)
         found: dict[str, int | None] = {}
 
         def ready() -> bool:

@@ -13,10 +13,9 @@ import trustme
 from serving.commands import serve
 from serving.errors import StartupFailed
 from serving.launcher import flag_contradictions, short_flags
-from serving.launcher.docker import Docker
 from serving.launcher.flags import OWN
+from serving.launcher.installations import Binary, Docker
 from serving.launcher.launch_specification import specify
-from serving.launcher.stock_server import Binary
 from serving.server.batching import BatchingOptions, read_options
 from serving.server.config.config_file import ConfigFile
 from serving.server.tls import read_tls

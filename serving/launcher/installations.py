@@ -1,4 +1,8 @@
-"""The stock server in a container."""
+"""Installations of the stock server: a program of the PATH, an image of Docker.
+
+Each says how a launch specification becomes a command there, and refuses what cannot be
+honoured with ValueError.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +17,27 @@ from typing import ClassVar
 from serving.launcher.launch_specification import FILES, LaunchSpecification
 from serving.launcher.process_supervisor import ServerCommand
 
+#: Addresses that mean all of a machine.
+ANYWHERE = ("0.0.0.0", "[::]", "::")
 _PROGRAM = "/usr/bin/tensorflow_model_server"
 _FOLDER = "/serving-files"
+
+
+@dataclass(frozen=True)
+class Binary:
+    """The program at a path."""
+
+    where: str
+    name: ClassVar[str] = "binary"
+
+    def command(self, told: LaunchSpecification, host: str) -> ServerCommand:
+        """How to start it so that it listens on ``host``."""
+        if host not in ANYWHERE:
+            raise ValueError(
+                f"--host={host}: tensorflow_model_server listens on all addresses; "
+                "leave the flag out, or take --engine=docker or --engine=embedded"
+            )
+        return ServerCommand([self.where, *told.words()], told.environment)
 
 
 @dataclass(frozen=True)
@@ -31,7 +54,7 @@ class Docker:
     name: ClassVar[str] = "docker"
 
     def command(self, told: LaunchSpecification, host: str) -> ServerCommand:
-        """See :meth:`serving.launcher.stock_server.Installation.command`.
+        """How to start it so that it listens on ``host``.
 
         Folders of models have the same path inside, so that a file of models holds
         for both sides; everything is read only.
@@ -44,7 +67,7 @@ class Docker:
         # Without --init the server would be process 1, which ignores SIGTERM.
         words = [self.docker, "run", "--rm", "--init", f"--name={container}"]
         for port in filter(None, (told.port, told.rest_port)):
-            words.append(f"--publish={host}:{port}:{port}")
+            words.append(f"--publish={bracketed(host)}:{port}:{port}")
         files = _files_inside(told)
         for source, target in _mounts(told, files):
             words.append(f"--mount={_mount(source, target)}")
@@ -55,6 +78,11 @@ class Docker:
         words += [f"--entrypoint={_PROGRAM}", self.where, *told.words(files)]
         kill = (self.docker, "kill", container)
         return ServerCommand(words, told.environment, kill)
+
+
+def bracketed(host: str) -> str:
+    """A host as it is written before a port: IPv6 in brackets."""
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host
 
 
 def _files_inside(told: LaunchSpecification) -> dict[str, str]:
