@@ -12,7 +12,7 @@ from serving.client.signature_contract import (
     ALIGN,
     DEFAULT_SIGNATURE,
     N_BEST,
-    NO_ANSWER,
+    NOT_FOUND,
     OUTPUTS,
     SCORE,
 )
@@ -35,13 +35,13 @@ def read_predictions(outputs: Outputs, batch: int) -> list[Prediction]:
 
 
 def read_n_best(outputs: Outputs, batch: int) -> list[list[Prediction]]:
-    """Several answers to each text; unused places are dropped."""
+    """Several predictions of each text, fewer where fewer were found."""
     found = _checked(outputs, N_BEST, batch)
     return [
         [
             Prediction(text, float(log_prob))
             for text, log_prob in zip(_strings(texts), log_probs, strict=True)
-            if log_prob > NO_ANSWER
+            if log_prob > NOT_FOUND
         ]
         for texts, log_probs in zip(found["text"], found["log_prob"], strict=True)
     ]

@@ -40,13 +40,16 @@ def proxy_variable(target: str) -> str | None:
 
 def _hosts(target: str) -> list[str]:
     """Names and addresses of a target, without scheme, authority and ports."""
-    scheme, separator, rest = target.partition(":")
-    if scheme in ("dns", "ipv4", "ipv6", "passthrough") and not re.fullmatch(
-        r"\d+", rest
-    ):
-        target = rest.rpartition("/")[2] if separator else target
-    places = unquote(target).split(",")
-    return [re.sub(r"^\[(.*)\](:\d+)?$|^([^:]*):\w+$", r"\1\3", one) for one in places]
+    if re.match(r"(dns|ipv4|ipv6|passthrough):(?!\d+$)", target):
+        target = target.partition(":")[2].rpartition("/")[2]
+    return [_without_port(address) for address in unquote(target).split(",")]
+
+
+def _without_port(address: str) -> str:
+    if address.startswith("["):
+        return address[1:].partition("]")[0]
+    host, separator, _ = address.rpartition(":")
+    return host if separator and ":" not in host else address
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,8 +1,8 @@
 """Request flows: what is sent for each method of a client, and what is returned.
 
-The blocking and the asyncio client share them. A flow is a coroutine that waits in two
-places only, for a response and for time to pass; the clients fill these in. That of the
-blocking client waits inside them, so that its coroutines never stop before their end.
+The blocking and the asyncio client share them. A flow is a coroutine that waits for two
+things only, a response and time to pass; each client says how. The blocking one waits
+inside, so that its coroutines are never suspended.
 """
 
 from __future__ import annotations
@@ -188,12 +188,12 @@ class RequestFlows(ABC):
         for one that failed.
         """
         until = self._until(timeout)
-        answer: errors.ServingError | None = None
+        last: errors.ServingError | None = None
         try:
             while True:
                 try:
                     # Only a call that does not wait says why nobody answers.
-                    await self._metadata(until, wait_for_ready=answer is not None)
+                    await self._metadata(until, wait_for_ready=last is not None)
                     return
                 except errors.HandshakeFailed:
                     raise
@@ -202,13 +202,13 @@ class RequestFlows(ABC):
                     errors.ServerUnavailable,
                     errors.UnexpectedResponse,
                 ) as error:
-                    answer = error
+                    last = error
                 left = until - time.monotonic()
                 if left <= 0:
-                    raise errors.DeadlineExceeded(str(answer), "DEADLINE_EXCEEDED")
+                    raise errors.DeadlineExceeded(str(last), "DEADLINE_EXCEEDED")
                 await self._pause(min(_POLL_SECONDS, left))
         except errors.DeadlineExceeded as error:
-            reason = "no server answered" if answer is None else str(answer)
+            reason = "no server answered" if last is None else str(last)
             raise errors.DeadlineExceeded(
                 f"model {self._spec.name} was not ready in time: {reason}", error.code
             ) from error.__cause__
@@ -253,8 +253,8 @@ class RequestFlows(ABC):
         if name not in signatures:
             self._signatures = None
             raise errors.SignatureNotFound(
-                f"model {self._spec.name} has no signature {name!r}; "
-                f"it has {sorted(signatures)}"
+                f"model {self._spec.name} has no signature {name!r}. "
+                f"Expected: any of {sorted(signatures)}. Received: {name!r}"
             )
         return signatures[name]
 

@@ -1,7 +1,7 @@
 """Signatures of exported models: their names, their inputs and what they return.
 
 ``keras_attention.export`` writes them. The two packages share these names and no code;
-the tests of exports hold one to the other. Letters: B texts, A answers to a text, T
+the tests of exports hold one to the other. Letters: B texts, A predictions of a text, T
 target and S source tokens.
 """
 
@@ -18,8 +18,8 @@ SCORE = "score"
 TEXT_INPUT = "text"
 TARGET_INPUT = "target_text"
 
-#: The log-probability of a place that no answer came to.
-NO_ANSWER = np.finfo(np.float32).min
+#: The log-probability of a prediction that was asked for and not found.
+NOT_FOUND = np.finfo(np.float32).min
 
 _TOKENS = {
     "alignment": ("BTS", "f"),

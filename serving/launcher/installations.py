@@ -30,14 +30,14 @@ class Binary:
     where: str
     name: ClassVar[str] = "binary"
 
-    def command(self, told: LaunchSpecification, host: str) -> ServerCommand:
+    def command(self, launch: LaunchSpecification, host: str) -> ServerCommand:
         """How to start it so that it listens on ``host``."""
         if host not in ANYWHERE:
             raise ValueError(
                 f"--host={host}: tensorflow_model_server listens on all addresses; "
                 "leave the flag out, or take --engine=docker or --engine=embedded"
             )
-        return ServerCommand([self.where, *told.words()], told.environment)
+        return ServerCommand([self.where, *launch.words()], launch.environment)
 
 
 @dataclass(frozen=True)
@@ -53,31 +53,31 @@ class Docker:
     where: str
     name: ClassVar[str] = "docker"
 
-    def command(self, told: LaunchSpecification, host: str) -> ServerCommand:
+    def command(self, launch: LaunchSpecification, host: str) -> ServerCommand:
         """How to start it so that it listens on ``host``.
 
         Folders of models have the same path inside, so that a file of models holds
         for both sides; everything is read only.
         """
-        if "grpc_socket_path" in told.flags:
+        if "grpc_socket_path" in launch.flags:
             raise ValueError(
                 "--grpc_socket_path: the socket would stay inside the container"
             )
         container = f"keras-attention-serving-{os.getpid()}"
         # Without --init the server would be process 1, which ignores SIGTERM.
         words = [self.docker, "run", "--rm", "--init", f"--name={container}"]
-        for port in filter(None, (told.port, told.rest_port)):
+        for port in filter(None, (launch.port, launch.rest_port)):
             words.append(f"--publish={bracketed(host)}:{port}:{port}")
-        files = _files_inside(told)
-        for source, target in _mounts(told, files):
+        files = _files_inside(launch)
+        for source, target in _mounts(launch, files):
             words.append(f"--mount={_mount(source, target)}")
-        for name in (*told.environment, "TF_CPP_MIN_LOG_LEVEL"):
+        for name in (*launch.environment, "TF_CPP_MIN_LOG_LEVEL"):
             words.append(f"--env={name}")  # the value is that of this process
         if self.where.endswith("-gpu"):
             words.append("--gpus=all")
-        words += [f"--entrypoint={_PROGRAM}", self.where, *told.words(files)]
+        words += [f"--entrypoint={_PROGRAM}", self.where, *launch.words(files)]
         kill = (self.docker, "kill", container)
-        return ServerCommand(words, told.environment, kill)
+        return ServerCommand(words, launch.environment, kill)
 
 
 def bracketed(host: str) -> str:
@@ -85,23 +85,23 @@ def bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host and not host.startswith("[") else host
 
 
-def _files_inside(told: LaunchSpecification) -> dict[str, str]:
+def _files_inside(launch: LaunchSpecification) -> dict[str, str]:
     """Where the server finds files, by flag."""
     return {
-        flag: f"{_FOLDER}/{flag}/{Path(told.flags[flag]).name}"
+        flag: f"{_FOLDER}/{flag}/{Path(launch.flags[flag]).name}"
         for flag in FILES
-        if flag in told.flags
+        if flag in launch.flags
     }
 
 
 def _mounts(
-    told: LaunchSpecification, files: dict[str, str]
+    launch: LaunchSpecification, files: dict[str, str]
 ) -> Iterator[tuple[str, str]]:
-    for path in sorted(set(told.local.values())):
+    for path in sorted(set(launch.local.values())):
         yield str(path), str(path)
     for flag, target in files.items():
-        source = told.flags[flag]
-        if flag == "model_config_file" and told.polls_models:
+        source = launch.flags[flag]
+        if flag == "model_config_file" and launch.polls_models:
             # A file that is replaced by another one stays the old one inside.
             source, target = str(Path(source).parent), str(Path(target).parent)
         yield source, target

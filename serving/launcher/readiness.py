@@ -22,7 +22,7 @@ _ONCE = Retry(attempts=1)
 _DIRECTLY = ("grpc.enable_http_proxy", 0)
 
 
-def versions(told: LaunchSpecification, host: str) -> dict[str, int | None] | None:
+def versions(launch: LaunchSpecification, host: str) -> dict[str, int | None] | None:
     """The version of each model that answers, or None while one does not.
 
     Asks over REST where that is served, else over gRPC. An encrypted port is only
@@ -30,25 +30,25 @@ def versions(told: LaunchSpecification, host: str) -> dict[str, int | None] | No
     were there at the start are available. Such a version is None.
 
     Args:
-        told: What the server was told.
+        launch: What the server was told.
         host: Where its ports are reached.
     """
     found: dict[str, int | None] = {}
-    for name in told.models:
+    for name in launch.models:
         try:
-            found[name] = _version(told, host, name)
+            found[name] = _version(launch, host, name)
         except (OSError, ServingError, http.client.HTTPException, ValueError, KeyError):
             return None
     return found
 
 
-def _version(told: LaunchSpecification, host: str, name: str) -> int | None:
-    if told.rest_port:
-        return _over_rest(host, told.rest_port, name)
-    if told.encrypted:
-        with socket.create_connection((host.strip("[]"), told.port), _SECONDS):
+def _version(launch: LaunchSpecification, host: str, name: str) -> int | None:
+    if launch.rest_port:
+        return _over_rest(host, launch.rest_port, name)
+    if launch.encrypted:
+        with socket.create_connection((host.strip("[]"), launch.port), _SECONDS):
             return None
-    target = f"{host}:{told.port}"
+    target = f"{host}:{launch.port}"
     with Client(
         target, model=name, timeout=_SECONDS, retry=_ONCE, options=[_DIRECTLY]
     ) as asked:

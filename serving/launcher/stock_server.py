@@ -33,10 +33,10 @@ class StockServer:
         self, options: argparse.Namespace, unknown: Sequence[str], files: ExitStack
     ) -> int:
         """See :func:`serving.launcher.engine_choice.choose`."""
-        told = specify(options, unknown)
-        command = self.installation.command(told, options.host)
-        told.check(options.host)
-        for line in told.warnings:
+        launch = specify(options, unknown)
+        command = self.installation.command(launch, options.host)
+        launch.check(options.host)
+        for line in launch.warnings:
             _LOG.warning(line)
         _LOG.info(self.description)
         server = Supervisor(PROGRAM, command)
@@ -44,13 +44,13 @@ class StockServer:
         found: dict[str, int | None] = {}
 
         def ready() -> bool:
-            versions = readiness.versions(told, host)
+            versions = readiness.versions(launch, host)
             found.update(versions or {})
             return versions is not None
 
         if server.wait_until(ready, options.startup_timeout_seconds):
             files.close()
-            self._announce(told, options.host, found)
+            self._announce(launch, options.host, found)
             return server.wait()
         status = server.wait()
         if status:
@@ -58,11 +58,14 @@ class StockServer:
         return status
 
     def _announce(
-        self, told: LaunchSpecification, host: str, found: Mapping[str, int | None]
+        self,
+        launch: LaunchSpecification,
+        host: str,
+        found: Mapping[str, int | None],
     ) -> None:
-        line = f"ready engine={self.installation.name} host={host} port={told.port}"
-        if told.rest_port:
-            line += f" rest_port={told.rest_port}"
+        line = f"ready engine={self.installation.name} host={host} port={launch.port}"
+        if launch.rest_port:
+            line += f" rest_port={launch.rest_port}"
         for name, version in found.items():
             shown = f"{line} model={name}"
             print(shown if version is None else f"{shown} version={version}")
