@@ -164,33 +164,22 @@ def _from_field(
     proto: tensor_pb2.TensorProto, dtype: np.dtype, count: int
 ) -> np.ndarray:
     sent = getattr(proto, BY_NUMBER[proto.dtype].field)
-    per_element = 2 if dtype.kind == "c" else 1
-    values = _convert(sent, min(len(sent) // per_element, count) * per_element, dtype)
+    read, each = dtype, 1
+    if dtype.kind == "c":
+        read, each = np.dtype(f"f{dtype.itemsize // 2}"), 2
+    elif dtype.itemsize < 4 and dtype.kind != "b":
+        read = np.dtype(np.int64)  # numbers and halves that wrap, as in C++
+    values = np.empty(min(len(sent) // each, count) * each, read)
+    for start in range(0, len(values), _PIECE):
+        stop = min(start + _PIECE, len(values))
+        values[start:stop] = sent[start:stop]
+    if dtype.name in ("float16", "bfloat16"):
+        values = values.astype(np.uint16).view(dtype)
+    values = values.view(dtype) if each == 2 else values.astype(dtype, copy=False)
     if len(values) < count:
         last: Any = values[-1] if len(values) else (b"" if dtype.hasobject else 0)
         full = np.empty(count, dtype)
         full[: len(values)] = values
         full[len(values) :] = last
         return full
-    return values
-
-
-def _convert(sent: Any, count: int, dtype: np.dtype) -> np.ndarray:
-    """The first values of a field."""
-    if dtype.kind == "c":
-        part = np.float32 if dtype == np.complex64 else np.float64
-        return _read(sent, count, np.dtype(part)).view(dtype)
-    if dtype.name in ("float16", "bfloat16"):
-        return _read(sent, count, np.dtype(np.int64)).astype(np.uint16).view(dtype)
-    if dtype.kind in "iu" and dtype.itemsize < 4:
-        # Wraps, as C++ does.
-        return _read(sent, count, np.dtype(np.int64)).astype(dtype)
-    return _read(sent, count, dtype)
-
-
-def _read(sent: Any, count: int, dtype: np.dtype) -> np.ndarray:
-    values = np.empty(count, dtype)
-    for start in range(0, count, _PIECE):
-        stop = min(start + _PIECE, count)
-        values[start:stop] = sent[start:stop]
     return values
