@@ -205,6 +205,12 @@ def test_what_docker_is_told(tmp_path):
     assert found.kill == ("/opt/docker", "kill", name.removeprefix("--name="))
 
 
+@pytest.mark.parametrize("host", ["::1", "[::1]"])
+def test_docker_publishes_ipv6_addresses(host):
+    found, _ = launch(DOCKER, "--model_base_path=/m", f"--host={host}")
+    assert "--publish=[::1]:8500:8500" in found.words
+
+
 @pytest.mark.parametrize(
     "installation, flags, words",
     [
