@@ -97,13 +97,13 @@ class Outcome:
 
 
 async def generate(
-    traffic: Traffic, ask: Callable[[], Awaitable[Any]]
+    traffic: Traffic, request: Callable[[], Awaitable[Any]]
 ) -> tuple[list[Outcome], float]:
     """Sends requests as they become due.
 
     Args:
         traffic: What is due, and when.
-        ask: One request; raises ServingError when it fails.
+        request: Sends one; raises ServingError when it fails.
 
     Returns:
         The outcomes, and the seconds until the last one.
@@ -127,7 +127,7 @@ async def generate(
             sent = time.perf_counter() - start
             code = _OK
             try:
-                await ask()
+                await request()
             except ServingError as error:
                 code = error.code or type(error).__name__
             ended = time.perf_counter() - start
@@ -143,7 +143,7 @@ def report(
     """What happened, as numbers for JSON.
 
     Args:
-        traffic: What was asked.
+        traffic: What was sent.
         outcomes: What became of it.
         elapsed_seconds: Until the last one.
 
