@@ -39,7 +39,7 @@ def text_input(texts: Texts, name: str = "texts") -> np.ndarray:
         try:
             array[index] = as_bytes(text)
         except TensorError as error:
-            raise ValueError(f"`{name}[{index}]` must be text: {error}") from None
+            raise ValueError(f"`{name}[{index}]`: {error}") from None
     return array
 
 

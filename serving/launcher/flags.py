@@ -139,7 +139,7 @@ def boolean(word: str) -> bool:
         return True
     if word.lower() in ("false", "0"):
         return False
-    raise argparse.ArgumentTypeError(f"expected true or false, received {word!r}")
+    raise argparse.ArgumentTypeError(f"Expected: true or false. Received: {word!r}")
 
 
 def given(options: argparse.Namespace) -> dict[str, str]:

@@ -85,7 +85,10 @@ def decode(
     dtype = dtype_of(proto.dtype)
     shape = tuple(dim.size for dim in proto.tensor_shape.dim)
     if any(size < 0 for size in shape) or len(shape) > _MAX_RANK:
-        raise TensorError(f"expected a fully known shape, received {list(shape)}")
+        raise TensorError(
+            f"a shape must be fully known. Expected: at most {_MAX_RANK} sizes of 0 or "
+            f"more. Received: {list(shape)}"
+        )
     count = math.prod(shape)
     if _partial_product(shape) >= 1 << 63:
         raise TensorError(f"shape {list(shape)} overflows")
@@ -123,13 +126,16 @@ def _from_content(content: bytes, dtype: np.dtype, count: int) -> np.ndarray:
         return _from_string_list(content, count)
     if len(content) != count * dtype.itemsize:
         raise TensorError(
-            f"expected {count * dtype.itemsize} bytes of tensor_content, "
-            f"received {len(content)}"
+            "`tensor_content` must hold all values. "
+            f"Expected: {count * dtype.itemsize} bytes. Received: {len(content)}"
         )
     if dtype.kind == "b":
         flags = np.frombuffer(content, np.uint8)
         if flags.max(initial=0) > 1:
-            raise TensorError("expected 0 or 1 for each bool in tensor_content")
+            raise TensorError(
+                "`tensor_content` must hold bools. Expected: 0 or 1 for each. "
+                f"Received: {flags.max()}"
+            )
         return flags.astype(bool)
     return np.frombuffer(content, dtype.newbyteorder("<")).astype(dtype)
 
@@ -137,7 +143,10 @@ def _from_content(content: bytes, dtype: np.dtype, count: int) -> np.ndarray:
 def _from_string_list(content: bytes, count: int) -> np.ndarray:
     """All lengths as varints, then all strings."""
     if count > len(content):
-        raise TensorError(f"expected {count} strings in {len(content)} bytes")
+        raise TensorError(
+            f"`tensor_content` must hold {count} strings. "
+            f"Expected: a byte or more for each. Received: {len(content)} bytes"
+        )
     lengths, position = [], 0
     for _ in range(count):
         length = shift = 0

@@ -55,7 +55,8 @@ def dtype_of(number: int) -> np.dtype:
     """
     if number not in BY_NUMBER:
         raise TensorError(
-            f"expected a dtype that NumPy can hold, received {dtype_name(number)}"
+            "a dtype must be one that NumPy can hold. Expected: numbers, bools or "
+            f"strings. Received: {dtype_name(number)}"
         )
     if number != tensor_pb2.DT_BFLOAT16:
         return np.dtype(BY_NUMBER[number].dtype)
@@ -80,7 +81,10 @@ def dtype_named(name: str) -> np.dtype:
     """The NumPy dtype of a name such as ``DT_FLOAT``; see :func:`dtype_of`."""
     number = tensor_pb2.DataType.DESCRIPTOR.values_by_name.get(name)
     if number is None:
-        raise TensorError(f"expected a dtype of TensorFlow, received {name}")
+        raise TensorError(
+            "a dtype must be one of TensorFlow's. Expected: a name such as DT_FLOAT. "
+            f"Received: {name}"
+        )
     return dtype_of(number.number)
 
 
@@ -93,5 +97,8 @@ def number_of(dtype: np.dtype) -> int:
     if dtype.kind in "OSU":
         return tensor_pb2.DT_STRING
     if dtype.name not in _BY_NAME:
-        raise TensorError(f"expected a dtype of TensorFlow, received {dtype}")
+        raise TensorError(
+            "a dtype must be one of TensorFlow's. Expected: numbers, bools or strings. "
+            f"Received: {dtype}"
+        )
     return _BY_NAME[dtype.name].number
