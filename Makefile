@@ -37,9 +37,12 @@ help:
 	@echo "make docs        HTML documentation in docs/_build"
 	@echo "make clean       remove $(VENV) and everything built"
 
+# TensorFlow greets on stderr whatever its log level; that is shown when something fails.
 demo: $(VENV)/.demo
 	@cat $<
-	$(BIN)/python examples/03_pronounce.py $(DEMO_ARGS)
+	@mkdir -p build
+	$(BIN)/python examples/03_pronounce.py $(DEMO_ARGS) 2> build/demo.log \
+	|| { cat build/demo.log >&2; exit 1; }
 
 test: check
 	$(TESTS)

@@ -1,4 +1,4 @@
-"""Asking models over gRPC, and serving them.
+"""Client and server of exported models, over gRPC and REST.
 
 The client side needs gRPC, protobuf and NumPy, never TensorFlow or Keras:
 

@@ -1,4 +1,4 @@
-"""``python -m serving serve | predict | n-best | score | status | load``."""
+"""The command line: ``python -m serving serve``, ``predict`` and the others."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from serving.commands import load, n_best, predict, score, serve, status
+from serving.commands import load_test, n_best, predict, score, serve, status
 from serving.errors import ServingError
 
 _PROGRAM = "keras-attention-serving"
@@ -16,7 +16,7 @@ _COMMANDS = {
     "n-best": n_best,
     "score": score,
     "status": status,
-    "load": load,
+    "load": load_test,
 }
 
 

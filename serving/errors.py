@@ -1,4 +1,4 @@
-"""Everything that can go wrong between a caller and a model, by what to do about it.
+"""Errors between a caller and a model, by what to do about them.
 
 ::
 
@@ -142,7 +142,9 @@ _PERHAPS_TLS = (
 )
 
 
-def from_rpc(error: grpc.RpcError, target: str) -> ServingError:
+def from_rpc(
+    error: grpc.RpcError, target: str, proxy: str | None = None
+) -> ServingError:
     """The error that a failed call means.
 
     TF Serving reports some meanings under a code it also uses for others; those are
@@ -151,6 +153,7 @@ def from_rpc(error: grpc.RpcError, target: str) -> ServingError:
     Args:
         error: What the call raised, from ``grpc`` or ``grpc.aio``.
         target: Address of the server, for the message.
+        proxy: Environment variable with the proxy that calls to it go through.
 
     Returns:
         An error to raise ``from`` the given one.
@@ -177,4 +180,6 @@ def from_rpc(error: grpc.RpcError, target: str) -> ServingError:
         message = f"no server answers at {target}: {details}"
         if "failed to connect" in details and "Socket closed" in details:
             message += _PERHAPS_TLS
+    if proxy and kind in (ServerUnavailable, HandshakeFailed, DeadlineExceeded):
+        message += f" (calls go through the proxy of the environment variable {proxy})"
     return kind(message or code.name, code.name)

@@ -1,4 +1,4 @@
-"""What a client shows and trusts on encrypted connections."""
+"""Certificates that a client shows and trusts on encrypted connections."""
 
 from __future__ import annotations
 
@@ -34,10 +34,11 @@ class Certificates:
 
     def __post_init__(self) -> None:
         if (self.key is None) != (self.chain is None):
-            there, missing = "key", "chain"
-            if self.key is None:
-                there, missing = missing, there
-            raise ValueError(f"{missing}: expected one beside the {there}, got None")
+            missing = "key" if self.key is None else "chain"
+            raise ValueError(
+                "`key` and `chain` belong together. Expected: both or none. "
+                f"Received: {missing}=None"
+            )
 
     @classmethod
     def read(
@@ -73,5 +74,5 @@ def _pem(file: str | Path | None) -> bytes | None:
     except OSError as error:
         raise ValueError(f"{file}: {error.strerror}") from error
     if b"-----BEGIN " not in found:
-        raise ValueError(f"{file}: expected PEM text")
+        raise ValueError(f"{file} must be PEM text")
     return found

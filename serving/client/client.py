@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import functools
 import time
-from collections.abc import Iterable, Mapping
-from types import TracebackType
+from collections.abc import Coroutine, Iterable, Mapping
 from typing import Any, TypeVar
 
 import grpc
 import numpy as np
 
 from serving.client.certificates import Certificates
-from serving.client.connection import MAX_MESSAGE_BYTES, Connection, Keepalive, Retry
-from serving.client.request_flows import (
-    DEFAULT_SIGNATURE,
-    Call,
-    Dialogue,
-    ModelDialogues,
-    Pause,
+from serving.client.connection import MAX_MESSAGE_BYTES, Keepalive, Retry
+from serving.client.request_flows import RequestFlows
+from serving.client.signature_contract import DEFAULT_SIGNATURE
+from serving.client.values import (
+    ModelMetadata,
+    Options,
+    Prediction,
+    ScoredText,
+    Texts,
+    VersionStatus,
 )
-from serving.client.values import ModelMetadata, Prediction, ScoredText, VersionStatus
-from serving.errors import DeadlineExceeded, ServingError, from_rpc
 
 T = TypeVar("T")
 
@@ -68,26 +67,22 @@ class Client:
         credentials: grpc.ChannelCredentials | Certificates | None = None,
         options: Iterable[tuple[str, Any]] = (),
     ):
-        self._dialogues = ModelDialogues(model, version, label)
-        self._target = target
-        self._timeout = timeout
-        connection = Connection(
+        self._flows = _BlockingFlows(
             target,
-            retry=retry or Retry(),
+            model=model,
+            version=version,
+            label=label,
+            timeout=timeout,
+            retry=retry,
             keepalive=keepalive,
             compression=compression,
             max_message_bytes=max_message_bytes,
             credentials=credentials,
-            options=tuple(options),
+            options=options,
         )
-        channel = self._channel = connection.open(grpc)
-        self._calls = functools.cache(lambda method: method.on(channel))
 
     def predict(
-        self,
-        texts: Iterable[str | bytes],
-        options: Mapping[str, Any] | None = None,
-        timeout: float | None = None,
+        self, texts: Texts, options: Options = None, timeout: float | None = None
     ) -> list[Prediction]:
         """The model's answer to each text.
 
@@ -107,22 +102,16 @@ class Client:
             TypeError: ``texts`` is a single string or holds something else.
             ValueError: An option does not exist or does not fit.
         """
-        return self._drive(self._dialogues.predict(texts, options), timeout)
+        return _finish(self._flows.predict(texts, options, timeout))
 
     def align(
-        self,
-        texts: Iterable[str | bytes],
-        options: Mapping[str, Any] | None = None,
-        timeout: float | None = None,
+        self, texts: Texts, options: Options = None, timeout: float | None = None
     ) -> list[Prediction]:
         """Like :meth:`predict`, with tokens, source offsets and attention weights."""
-        return self._drive(self._dialogues.align(texts, options), timeout)
+        return _finish(self._flows.align(texts, options, timeout))
 
     def n_best(
-        self,
-        texts: Iterable[str | bytes],
-        options: Mapping[str, Any] | None = None,
-        timeout: float | None = None,
+        self, texts: Texts, options: Options = None, timeout: float | None = None
     ) -> list[list[Prediction]]:
         """Several answers to each text, best first.
 
@@ -135,13 +124,10 @@ class Client:
         Returns:
             B lists of predictions with ``text`` and ``log_prob``.
         """
-        return self._drive(self._dialogues.n_best(texts, options), timeout)
+        return _finish(self._flows.n_best(texts, options, timeout))
 
     def score(
-        self,
-        texts: Iterable[str | bytes],
-        target_texts: Iterable[str | bytes],
-        timeout: float | None = None,
+        self, texts: Texts, target_texts: Texts, timeout: float | None = None
     ) -> list[ScoredText]:
         """How probable it is that texts are answered by given targets.
 
@@ -150,7 +136,7 @@ class Client:
             target_texts: B strings.
             timeout: Seconds, instead of the client's.
         """
-        return self._drive(self._dialogues.score(texts, target_texts), timeout)
+        return _finish(self._flows.score(texts, target_texts, timeout))
 
     def call(
         self,
@@ -176,15 +162,15 @@ class Client:
             ServingError: See :mod:`serving.errors`.
             ValueError: A value cannot be sent, or not as the signature's dtype.
         """
-        return self._drive(self._dialogues.call(inputs, signature, outputs), timeout)
+        return _finish(self._flows.call(inputs, signature, outputs, timeout))
 
     def status(self, timeout: float | None = None) -> list[VersionStatus]:
         """How each version of the model fares, failed ones included."""
-        return self._drive(self._dialogues.status(), timeout)
+        return _finish(self._flows.status(timeout))
 
     def metadata(self, timeout: float | None = None) -> ModelMetadata:
         """The model's version and signatures."""
-        return self._drive(self._dialogues.metadata(), timeout)
+        return _finish(self._flows.metadata(timeout))
 
     def wait_until_ready(self, timeout: float | None = None) -> None:
         """Returns as soon as the server is up and the model can be asked.
@@ -194,52 +180,38 @@ class Client:
                 answered last.
             HandshakeFailed: TLS was not agreed on.
         """
-        self._drive(self._dialogues.wait_until_ready(), timeout)
+        _finish(self._flows.wait_until_ready(timeout))
 
     def close(self) -> None:
         """Closes the connection; calls in flight are cancelled."""
-        self._channel.close()
+        self._flows.close()
 
     def __enter__(self) -> Client:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
-    def _drive(self, dialogue: Dialogue[T], timeout: float | None) -> T:
-        seconds = self._timeout if timeout is None else timeout
-        deadline = None if seconds is None else time.monotonic() + seconds
-        try:
-            step = next(dialogue)
-            while True:
-                left = None if deadline is None else deadline - time.monotonic()
-                try:
-                    reply = self._perform(step, left)
-                except ServingError as error:
-                    step = dialogue.throw(error)
-                else:
-                    step = dialogue.send(reply)
-        except StopIteration as stop:
-            return stop.value
 
-    def _perform(self, step: Call | Pause, left: float | None) -> Any:
-        if isinstance(step, Pause):
-            check_time(left, self._target)
-            time.sleep(step.seconds if left is None else min(step.seconds, left))
-            return None
-        call = self._calls(step.method)
-        try:
-            return call(step.request, timeout=left, wait_for_ready=step.wait_for_ready)
-        except grpc.RpcError as error:
-            raise from_rpc(error, self._target) from error
+class _BlockingFlows(RequestFlows):
+    """Flows that wait where they are."""
+
+    _api = grpc
+
+    async def _received(self, response: Any) -> Any:
+        return response
+
+    async def _pause(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    def close(self) -> None:
+        self._channel.close()
 
 
-def check_time(left: float | None, target: str) -> None:
-    """Raises DeadlineExceeded when no time is left."""
-    if left is not None and left <= 0:
-        raise DeadlineExceeded(f"{target} was not ready in time", "DEADLINE_EXCEEDED")
+def _finish(flow: Coroutine[Any, Any, T]) -> T:
+    """What a flow that never stops on its way returns."""
+    try:
+        flow.send(None)
+    except StopIteration as end:
+        return end.value
+    raise RuntimeError("a blocking flow must not be suspended")

@@ -1,4 +1,4 @@
-"""How to reach a server: retries, sizes, pings, compression, encryption."""
+"""Connection to a server: retries, sizes, pings, compression, encryption."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from typing import Any
 import grpc
 
 from serving.client.certificates import Certificates
+from serving.client.proxies import is_loopback, proxy_variable
 
 #: gRPC's own limit for received messages is 4 MiB; a batch of alignments is larger.
 MAX_MESSAGE_BYTES = 256 * 1024 * 1024
 
+_PROXIES = "grpc.enable_http_proxy"
 _COMPRESSIONS = {
     None: grpc.Compression.NoCompression,
     "deflate": grpc.Compression.Deflate,
@@ -42,7 +44,10 @@ class Retry:
 
     def __post_init__(self) -> None:
         if not 1 <= self.attempts <= 5:
-            raise ValueError(f"attempts: expected 1 to 5, received {self.attempts}")
+            raise ValueError(
+                "`attempts` must be a number that gRPC takes. Expected: 1 to 5. "
+                f"Received: {self.attempts}"
+            )
 
     def service_config(self) -> dict[str, Any]:
         """The part of gRPC's service config that says so.
@@ -90,7 +95,8 @@ class Keepalive:
         for name in ("seconds", "timeout_seconds"):
             if getattr(self, name) <= 0:
                 raise ValueError(
-                    f"{name}: expected more than 0, received {getattr(self, name)}"
+                    f"`{name}` must be a time. Expected: more than 0. "
+                    f"Received: {getattr(self, name)}"
                 )
 
     def arguments(self) -> list[tuple[str, Any]]:
@@ -108,18 +114,11 @@ class Keepalive:
 
 @dataclass(frozen=True)
 class Connection:
-    """Everything about a channel but the calls on it.
+    """Everything about a channel but the calls on it; see :class:`serving.Client`.
 
-    Attributes:
-        target: What gRPC resolves. A scheme (``dns:///name:port``,
-            ``ipv4:a:port,b:port``) asks for all addresses, which calls are spread over
-            in turn; without one they go to the first that answers.
-        retry: When unavailable servers are tried again.
-        max_message_bytes: Limit for messages in both directions.
-        keepalive: Pings; None without.
-        compression: ``"gzip"`` or ``"deflate"`` for requests; None without.
-        credentials: For TLS; None connects in the clear.
-        options: Further channel arguments as (name, value); they win.
+    A target with a scheme (``dns:///name:port``, ``ipv4:a:port,b:port``) asks for all
+    addresses, which calls are spread over in turn; without one they go to the first
+    that answers.
     """
 
     target: str
@@ -133,8 +132,8 @@ class Connection:
     def __post_init__(self) -> None:
         if self.compression not in _COMPRESSIONS:
             raise ValueError(
-                "compression: expected 'gzip', 'deflate' or None, received "
-                f"{self.compression!r}"
+                "`compression` must be one of gRPC's. Expected: 'gzip', 'deflate' or "
+                f"None. Received: {self.compression!r}"
             )
 
     def service_config(self) -> dict[str, Any]:
@@ -143,6 +142,12 @@ class Connection:
         if re.match(r"(dns|ipv4|ipv6):", self.target):
             config["loadBalancingConfig"] = [{"round_robin": {}}]
         return config
+
+    @property
+    def proxy(self) -> str | None:
+        """Environment variable whose proxy is in between; None without."""
+        enabled = dict(self.arguments()).get(_PROXIES, 1)
+        return proxy_variable(self.target) if enabled else None
 
     def arguments(self) -> list[tuple[str, Any]]:
         """gRPC's channel arguments."""
@@ -158,11 +163,14 @@ class Connection:
             # Nor should a new replica wait for half a minute.
             ("grpc.dns_min_time_between_resolutions_ms", 5000),
         ]
+        if is_loopback(self.target):
+            arguments.append((_PROXIES, 0))
         if self.keepalive is not None:
             arguments += self.keepalive.arguments()
         if isinstance(self.credentials, Certificates):
             arguments += self.credentials.arguments()
-        return [*arguments, *self.options]
+        # Of two with one name, gRPC takes the first.
+        return [*{**dict(arguments), **dict(self.options)}.items()]
 
     def open(self, api: Any) -> Any:
         """A channel.

@@ -1,155 +1,160 @@
-"""What client and server say to each other, without saying how it travels.
+"""Request flows: what is sent for each method of a client, and what is returned.
 
-Each dialogue is a generator: it yields a :class:`Call` (or a :class:`Pause`), is sent
-the response (or thrown the :class:`~serving.errors.ServingError`), and returns the
-result. The blocking and the asyncio client drive the same generators, so there is one
-place where requests are built and answers read.
+The blocking and the asyncio client share them. A flow is a coroutine that waits for two
+things only, a response and time to pass; each client says how. The blocking one waits
+inside, so that its coroutines are never suspended.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, TypeVar
+import functools
+import math
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
 
+import grpc
 import numpy as np
 
+from serving import errors
+from serving.client import prediction_responses as responses
+from serving.client import signature_contract as contract
+from serving.client.certificates import Certificates
+from serving.client.connection import MAX_MESSAGE_BYTES, Connection, Keepalive, Retry
 from serving.client.metadata_responses import model_metadata, version_status
-from serving.client.prediction_responses import (
-    read_alignments,
-    read_n_best,
-    read_predictions,
-    read_scores,
-)
-from serving.client.text_requests import (
-    TARGET_INPUT,
-    TEXT_INPUT,
-    cast,
-    option_inputs,
-    text_input,
-)
+from serving.client.text_requests import cast_input, option_inputs, text_input
 from serving.client.values import (
     ModelMetadata,
+    Options,
     Prediction,
     ScoredText,
     Signature,
+    Texts,
     VersionStatus,
 )
-from serving.errors import (
-    DeadlineExceeded,
-    HandshakeFailed,
-    InvalidRequest,
-    NotFound,
-    ServerUnavailable,
-    ServingError,
-    SignatureNotFound,
-    UnexpectedResponse,
-)
-from serving.messages import (
-    metadata_pb2,
-    model_pb2,
-    predict_pb2,
-    remote_calls,
-    status_pb2,
-)
+from serving.messages import metadata_pb2, model_pb2, predict_pb2, status_pb2
+from serving.messages import remote_calls as methods
 from serving.tensors.decoding import decode
-from serving.tensors.dtypes import TensorError, dtype_named
+from serving.tensors.dtypes import TensorError
 from serving.tensors.encoding import as_array, encode
 
-DEFAULT_SIGNATURE = "serving_default"
+TEXT = contract.TEXT_INPUT
 _POLL_SECONDS = 0.1
 
 
-@dataclass(frozen=True)
-class Call:
-    """Please make this call and send me the response."""
-
-    method: remote_calls.Method
-    request: Any
-    wait_for_ready: bool = False
-
-
-@dataclass(frozen=True)
-class Pause:
-    """Please wait this long."""
-
-    seconds: float
-
-
-T = TypeVar("T")
-Dialogue = Generator[Call | Pause, Any, T]
-
-
-class ModelDialogues:
-    """All dialogues about one model.
+class RequestFlows(ABC):
+    """All flows about one model, with the connection that they use.
 
     Signatures are asked for once, when first needed, and again after a request was
-    refused: another version may take other inputs.
-
-    Args:
-        name: The model's name.
-        version: A version number, or None.
-        label: A version label, or None; None for both means the newest version.
+    refused: another version may take other inputs. Arguments are those of
+    :class:`serving.Client`.
     """
 
-    def __init__(self, name: str, version: int | None, label: str | None):
-        if not name:
-            raise ValueError("model: expected a name, received an empty string")
+    #: The module ``grpc`` or ``grpc.aio``, whose functions have the same names.
+    _api: ClassVar[Any]
+
+    def __init__(
+        self,
+        target: str,
+        *,
+        model: str,
+        version: int | None = None,
+        label: str | None = None,
+        timeout: float | None = 30.0,
+        retry: Retry | None = None,
+        keepalive: Keepalive | None = None,
+        compression: str | None = None,
+        max_message_bytes: int = MAX_MESSAGE_BYTES,
+        credentials: grpc.ChannelCredentials | Certificates | None = None,
+        options: Iterable[tuple[str, Any]] = (),
+    ):
+        if not model:
+            raise ValueError("`model` must be a name. Expected: text. Received: ''")
         if version is not None and label is not None:
-            raise ValueError("expected a version or a label, received both")
-        self._spec = model_pb2.ModelSpec(name=name)
+            raise ValueError(
+                "`version` and `label` exclude each other. Expected: one of them. "
+                f"Received: version={version}, label={label!r}"
+            )
+        self._spec = model_pb2.ModelSpec(name=model, version_label=label)
         if version is not None:
             self._spec.version.value = version
-        if label is not None:
-            self._spec.version_label = label
         self._signatures: Mapping[str, Signature] | None = None
+        self._target, self._timeout = target, timeout
+        connection = Connection(
+            target,
+            retry=retry or Retry(),
+            keepalive=keepalive,
+            compression=compression,
+            max_message_bytes=max_message_bytes,
+            credentials=credentials,
+            options=tuple(options),
+        )
+        self._proxy = connection.proxy
+        channel = self._channel = connection.open(self._api)
+        # To be kept, since each one is registered anew.
+        self._stub = functools.cache(lambda method: method.on(channel))
 
-    def predict(
-        self, texts: Iterable[str | bytes], options: Mapping[str, Any] | None
-    ) -> Dialogue[list[Prediction]]:
-        """Texts to predictions."""
-        rows = text_input(texts)
-        if options is None:
-            outputs = yield from self._run({TEXT_INPUT: rows}, DEFAULT_SIGNATURE)
-        else:
-            outputs = yield from self._run_texts(rows, options, "predict_with_options")
-        return read_predictions(outputs, len(rows))
+    @abstractmethod
+    async def _received(self, response: Any) -> Any:
+        """What a call of gRPC's returned, once it is there."""
 
-    def align(
-        self, texts: Iterable[str | bytes], options: Mapping[str, Any] | None
-    ) -> Dialogue[list[Prediction]]:
-        """Texts to predictions with tokens and attention weights."""
-        rows = text_input(texts)
-        outputs = yield from self._run_texts(rows, options or {}, "align")
-        return read_alignments(outputs, len(rows))
+    @abstractmethod
+    async def _pause(self, seconds: float) -> None:
+        """Lets time pass."""
 
-    def n_best(
-        self, texts: Iterable[str | bytes], options: Mapping[str, Any] | None
-    ) -> Dialogue[list[list[Prediction]]]:
-        """Texts to several predictions each."""
-        rows = text_input(texts)
-        outputs = yield from self._run_texts(rows, options or {}, "n_best")
-        return read_n_best(outputs, len(rows))
+    async def predict(
+        self, texts: Texts, options: Options = None, timeout: float | None = None
+    ) -> list[Prediction]:
+        """See :meth:`serving.Client.predict`."""
+        rows, until = text_input(texts), self._until(timeout)
+        plain = options is None
+        signature = contract.DEFAULT_SIGNATURE if plain else contract.WITH_OPTIONS
+        outputs = await self._run(signature, {TEXT: rows}, until, options)
+        return responses.read_predictions(outputs, len(rows))
 
-    def score(
-        self, texts: Iterable[str | bytes], target_texts: Iterable[str | bytes]
-    ) -> Dialogue[list[ScoredText]]:
-        """Texts and targets to how probable the targets are."""
-        rows = text_input(texts)
+    async def align(
+        self, texts: Texts, options: Options = None, timeout: float | None = None
+    ) -> list[Prediction]:
+        """See :meth:`serving.Client.align`."""
+        rows, until = text_input(texts), self._until(timeout)
+        inputs, chosen = {TEXT: rows}, options or {}
+        outputs = await self._run(contract.ALIGN, inputs, until, chosen)
+        return responses.read_alignments(outputs, len(rows))
+
+    async def n_best(
+        self, texts: Texts, options: Options = None, timeout: float | None = None
+    ) -> list[list[Prediction]]:
+        """See :meth:`serving.Client.n_best`."""
+        rows, until = text_input(texts), self._until(timeout)
+        inputs, chosen = {TEXT: rows}, options or {}
+        outputs = await self._run(contract.N_BEST, inputs, until, chosen)
+        return responses.read_n_best(outputs, len(rows))
+
+    async def score(
+        self, texts: Texts, target_texts: Texts, timeout: float | None = None
+    ) -> list[ScoredText]:
+        """See :meth:`serving.Client.score`."""
+        rows, until = text_input(texts), self._until(timeout)
         targets = text_input(target_texts, "target_texts")
         if len(rows) != len(targets):
             raise ValueError(
-                f"target_texts: expected one for each of {len(rows)} texts, "
-                f"received {len(targets)}"
+                "`target_texts` must be one for each of `texts`. "
+                f"Expected: {len(rows)}. Received: {len(targets)}"
             )
-        inputs = {TEXT_INPUT: rows, TARGET_INPUT: targets}
-        outputs = yield from self._run(inputs, "score")
-        return read_scores(outputs, len(rows))
+        inputs = {TEXT: rows, contract.TARGET_INPUT: targets}
+        outputs = await self._run(contract.SCORE, inputs, until)
+        return responses.read_scores(outputs, len(rows))
 
-    def call(
-        self, inputs: Mapping[str, Any], signature: str, outputs: Iterable[str]
-    ) -> Dialogue[dict[str, np.ndarray]]:
-        """Any tensors to any tensors."""
+    async def call(
+        self,
+        inputs: Mapping[str, Any],
+        signature: str = contract.DEFAULT_SIGNATURE,
+        outputs: Iterable[str] = (),
+        timeout: float | None = None,
+    ) -> dict[str, np.ndarray]:
+        """See :meth:`serving.Client.call`."""
+        until = self._until(timeout)
         arrays = {name: as_array(value) for name, value in inputs.items()}
         guessed = [
             name
@@ -158,99 +163,130 @@ class ModelDialogues:
             and not arrays[name].dtype.hasobject
         ]
         if guessed:
-            found = yield from self._signature(signature)
-            for name in guessed:
-                if name in found.inputs:
-                    dtype = _dtypes(found)[name]
-                    arrays[name] = cast(f"inputs[{name!r}]", arrays[name], dtype)
-        received = yield from self._run(arrays, signature, outputs)
+            found = await self._signature(signature, until)
+            for name in filter(found.inputs.__contains__, guessed):
+                label = f"inputs[{name!r}]"
+                arrays[name] = cast_input(label, arrays[name], found, name)
+        received = await self._run(signature, arrays, until, outputs=outputs)
         return {name: _decoded(array) for name, array in received.items()}
 
-    def status(self) -> Dialogue[list[VersionStatus]]:
-        """How each version fares."""
+    async def status(self, timeout: float | None = None) -> list[VersionStatus]:
+        """See :meth:`serving.Client.status`."""
         request = status_pb2.GetModelStatusRequest(model_spec=self._spec)
-        response = yield Call(remote_calls.GET_MODEL_STATUS, request)
+        method, until = methods.GET_MODEL_STATUS, self._until(timeout)
+        response = await self._ask(method, request, until)
         return [version_status(item) for item in response.model_version_status]
 
-    def metadata(self, wait_for_ready: bool = False) -> Dialogue[ModelMetadata]:
-        """What the model offers."""
-        request = metadata_pb2.GetModelMetadataRequest(
-            model_spec=self._spec, metadata_field=["signature_def"]
-        )
-        response = yield Call(remote_calls.GET_MODEL_METADATA, request, wait_for_ready)
-        metadata = model_metadata(response)
-        self._signatures = metadata.signatures
-        return metadata
+    async def metadata(self, timeout: float | None = None) -> ModelMetadata:
+        """See :meth:`serving.Client.metadata`."""
+        return await self._metadata(self._until(timeout))
 
-    def wait_until_ready(self) -> Dialogue[None]:
-        """Returns once the model can be asked.
+    async def wait_until_ready(self, timeout: float | None = None) -> None:
+        """See :meth:`serving.Client.wait_until_ready`.
 
         Metadata needs a version that is available; status would also be answered
         for one that failed.
         """
-        answer: ServingError | None = None
+        until = self._until(timeout)
+        last: errors.ServingError | None = None
         try:
             while True:
                 try:
                     # Only a call that does not wait says why nobody answers.
-                    yield from self.metadata(wait_for_ready=answer is not None)
+                    await self._metadata(until, wait_for_ready=last is not None)
                     return
-                except HandshakeFailed:
+                except errors.HandshakeFailed:
                     raise
-                except (NotFound, ServerUnavailable, UnexpectedResponse) as error:
-                    answer = error
-                yield Pause(_POLL_SECONDS)
-        except DeadlineExceeded as error:
-            reason = "no server answered" if answer is None else str(answer)
-            raise DeadlineExceeded(
+                except (
+                    errors.NotFound,
+                    errors.ServerUnavailable,
+                    errors.UnexpectedResponse,
+                ) as error:
+                    last = error
+                left = until - time.monotonic()
+                if left <= 0:
+                    raise errors.DeadlineExceeded(str(last), "DEADLINE_EXCEEDED")
+                await self._pause(min(_POLL_SECONDS, left))
+        except errors.DeadlineExceeded as error:
+            reason = "no server answered" if last is None else str(last)
+            raise errors.DeadlineExceeded(
                 f"model {self._spec.name} was not ready in time: {reason}", error.code
             ) from error.__cause__
 
-    def _signature(self, name: str) -> Dialogue[Signature]:
+    def _until(self, timeout: float | None) -> float:
+        """When a flow has to end, on the clock of ``time.monotonic``."""
+        seconds = self._timeout if timeout is None else timeout
+        return math.inf if seconds is None else time.monotonic() + seconds
+
+    async def _ask(
+        self,
+        method: methods.Method,
+        request: Any,
+        until: float,
+        wait_for_ready: bool = False,
+    ) -> Any:
+        left = None if until == math.inf else until - time.monotonic()
+        call = self._stub(method)
+        try:
+            response = call(request, timeout=left, wait_for_ready=wait_for_ready)
+            return await self._received(response)
+        except grpc.RpcError as error:
+            raise errors.from_rpc(error, self._target, self._proxy) from error
+
+    async def _metadata(
+        self, until: float, wait_for_ready: bool = False
+    ) -> ModelMetadata:
+        request = metadata_pb2.GetModelMetadataRequest(
+            model_spec=self._spec, metadata_field=["signature_def"]
+        )
+        method = methods.GET_MODEL_METADATA
+        metadata = model_metadata(
+            await self._ask(method, request, until, wait_for_ready)
+        )
+        self._signatures = metadata.signatures
+        return metadata
+
+    async def _signature(self, name: str, until: float) -> Signature:
         if self._signatures is None:
-            yield from self.metadata()
+            await self._metadata(until)
         signatures = self._signatures or {}
         if name not in signatures:
             self._signatures = None
-            raise SignatureNotFound(
-                f"model {self._spec.name} has no signature {name!r}; "
-                f"it has {sorted(signatures)}"
+            raise errors.SignatureNotFound(
+                f"model {self._spec.name} has no signature {name!r}. "
+                f"Expected: any of {sorted(signatures)}. Received: {name!r}"
             )
         return signatures[name]
 
-    def _run_texts(
-        self, rows: np.ndarray, options: Mapping[str, Any], signature: str
-    ) -> Dialogue[dict[str, np.ndarray]]:
-        found = yield from self._signature(signature)
-        inputs = option_inputs(options, found, _dtypes(found), len(rows))
-        return (yield from self._run({TEXT_INPUT: rows, **inputs}, signature))
-
-    def _run(
+    async def _run(
         self,
-        inputs: Mapping[str, np.ndarray],
         signature: str,
+        inputs: dict[str, np.ndarray],
+        until: float,
+        options: Options = None,
         outputs: Iterable[str] = (),
-    ) -> Dialogue[dict[str, np.ndarray]]:
+    ) -> dict[str, np.ndarray]:
+        if options is not None:
+            found = await self._signature(signature, until)
+            inputs |= option_inputs(options, found, len(inputs[TEXT]))
         request = predict_pb2.PredictRequest(
             model_spec=self._spec, output_filter=outputs
         )
         request.model_spec.signature_name = signature
         for name, array in inputs.items():
-            request.inputs[name].CopyFrom(encode(array))
+            encode(array, into=request.inputs[name])
         try:
-            response = yield Call(remote_calls.PREDICT, request)
-        except (InvalidRequest, SignatureNotFound):
+            response = await self._ask(methods.PREDICT, request, until)
+        except (errors.InvalidRequest, errors.SignatureNotFound):
             self._signatures = None
             raise
         try:
             # The server computed these: the size of the message bounds them.
             return {name: decode(proto) for name, proto in response.outputs.items()}
         except TensorError as error:
-            raise UnexpectedResponse(f"an output cannot be read: {error}") from error
-
-
-def _dtypes(signature: Signature) -> dict[str, np.dtype]:
-    return {name: dtype_named(spec.dtype) for name, spec in signature.inputs.items()}
+            raise errors.UnexpectedResponse(
+                f"an output cannot be read: {error}"
+            ) from error
 
 
 def _decoded(array: np.ndarray) -> np.ndarray:

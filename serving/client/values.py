@@ -1,11 +1,16 @@
-"""What a client hands back: small immutable values, no messages."""
+"""Values that a client returns: small, immutable, no messages."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+
+Texts = Iterable[str | bytes]
+#: Options of a model by name, each one value for all texts or one value a text.
+Options = Mapping[str, Any] | None
 
 
 @dataclass(frozen=True, eq=False)

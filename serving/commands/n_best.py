@@ -6,29 +6,26 @@ import argparse
 import json
 from collections.abc import Sequence
 
-from serving.commands import model_options
-from serving.commands.input_lines import input_lines
-from serving.commands.target import add_target, client
+from serving.client.signature_contract import N_BEST
+from serving.commands import shared_arguments
 
 HELP = "ask a model for several answers, best first"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of this command."""
-    add_target(parser)
-    model_options.add_option(parser)
+    shared_arguments.add_target(parser)
+    shared_arguments.add_model_options(parser)
     parser.add_argument("--json", action="store_true", help="a JSON line per text")
-    parser.add_argument(
-        "text", nargs="*", help="texts; lines of standard input when there are none"
-    )
+    shared_arguments.add_texts(parser)
 
 
 def run(options: argparse.Namespace, unknown: Sequence[str]) -> int:
     """Prints a line per answer: number of the text, log-probability, answer."""
-    texts = options.text or input_lines()
-    with client(options) as asked:
-        chosen = model_options.values(options, asked, "n_best")
-        lists = asked.n_best(texts, chosen or None)
+    texts = shared_arguments.texts(options)
+    with shared_arguments.client(options) as asked:
+        chosen = shared_arguments.model_options(options, asked, N_BEST)
+        lists = asked.n_best(texts, chosen)
     for number, (text, found) in enumerate(zip(texts, lists, strict=True)):
         if options.json:
             answers = [{"text": one.text, "log_prob": one.log_prob} for one in found]

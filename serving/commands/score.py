@@ -1,4 +1,4 @@
-"""``score``: how probable given answers are."""
+"""``score``: log-probabilities of given answers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 
 from serving.commands.input_lines import input_lines
-from serving.commands.target import add_target, client
+from serving.commands.shared_arguments import add_target, client
 
 HELP = "say how probable given answers are"
 
@@ -52,7 +52,10 @@ def run(options: argparse.Namespace, unknown: Sequence[str]) -> int:
 
 def _pairs(words: Sequence[str]) -> list[tuple[str, str]]:
     if len(words) % 2:
-        raise ValueError(f"expected pairs of texts and targets, received {len(words)}")
+        raise ValueError(
+            "texts must be followed by their targets. Expected: pairs. "
+            f"Received: {len(words)} words"
+        )
     if words:
         return list(zip(words[::2], words[1::2], strict=True))
     pairs = []
@@ -60,7 +63,8 @@ def _pairs(words: Sequence[str]) -> list[tuple[str, str]]:
         text, separator, target = line.partition("\t")
         if not separator:
             raise ValueError(
-                f"line {number}: expected TEXT, a tab and TARGET, received {text!r}"
+                f"line {number} must be a pair. Expected: TEXT, a tab and TARGET. "
+                f"Received: {text!r}"
             )
         pairs.append((text, target))
     return pairs

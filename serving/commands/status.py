@@ -1,4 +1,4 @@
-"""``status``: which versions a running server has."""
+"""``status``: versions of a model and their states."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import dataclasses
 import json
 from collections.abc import Sequence
 
-from serving.commands.target import add_target, client
+from serving.commands.shared_arguments import add_target, client
 
 HELP = "show the versions of a model and their states"
 

@@ -1,4 +1,4 @@
-"""The embedded engine, told by TF Serving's flags."""
+"""The embedded engine: :mod:`serving.embedded` told by TF Serving's flags."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from serving.launcher import rest_flags, signals, tf_serving_flags
-from serving.messages import session_pb2
-from serving.server import ConfigFile, LoadPolicy, Server, ServerOptions
+from serving.launcher import flags, signals
+from serving.messages import monitoring_config_pb2, session_pb2
+from serving.server import ConfigFile, LoadPolicy, RestOptions, Server, ServerOptions
 from serving.server.batching import BatchingOptions, read_options
+from serving.server.config.text_format import read_config
 from serving.server.observability.call_log import log_call
+from serving.server.options import METRICS_PATH
 from serving.server.runtime import library
+from serving.server.tls import read_tls
 
 _LOG = logging.getLogger("serving")
 _OPEN_FILES = 1 << 16
@@ -38,13 +41,13 @@ class Embedded:
     def run(
         self, options: argparse.Namespace, unknown: Sequence[str], files: ExitStack
     ) -> int:
-        """See :meth:`serving.launcher.base.Engine.run`.
+        """See :func:`serving.launcher.engine_choice.choose`.
 
         Prints one line for each model once it can be asked, with ``port=`` among its
         words.
         """
-        tf_serving_flags.refuse_unsupported(options)
-        for line in tf_serving_flags.warnings(options, unknown):
+        flags.refuse_unsupported(options)
+        for line in flags.warnings(options, unknown):
             _LOG.warning(line)
         stopping = _stop_on_signals(files)
         _allow_many_connections()
@@ -53,7 +56,12 @@ class Embedded:
         xla = options.xla_cpu_compilation_enabled or options.xla_gpu_compilation_enabled
         if not xla:
             library.disable_xla()
-        server = Server(_models(options), _server(options))
+        models: dict[str, str] | ConfigFile
+        if options.model_config_file:
+            models = ConfigFile(options.model_config_file)
+        else:
+            models = {options.model_name or flags.MODEL_NAME: options.model_base_path}
+        server = Server(models, _server(options))
         server.start()
         files.close()
         _LOG.info(self.description)
@@ -74,12 +82,6 @@ class Embedded:
         os._exit(0)
 
 
-def _models(options: argparse.Namespace) -> dict[str, str] | ConfigFile:
-    if options.model_config_file:
-        return ConfigFile(options.model_config_file)
-    return {options.model_name or tf_serving_flags.MODEL_NAME: options.model_base_path}
-
-
 def _server(options: argparse.Namespace) -> ServerOptions:
     parallelism = options.tensorflow_session_parallelism
     intra = options.tensorflow_intra_op_parallelism
@@ -92,7 +94,11 @@ def _server(options: argparse.Namespace) -> ServerOptions:
         session.gpu_options.per_process_gpu_memory_fraction = (
             options.per_process_gpu_memory_fraction
         )
-    batching = _batching(options)
+    batching = None
+    if options.enable_batching:
+        file = options.batching_parameters_file
+        batching = read_options(Path(file)) if file else BatchingOptions()
+    warmups = max(1, options.num_request_iterations_for_warmup)
     return ServerOptions(
         host=options.host,
         port=options.port,
@@ -105,14 +111,14 @@ def _server(options: argparse.Namespace) -> ServerOptions:
             retry_seconds=options.load_retry_interval_micros / 1e6,
             labels_for_unavailable=options.allow_version_labels_for_unavailable_models,
         ),
-        warmup_iterations=_warmups(options),
+        warmup_iterations=warmups if options.enable_model_warmup else 0,
         batching=batching,
         config_poll_seconds=options.model_config_file_poll_wait_seconds,
         tags=tuple(options.saved_model_tags.split(",")),
         session=session,
         channel_arguments=tuple(_arguments(options.grpc_channel_arguments)),
-        rest=rest_flags.rest_options(options),
-        tls=rest_flags.tls(options),
+        rest=_rest(options),
+        tls=read_tls(options.ssl_config_file) if options.ssl_config_file else None,
         observers=(log_call,) if options.log_requests else (),
     )
 
@@ -127,17 +133,21 @@ def _threads(options: argparse.Namespace, batching: BatchingOptions | None) -> i
     return max(usual, min(2 * batching.rows * batching.threads, 128))
 
 
-def _warmups(options: argparse.Namespace) -> int:
-    if not options.enable_model_warmup:
-        return 0
-    return max(1, options.num_request_iterations_for_warmup)
-
-
-def _batching(options: argparse.Namespace) -> BatchingOptions | None:
-    if not options.enable_batching:
+def _rest(options: argparse.Namespace) -> RestOptions | None:
+    if not options.rest_api_port:
         return None
-    file = options.batching_parameters_file
-    return read_options(Path(file)) if file else BatchingOptions()
+    metrics_path = None
+    if file := options.monitoring_config_file:
+        config = read_config(file, monitoring_config_pb2.MonitoringConfig)
+        prometheus = config.prometheus_config
+        metrics_path = (prometheus.path or METRICS_PATH) if prometheus.enable else None
+    return RestOptions(
+        port=options.rest_api_port,
+        threads=options.rest_api_num_threads,
+        timeout_ms=options.rest_api_timeout_in_ms,
+        cors=options.rest_api_enable_cors_support,
+        metrics_path=metrics_path,
+    )
 
 
 def _arguments(words: str) -> Iterator[tuple[str, str | int]]:
@@ -145,7 +155,8 @@ def _arguments(words: str) -> Iterator[tuple[str, str | int]]:
         name, separator, value = word.partition("=")
         if not separator:
             raise ValueError(
-                f"--grpc_channel_arguments: expected name=value, received {word!r}"
+                "--grpc_channel_arguments must be pairs. Expected: name=value. "
+                f"Received: {word!r}"
             )
         yield name, int(value) if value.lstrip("-").isdigit() else value
 

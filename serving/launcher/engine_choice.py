@@ -1,39 +1,34 @@
-"""Which engine runs."""
+"""Choice of the engine that runs."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
 
 from serving.errors import StartupFailed
-from serving.launcher.base import Engine
-from serving.launcher.binary import Binary
-from serving.launcher.docker import Docker
 from serving.launcher.embedded import Embedded
-from serving.launcher.external import PROGRAM, External
+from serving.launcher.installations import Binary, Docker
+from serving.launcher.stock_server import PROGRAM, StockServer
 
-NAMES = ("auto", "binary", "docker", "embedded")
 
-
-def choose(name: str, image: str, given: Mapping[str, str]) -> Engine:
+def choose(name: str, image: str) -> StockServer | Embedded:
     """The engine of that name; ``auto`` takes the stock server where there is one.
 
+    Its method ``run`` serves until told to stop. It takes the command line, the words
+    of it that nobody knows, and files that are to be closed as soon as they have been
+    read; it returns the exit status, or raises StartupFailed, or ValueError for a flag
+    that cannot be honoured.
+
     Args:
-        name: One of ``NAMES``.
+        name: ``auto``, ``binary``, ``docker`` or ``embedded``.
         image: For ``docker``.
-        given: TF Serving's flags of the command line, as text.
 
     Raises:
         StartupFailed: It is not on the PATH.
     """
-    if name == "docker":
-        docker = shutil.which("docker")
-        if docker is None:
-            raise StartupFailed("--engine=docker: docker is not on the PATH")
-        return External(Docker(docker, image), given)
-    path = shutil.which(PROGRAM) if name in ("auto", "binary") else None
+    program = "docker" if name == "docker" else PROGRAM
+    path = None if name == "embedded" else shutil.which(program)
     if path is not None:
-        return External(Binary(path), given)
-    if name == "binary":
-        raise StartupFailed(f"--engine=binary: {PROGRAM} is not on the PATH")
+        return StockServer(Docker(path, image) if name == "docker" else Binary(path))
+    if name in ("docker", "binary"):
+        raise StartupFailed(f"--engine={name}: {program} is not on the PATH")
     return Embedded()

@@ -18,8 +18,8 @@ def check(options: argparse.Namespace) -> None:
         )
     if not options.model_config_file and not options.model_base_path:
         raise ValueError(
-            "--model_base_path, --model_config_file or --model: expected a folder or a "
-            "file, received nothing"
+            "--model_base_path, --model_config_file or --model must be there. "
+            "Expected: a folder or a file. Received: nothing"
         )
     if options.batching_parameters_file and not options.enable_batching:
         raise ValueError("--batching_parameters_file is set without --enable_batching")
@@ -36,7 +36,17 @@ def check(options: argparse.Namespace) -> None:
             "--tensorflow_session_parallelism excludes "
             "--tensorflow_intra_op_parallelism and --tensorflow_inter_op_parallelism"
         )
-    _check_ports(options)
+    for name in ("port", "rest_api_port"):
+        port = getattr(options, name)
+        if not 0 <= port <= 65535:
+            raise ValueError(
+                f"--{name} must be a port. Expected: 0 to 65535. Received: {port}"
+            )
+    if options.port == options.rest_api_port != 0:
+        raise ValueError(
+            "--port and --rest_api_port must differ. Expected: two ports. "
+            f"Received: {options.port} for both"
+        )
     if options.ssl_config_file and options.use_alts_credentials:
         raise ValueError(
             "--ssl_config_file and --use_alts_credentials contradict each other: a "
@@ -75,15 +85,3 @@ def ignored(options: argparse.Namespace) -> list[str]:
         ),
     )
     return [line for applies, line in rules if applies]
-
-
-def _check_ports(options: argparse.Namespace) -> None:
-    port, rest = options.port, options.rest_api_port
-    if not 0 <= port <= 65535:
-        raise ValueError(f"--port: expected 0 to 65535, received {port}")
-    if not 0 <= rest <= 65535:
-        raise ValueError(f"--rest_api_port: expected 0 to 65535, received {rest}")
-    if port == rest != 0:
-        raise ValueError(
-            f"--port and --rest_api_port: expected two ports, both are {port}"
-        )

@@ -1,4 +1,4 @@
-"""What a ``tensorflow_model_server`` is told, wherever it runs."""
+"""Launch specification: what a ``tensorflow_model_server`` is told."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 
 from google.protobuf import text_format
 
+from serving.launcher.flags import MODEL_NAME, given
 from serving.launcher.short_flags import absolute
-from serving.launcher.tf_serving_flags import MODEL_NAME
 from serving.messages import config_pb2, monitoring_config_pb2
 from serving.server.addresses import check_address
 from serving.server.batching import BatchingOptions, read_options
@@ -35,7 +35,7 @@ _SECONDS = ("file_system_poll_wait_seconds", "model_config_file_poll_wait_second
 
 
 @dataclass(frozen=True)
-class Orders:
+class LaunchSpecification:
     """Flags, and what has to be known of them to run the server.
 
     Attributes:
@@ -73,13 +73,22 @@ class Orders:
             if "://" not in path.removeprefix("file://")
         }
 
-    def words(self, places: Mapping[str, str] | None = None) -> list[str]:
+    @property
+    def environment(self) -> dict[str, str]:
+        """What to add to the environment: GPU memory is taken as it is needed, unless
+        told otherwise; TensorFlow takes all."""
+        name = "TF_FORCE_GPU_ALLOW_GROWTH"
+        if "per_process_gpu_memory_fraction" in self.flags or name in os.environ:
+            return {}
+        return {name: "true"}
+
+    def words(self, files: Mapping[str, str] | None = None) -> list[str]:
         """The command line after the name of the program.
 
         Args:
-            places: Where the server finds files, by flag, if not where they are here.
+            files: Where the server finds files, by flag, if not where they are here.
         """
-        flags = {**self.flags, **(places or {})}
+        flags = {**self.flags, **(files or {})}
         return [*(f"--{name}={value}" for name, value in flags.items()), *self.others]
 
     def check(self, host: str) -> None:
@@ -95,25 +104,23 @@ class Orders:
             check_address(host, port)
 
 
-def orders(
-    options: argparse.Namespace, given: Mapping[str, str], unknown: Sequence[str]
-) -> Orders:
+def specify(options: argparse.Namespace, unknown: Sequence[str]) -> LaunchSpecification:
     """What a command line means for a ``tensorflow_model_server``.
 
     Args:
         options: The command line.
-        given: TF Serving's flags in it, as text.
         unknown: Words of it that nobody here knows.
 
     Raises:
         ConfigError: A file cannot be read.
         ValueError: A flag cannot be honoured.
     """
-    flags = dict(given)
+    flags = given(options)
     for name in _SECONDS:
         if not getattr(options, name).is_integer():
             raise ValueError(
-                f"--{name}: expected whole seconds, received {getattr(options, name)}"
+                f"--{name} must be what TF Serving takes. Expected: whole seconds. "
+                f"Received: {getattr(options, name)}"
             )
     if options.ssl_config_file and options.rest_api_port:
         raise ValueError(
@@ -137,7 +144,7 @@ def orders(
     for name in FILES:
         if name in flags:
             flags[name] = os.path.abspath(flags[name])
-    return Orders(
+    return LaunchSpecification(
         flags=flags,
         others=tuple(unknown),
         models=models,

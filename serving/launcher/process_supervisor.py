@@ -1,21 +1,35 @@
-"""A server in a process of its own: started, waited for, told of signals."""
+"""Supervisor of a server in a process of its own: start, wait, signals."""
 
 from __future__ import annotations
 
-import logging
+import os
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from serving.errors import StartupFailed
 from serving.launcher import signals
 
-_LOG = logging.getLogger("serving")
 _PAUSE_SECONDS = 0.1
 _FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
+
+
+class ServerCommand(NamedTuple):
+    """A command and how to end what it started.
+
+    Attributes:
+        words: The command.
+        environment: What to add to the environment.
+        kill: A command that ends what outlives the process; empty without.
+    """
+
+    words: Sequence[str]
+    environment: Mapping[str, str]
+    kill: Sequence[str] = ()
 
 
 class Supervisor:
@@ -25,34 +39,27 @@ class Supervisor:
 
     Args:
         name: What to call it in messages.
-        command: Its words.
-        environment: Its environment.
-        kill: What to do besides killing the process that was started here.
+        command: How to start and end it.
     """
 
-    def __init__(
-        self,
-        name: str,
-        command: Sequence[str],
-        environment: Mapping[str, str],
-        kill: Callable[[], None] = lambda: None,
-    ):
+    def __init__(self, name: str, command: ServerCommand):
         self._name = name
-        self._kill = kill
+        self._kill = command.kill
+        self._environment = {**os.environ, **command.environment}
         self._started = threading.Event()
         self._forwarded: int | None = None
         signals.watch(_FORWARDED, self._forward)
         try:
             self._process = subprocess.Popen(
-                command,
+                command.words,
                 stdin=subprocess.DEVNULL,
                 stdout=sys.stderr.fileno(),
-                env=environment,
+                env=self._environment,
                 # Or a terminal's Ctrl-C would reach it twice.
                 start_new_session=True,
             )
         except OSError as error:
-            raise StartupFailed(f"{command[0]}: {error.strerror}") from error
+            raise StartupFailed(f"{command.words[0]}: {error.strerror}") from error
         self._started.set()
 
     def wait_until(self, ready: Callable[[], bool], seconds: float) -> bool:
@@ -94,5 +101,6 @@ class Supervisor:
             self._end()
 
     def _end(self) -> None:
-        self._kill()
+        if self._kill:
+            subprocess.run(self._kill, env=self._environment, stdout=subprocess.DEVNULL)
         self._process.kill()

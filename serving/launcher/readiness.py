@@ -1,4 +1,4 @@
-"""Whether the models of a ``tensorflow_model_server`` can be asked.
+"""Readiness of a ``tensorflow_model_server``: whether its models can be asked.
 
 The URL of a model's state answers 200 for a version that failed; metadata needs one
 that is available.
@@ -14,13 +14,16 @@ from urllib.parse import quote
 from serving.client.client import Client
 from serving.client.connection import Retry
 from serving.errors import ServingError
-from serving.launcher.launch_specification import Orders
+from serving.launcher.launch_specification import LaunchSpecification
 from serving.server.addresses import bare, bracketed
 
 _SECONDS = 2.0
+_ONCE = Retry(attempts=1)
+# It runs on this machine, at whatever address: no proxy is in between.
+_DIRECTLY = ("grpc.enable_http_proxy", 0)
 
 
-def versions(orders: Orders, host: str) -> dict[str, int | None] | None:
+def versions(launch: LaunchSpecification, host: str) -> dict[str, int | None] | None:
     """The version of each model that answers, or None while one does not.
 
     Asks over REST where that is served, else over gRPC. An encrypted port is only
@@ -28,26 +31,28 @@ def versions(orders: Orders, host: str) -> dict[str, int | None] | None:
     were there at the start are available. Such a version is None.
 
     Args:
-        orders: What the server was told.
+        launch: What the server was told.
         host: Where its ports are reached.
     """
     found: dict[str, int | None] = {}
-    for name in orders.models:
+    for name in launch.models:
         try:
-            found[name] = _version(orders, host, name)
+            found[name] = _version(launch, host, name)
         except (OSError, ServingError, http.client.HTTPException, ValueError, KeyError):
             return None
     return found
 
 
-def _version(orders: Orders, host: str, name: str) -> int | None:
-    if orders.rest_port:
-        return _over_rest(host, orders.rest_port, name)
-    if orders.encrypted:
-        with socket.create_connection((bare(host), orders.port), _SECONDS):
+def _version(launch: LaunchSpecification, host: str, name: str) -> int | None:
+    if launch.rest_port:
+        return _over_rest(host, launch.rest_port, name)
+    if launch.encrypted:
+        with socket.create_connection((bare(host), launch.port), _SECONDS):
             return None
-    target = f"{bracketed(host)}:{orders.port}"
-    with Client(target, model=name, retry=Retry(attempts=1), timeout=_SECONDS) as asked:
+    target = f"{bracketed(host)}:{launch.port}"
+    with Client(
+        target, model=name, timeout=_SECONDS, retry=_ONCE, options=[_DIRECTLY]
+    ) as asked:
         return asked.metadata().version
 
 

@@ -1,47 +1,27 @@
-"""Our short flags, written out as the files that TF Serving's flags name."""
+"""Short flags of ours, written out as the files that TF Serving's flags name.
+
+The wheel ``tensorflow-serving-api`` has the messages for models only, so the files are
+written with our own.
+"""
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import tempfile
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 
-from serving.launcher import config_files
+from google.protobuf import json_format, text_format
 
-
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Adds the short flags."""
-    group = parser.add_argument_group(
-        "instead of files, not in TF Serving", "the files are written for you"
-    )
-    group.add_argument(
-        "--model",
-        action="append",
-        default=[],
-        metavar="NAME=PATH",
-        help="a model, may be repeated; instead of --model_config_file",
-    )
-    group.add_argument(
-        "--batching_parameter",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="merges requests; instead of --batching_parameters_file",
-    )
-    group.add_argument(
-        "--enable_metrics",
-        action="store_true",
-        help="instead of --monitoring_config_file",
-    )
-    for name, what in (
-        ("tls_key", "private key, a PEM file; instead of --ssl_config_file"),
-        ("tls_certificate", "certificates of the server, a PEM file"),
-        ("tls_client_authority", "clients need its certificates, a PEM file"),
-    ):
-        group.add_argument(f"--{name}", default="", metavar="FILE", help=what)
+from serving.messages import (
+    batching_pb2,
+    config_pb2,
+    monitoring_config_pb2,
+    ssl_config_pb2,
+)
 
 
 def write(options: argparse.Namespace, files: ExitStack) -> argparse.Namespace:
@@ -55,7 +35,7 @@ def write(options: argparse.Namespace, files: ExitStack) -> argparse.Namespace:
         ValueError: A short flag makes no sense, or says the same as a long one.
     """
     written = argparse.Namespace(**vars(options))
-    texts: dict[str, str] = {}
+    messages = {}
     if options.model:
         _exclude(options, "model", "model_name", "model_base_path", "model_config_file")
         if options.model_config_file_poll_wait_seconds:
@@ -63,26 +43,25 @@ def write(options: argparse.Namespace, files: ExitStack) -> argparse.Namespace:
                 "--model_config_file_poll_wait_seconds is set, but --model names no "
                 "file that could change"
             )
-        paths = _pairs("model", options.model)
-        texts["model_config_file"] = config_files.models(
-            {name: absolute(path) for name, path in paths.items()}
-        )
+        messages["model_config_file"] = _models(_pairs("model", options.model))
     if options.batching_parameter:
         _exclude(options, "batching_parameter", "batching_parameters_file")
         parameters = _pairs("batching_parameter", options.batching_parameter)
-        texts["batching_parameters_file"] = config_files.batching(parameters)
+        messages["batching_parameters_file"] = _batching(parameters)
         written.enable_batching = True
     if options.enable_metrics:
         _exclude(options, "enable_metrics", "monitoring_config_file")
-        texts["monitoring_config_file"] = config_files.monitoring()
+        monitoring = monitoring_config_pb2.MonitoringConfig()
+        monitoring.prometheus_config.enable = True
+        messages["monitoring_config_file"] = monitoring
     if options.tls_key or options.tls_certificate or options.tls_client_authority:
-        texts["ssl_config_file"] = _tls(options)
-    if texts:
+        messages["ssl_config_file"] = _tls(options)
+    if messages:
         folder = files.enter_context(tempfile.TemporaryDirectory(prefix="serving-"))
-        for flag, text in texts.items():
+        for flag, message in messages.items():
             file = Path(folder, flag)
             file.touch(0o600)  # a key may be in it
-            file.write_text(text, encoding="utf-8")
+            file.write_text(text_format.MessageToString(message), encoding="utf-8")
             setattr(written, flag, str(file))
     return written
 
@@ -92,24 +71,63 @@ def absolute(path: str) -> str:
     return path if "://" in path else os.path.abspath(path)
 
 
-def _tls(options: argparse.Namespace) -> str:
+def _models(base_paths: dict[str, str]) -> config_pb2.ModelServerConfig:
+    message = config_pb2.ModelServerConfig()
+    for name, path in base_paths.items():
+        message.model_config_list.config.add(
+            name=name, base_path=absolute(path), model_platform="tensorflow"
+        )
+    return message
+
+
+def _batching(parameters: dict[str, str]) -> batching_pb2.BatchingParameters:
+    fields = batching_pb2.BatchingParameters.DESCRIPTOR.fields_by_name
+    message = batching_pb2.BatchingParameters()
+    for name, text in parameters.items():
+        if name not in fields:
+            raise ValueError(
+                "--batching_parameter must be one of TF Serving's. "
+                f"Expected: any of {sorted(fields)}. Received: {name!r}"
+            )
+        try:
+            value: object
+            if name == "allowed_batch_sizes":
+                value = [int(word) for word in text.split(",")]
+            else:
+                value = text if name == "thread_pool_name" else json.loads(text)
+            json_format.ParseDict({name: value}, message)
+        except (ValueError, json_format.ParseError):
+            raise ValueError(
+                f"--batching_parameter: {name} cannot be {text!r}"
+            ) from None
+    return message
+
+
+def _tls(options: argparse.Namespace) -> ssl_config_pb2.SSLConfig:
     _exclude(options, "tls_key", "ssl_config_file")
     for name in ("tls_key", "tls_certificate"):
         if not getattr(options, name):
-            raise ValueError(f"--{name}: expected a PEM file, received nothing")
-    names = ("tls_key", "tls_certificate", "tls_client_authority")
-    return config_files.tls(*(_read(name, getattr(options, name)) for name in names))
+            raise ValueError(
+                f"--{name} must be there too. Expected: a PEM file. Received: nothing"
+            )
+    message = ssl_config_pb2.SSLConfig(
+        server_key=_read(options, "tls_key"),
+        server_cert=_read(options, "tls_certificate"),
+    )
+    if options.tls_client_authority:
+        message.custom_ca = _read(options, "tls_client_authority")
+        message.client_verify = True
+    return message
 
 
-def _read(name: str, file: str) -> str:
-    if not file:
-        return ""
+def _read(options: argparse.Namespace, name: str) -> str:
+    file = getattr(options, name)
     try:
         return Path(file).read_text(encoding="utf-8")
     except OSError as error:
         raise ValueError(f"--{name}: {file}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise ValueError(f"--{name}: {file}: expected PEM text") from error
+        raise ValueError(f"--{name}: {file} must be PEM text") from error
 
 
 def _exclude(options: argparse.Namespace, short: str, *others: str) -> None:
@@ -123,7 +141,9 @@ def _pairs(flag: str, written: Iterable[str]) -> dict[str, str]:
     for pair in written:
         name, separator, value = pair.partition("=")
         if not (separator and name and value):
-            raise ValueError(f"--{flag}: expected NAME=VALUE, received {pair!r}")
+            raise ValueError(
+                f"--{flag} must be a pair. Expected: NAME=VALUE. Received: {pair!r}"
+            )
         if name in pairs:
             raise ValueError(f"--{flag}: {name} is there twice")
         pairs[name] = value

@@ -1,1 +1,6 @@
-"""TensorFlow Serving's messages, readable and writable without TensorFlow."""
+"""Messages of TensorFlow Serving, readable and writable without TensorFlow.
+
+Each ``.proto`` says what it is for; ``generate`` makes the ``_pb2`` beside it.
+
+- ``remote_calls``: the calls that carry them
+"""

@@ -1,4 +1,4 @@
-"""Writes the ``_pb2`` files from the ``.proto`` files beside it.
+"""Generator of the ``_pb2`` files, from the ``.proto`` files beside them.
 
 ``python serving/messages/generate.py``, with
 grpcio-tools 1.62 (protobuf 4.25): code from a generator that old loads under every

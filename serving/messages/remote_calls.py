@@ -1,17 +1,13 @@
-"""The remote calls: their names on the wire and their messages."""
+"""Remote calls: their names on the wire and their messages."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-from serving.messages import (
-    inference_pb2,
-    management_pb2,
-    metadata_pb2,
-    predict_pb2,
-    status_pb2,
-)
+from google.protobuf.message_factory import GetMessageClass
+
+from serving.messages import services_pb2
 
 PREDICTION_SERVICE = "tensorflow.serving.PredictionService"
 MODEL_SERVICE = "tensorflow.serving.ModelService"
@@ -44,45 +40,17 @@ class Method:
         )
 
 
-PREDICT = Method(
-    PREDICTION_SERVICE,
-    "Predict",
-    predict_pb2.PredictRequest,
-    predict_pb2.PredictResponse,
-)
-CLASSIFY = Method(
-    PREDICTION_SERVICE,
-    "Classify",
-    inference_pb2.ClassificationRequest,
-    inference_pb2.ClassificationResponse,
-)
-REGRESS = Method(
-    PREDICTION_SERVICE,
-    "Regress",
-    inference_pb2.RegressionRequest,
-    inference_pb2.RegressionResponse,
-)
-MULTI_INFERENCE = Method(
-    PREDICTION_SERVICE,
-    "MultiInference",
-    inference_pb2.MultiInferenceRequest,
-    inference_pb2.MultiInferenceResponse,
-)
-GET_MODEL_METADATA = Method(
-    PREDICTION_SERVICE,
-    "GetModelMetadata",
-    metadata_pb2.GetModelMetadataRequest,
-    metadata_pb2.GetModelMetadataResponse,
-)
-GET_MODEL_STATUS = Method(
-    MODEL_SERVICE,
-    "GetModelStatus",
-    status_pb2.GetModelStatusRequest,
-    status_pb2.GetModelStatusResponse,
-)
-HANDLE_RELOAD_CONFIG = Method(
-    MODEL_SERVICE,
-    "HandleReloadConfigRequest",
-    management_pb2.ReloadConfigRequest,
-    management_pb2.ReloadConfigResponse,
-)
+def _method(service: str, name: str) -> Method:
+    services = services_pb2.DESCRIPTOR.services_by_name
+    found = services[service.rpartition(".")[2]].methods_by_name[name]
+    messages = (GetMessageClass(kind) for kind in (found.input_type, found.output_type))
+    return Method(service, name, *messages)
+
+
+PREDICT = _method(PREDICTION_SERVICE, "Predict")
+CLASSIFY = _method(PREDICTION_SERVICE, "Classify")
+REGRESS = _method(PREDICTION_SERVICE, "Regress")
+MULTI_INFERENCE = _method(PREDICTION_SERVICE, "MultiInference")
+GET_MODEL_METADATA = _method(PREDICTION_SERVICE, "GetModelMetadata")
+GET_MODEL_STATUS = _method(MODEL_SERVICE, "GetModelStatus")
+HANDLE_RELOAD_CONFIG = _method(MODEL_SERVICE, "HandleReloadConfigRequest")

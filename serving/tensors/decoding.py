@@ -85,7 +85,10 @@ def decode(
     dtype = dtype_of(proto.dtype)
     shape = tuple(dim.size for dim in proto.tensor_shape.dim)
     if any(size < 0 for size in shape) or len(shape) > _MAX_RANK:
-        raise TensorError(f"expected a fully known shape, received {list(shape)}")
+        raise TensorError(
+            f"a shape must be fully known. Expected: at most {_MAX_RANK} sizes of 0 or "
+            f"more. Received: {list(shape)}"
+        )
     count = math.prod(shape)
     if _partial_product(shape) >= 1 << 63:
         raise TensorError(f"shape {list(shape)} overflows")
@@ -123,13 +126,16 @@ def _from_content(content: bytes, dtype: np.dtype, count: int) -> np.ndarray:
         return _from_string_list(content, count)
     if len(content) != count * dtype.itemsize:
         raise TensorError(
-            f"expected {count * dtype.itemsize} bytes of tensor_content, "
-            f"received {len(content)}"
+            "`tensor_content` must hold all values. "
+            f"Expected: {count * dtype.itemsize} bytes. Received: {len(content)}"
         )
     if dtype.kind == "b":
         flags = np.frombuffer(content, np.uint8)
         if flags.max(initial=0) > 1:
-            raise TensorError("expected 0 or 1 for each bool in tensor_content")
+            raise TensorError(
+                "`tensor_content` must hold bools. Expected: 0 or 1 for each. "
+                f"Received: {flags.max()}"
+            )
         return flags.astype(bool)
     return np.frombuffer(content, dtype.newbyteorder("<")).astype(dtype)
 
@@ -137,7 +143,10 @@ def _from_content(content: bytes, dtype: np.dtype, count: int) -> np.ndarray:
 def _from_string_list(content: bytes, count: int) -> np.ndarray:
     """All lengths as varints, then all strings."""
     if count > len(content):
-        raise TensorError(f"expected {count} strings in {len(content)} bytes")
+        raise TensorError(
+            f"`tensor_content` must hold {count} strings. "
+            f"Expected: a byte or more for each. Received: {len(content)} bytes"
+        )
     lengths, position = [], 0
     for _ in range(count):
         length = shift = 0
@@ -164,33 +173,22 @@ def _from_field(
     proto: tensor_pb2.TensorProto, dtype: np.dtype, count: int
 ) -> np.ndarray:
     sent = getattr(proto, BY_NUMBER[proto.dtype].field)
-    per_element = 2 if dtype.kind == "c" else 1
-    values = _convert(sent, min(len(sent) // per_element, count) * per_element, dtype)
+    read, each = dtype, 1
+    if dtype.kind == "c":
+        read, each = np.dtype(f"f{dtype.itemsize // 2}"), 2
+    elif dtype.itemsize < 4 and dtype.kind != "b":
+        read = np.dtype(np.int64)  # numbers and halves that wrap, as in C++
+    values = np.empty(min(len(sent) // each, count) * each, read)
+    for start in range(0, len(values), _PIECE):
+        stop = min(start + _PIECE, len(values))
+        values[start:stop] = sent[start:stop]
+    if dtype.name in ("float16", "bfloat16"):
+        values = values.astype(np.uint16).view(dtype)
+    values = values.view(dtype) if each == 2 else values.astype(dtype, copy=False)
     if len(values) < count:
         last: Any = values[-1] if len(values) else (b"" if dtype.hasobject else 0)
         full = np.empty(count, dtype)
         full[: len(values)] = values
         full[len(values) :] = last
         return full
-    return values
-
-
-def _convert(sent: Any, count: int, dtype: np.dtype) -> np.ndarray:
-    """The first values of a field."""
-    if dtype.kind == "c":
-        part = np.float32 if dtype == np.complex64 else np.float64
-        return _read(sent, count, np.dtype(part)).view(dtype)
-    if dtype.name in ("float16", "bfloat16"):
-        return _read(sent, count, np.dtype(np.int64)).astype(np.uint16).view(dtype)
-    if dtype.kind in "iu" and dtype.itemsize < 4:
-        # Wraps, as C++ does.
-        return _read(sent, count, np.dtype(np.int64)).astype(dtype)
-    return _read(sent, count, dtype)
-
-
-def _read(sent: Any, count: int, dtype: np.dtype) -> np.ndarray:
-    values = np.empty(count, dtype)
-    for start in range(0, count, _PIECE):
-        stop = min(start + _PIECE, count)
-        values[start:stop] = sent[start:stop]
     return values

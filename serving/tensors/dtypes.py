@@ -1,4 +1,4 @@
-"""Which TensorFlow data type is which NumPy dtype, and where its values are kept."""
+"""Data types of TensorFlow: their NumPy dtypes, and the fields that hold values."""
 
 from __future__ import annotations
 
@@ -17,35 +17,34 @@ class TensorTooLarge(TensorError):
     """A TensorProto names far more elements than it carries."""
 
 
-class Code(NamedTuple):
-    """One data type that NumPy can hold."""
+class DataType(NamedTuple):
+    """One data type of TensorFlow that NumPy can hold."""
 
     number: int
     field: str
     dtype: str  # of one value, as NumPy spells it
-    module: str = "numpy"
 
 
-CODES = [
-    Code(tensor_pb2.DT_FLOAT, "float_val", "float32"),
-    Code(tensor_pb2.DT_DOUBLE, "double_val", "float64"),
-    Code(tensor_pb2.DT_HALF, "half_val", "float16"),
-    Code(tensor_pb2.DT_INT8, "int_val", "int8"),
-    Code(tensor_pb2.DT_INT16, "int_val", "int16"),
-    Code(tensor_pb2.DT_INT32, "int_val", "int32"),
-    Code(tensor_pb2.DT_INT64, "int64_val", "int64"),
-    Code(tensor_pb2.DT_UINT8, "int_val", "uint8"),
-    Code(tensor_pb2.DT_UINT16, "int_val", "uint16"),
-    Code(tensor_pb2.DT_UINT32, "uint32_val", "uint32"),
-    Code(tensor_pb2.DT_UINT64, "uint64_val", "uint64"),
-    Code(tensor_pb2.DT_BOOL, "bool_val", "bool"),
-    Code(tensor_pb2.DT_COMPLEX64, "scomplex_val", "complex64"),
-    Code(tensor_pb2.DT_COMPLEX128, "dcomplex_val", "complex128"),
-    Code(tensor_pb2.DT_STRING, "string_val", "object"),
-    Code(tensor_pb2.DT_BFLOAT16, "half_val", "bfloat16", "ml_dtypes"),
+_DATA_TYPES = [
+    DataType(tensor_pb2.DT_FLOAT, "float_val", "float32"),
+    DataType(tensor_pb2.DT_DOUBLE, "double_val", "float64"),
+    DataType(tensor_pb2.DT_HALF, "half_val", "float16"),
+    DataType(tensor_pb2.DT_INT8, "int_val", "int8"),
+    DataType(tensor_pb2.DT_INT16, "int_val", "int16"),
+    DataType(tensor_pb2.DT_INT32, "int_val", "int32"),
+    DataType(tensor_pb2.DT_INT64, "int64_val", "int64"),
+    DataType(tensor_pb2.DT_UINT8, "int_val", "uint8"),
+    DataType(tensor_pb2.DT_UINT16, "int_val", "uint16"),
+    DataType(tensor_pb2.DT_UINT32, "uint32_val", "uint32"),
+    DataType(tensor_pb2.DT_UINT64, "uint64_val", "uint64"),
+    DataType(tensor_pb2.DT_BOOL, "bool_val", "bool"),
+    DataType(tensor_pb2.DT_COMPLEX64, "scomplex_val", "complex64"),
+    DataType(tensor_pb2.DT_COMPLEX128, "dcomplex_val", "complex128"),
+    DataType(tensor_pb2.DT_STRING, "string_val", "object"),
+    DataType(tensor_pb2.DT_BFLOAT16, "half_val", "bfloat16"),
 ]
-BY_NUMBER = {code.number: code for code in CODES}
-BY_NAME = {code.dtype: code for code in CODES}
+BY_NUMBER = {kind.number: kind for kind in _DATA_TYPES}
+_BY_NAME = {kind.dtype: kind for kind in _DATA_TYPES}
 
 
 def dtype_of(number: int) -> np.dtype:
@@ -54,20 +53,20 @@ def dtype_of(number: int) -> np.dtype:
     Raises:
         TensorError: NumPy has no such dtype, or it needs ml_dtypes to be installed.
     """
-    code = BY_NUMBER.get(number)
-    if code is None:
+    if number not in BY_NUMBER:
         raise TensorError(
-            f"expected a dtype that NumPy can hold, received {dtype_name(number)}"
+            "a dtype must be one that NumPy can hold. Expected: numbers, bools or "
+            f"strings. Received: {dtype_name(number)}"
         )
-    if code.module == "numpy":
-        return np.dtype(code.dtype)
+    if number != tensor_pb2.DT_BFLOAT16:
+        return np.dtype(BY_NUMBER[number].dtype)
     try:
         import ml_dtypes
     except ImportError:
         raise TensorError(
             f"{dtype_name(number)} needs the package ml_dtypes: pip install ml_dtypes"
         ) from None
-    return np.dtype(getattr(ml_dtypes, code.dtype))
+    return np.dtype(ml_dtypes.bfloat16)
 
 
 def dtype_name(number: int) -> str:
@@ -82,7 +81,10 @@ def dtype_named(name: str) -> np.dtype:
     """The NumPy dtype of a name such as ``DT_FLOAT``; see :func:`dtype_of`."""
     number = tensor_pb2.DataType.DESCRIPTOR.values_by_name.get(name)
     if number is None:
-        raise TensorError(f"expected a dtype of TensorFlow, received {name}")
+        raise TensorError(
+            "a dtype must be one of TensorFlow's. Expected: a name such as DT_FLOAT. "
+            f"Received: {name}"
+        )
     return dtype_of(number.number)
 
 
@@ -94,7 +96,9 @@ def number_of(dtype: np.dtype) -> int:
     """
     if dtype.kind in "OSU":
         return tensor_pb2.DT_STRING
-    code = BY_NAME.get(dtype.name)
-    if code is None:
-        raise TensorError(f"expected a dtype of TensorFlow, received {dtype}")
-    return code.number
+    if dtype.name not in _BY_NAME:
+        raise TensorError(
+            "a dtype must be one of TensorFlow's. Expected: numbers, bools or strings. "
+            f"Received: {dtype}"
+        )
+    return _BY_NAME[dtype.name].number

@@ -38,8 +38,11 @@ def as_bytes(value: object) -> bytes:
         try:
             return value.encode("utf-8")
         except UnicodeEncodeError as error:
-            raise TensorError(f"expected text, received {value!r}: {error}") from None
-    raise TensorError(f"expected str or bytes, received {type(value).__name__}")
+            raise TensorError(f"{value!r} has no form in UTF-8: {error}") from None
+    raise TensorError(
+        "a string must be text. Expected: str or bytes. "
+        f"Received: {type(value).__name__}"
+    )
 
 
 def as_array(value: Any) -> np.ndarray:
@@ -53,7 +56,7 @@ def as_array(value: Any) -> np.ndarray:
     try:
         array = value if isinstance(value, np.ndarray) else _from_sequence(value)
     except ValueError as error:
-        raise TensorError(f"expected a rectangular array: {error}") from None
+        raise TensorError(f"an array must be rectangular: {error}") from None
     if array.dtype.kind not in "OSU":
         return array
     flat = np.empty(array.size, object)

@@ -7,7 +7,7 @@ import argparse
 import pytest
 
 from serving.commands import serve
-from serving.launcher.tf_serving_flags import IMAGE, OWN
+from serving.launcher.flags import IMAGE, OWN
 from serving.messages import monitoring_config_pb2
 from serving.server.batching import read_options
 from serving.server.config.config_file import ConfigFile

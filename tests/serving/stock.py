@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from serving.launcher.tf_serving_flags import IMAGE
+from serving.launcher.flags import IMAGE
 from tests.serving.conftest import ROOT, free_port
 
 ABSENT = (

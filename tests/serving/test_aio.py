@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 
 import numpy as np
 import pytest
@@ -61,3 +62,13 @@ def test_errors_have_the_same_meaning(target):
         ask(target, lambda asked: asked.wait_until_ready(0.3), model="nope")
     with pytest.raises(TypeError):
         ask(target, lambda asked: asked.predict("a"))
+
+
+def test_arguments_and_methods_are_those_of_the_blocking_client():
+    ours, theirs = serving.aio.Client, serving.Client
+    assert inspect.signature(ours) == inspect.signature(theirs)
+    methods = {name for name in dir(theirs) if name[0] != "_"}
+    assert methods == {name for name in dir(ours) if name[0] != "_"}
+    for name in methods:
+        signatures = (inspect.signature(getattr(c, name)) for c in (ours, theirs))
+        assert next(signatures) == next(signatures), name

@@ -72,12 +72,12 @@ def test_options_are_repeated_and_defaults_filled_in(client):
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"speed": 1}, "expected any of .*suffix.*times.*received .*speed"),
-        ({"times": [1, 2, 3]}, r"times.*a scalar or 2 values, received shape \[3\]"),
-        ({"times": 1.5}, "times.*expected int32, received 1.5"),
-        ({"times": 2**40}, "times.*expected int32"),
-        ({"times": "2"}, "times.*expected int32"),
-        ({"suffix": 3}, "suffix.*expected strings"),
+        ({"speed": 1}, "Expected: any of .*suffix.*times.*Received: .*speed"),
+        ({"times": [1, 2, 3]}, r"times.*a scalar or 2 values. Received: shape \[3\]"),
+        ({"times": 1.5}, "times.*Expected: int32. Received: 1.5"),
+        ({"times": 2**40}, "times.*Expected: int32"),
+        ({"times": "2"}, "times.*Expected: int32"),
+        ({"suffix": 3}, "suffix.*Expected: strings"),
     ],
 )
 def test_wrong_options_are_named(client, options, message):
@@ -86,7 +86,9 @@ def test_wrong_options_are_named(client, options, message):
 
 
 def test_align_without_options_in_its_signature_refuses_them(client):
-    with pytest.raises(ValueError, match=r"expected any of \[\], received \['times'\]"):
+    with pytest.raises(
+        ValueError, match=r"Expected: any of \[\]. Received: \['times'\]"
+    ):
         client.align(["a"], {"times": 1})
 
 
@@ -104,7 +106,7 @@ def test_n_best_drops_places_without_an_answer(client):
     assert texts({"alternatives": [2, 1]}) == [["A", "A?"], ["B"]]
     assert client.n_best(["abc"])[0][2].log_prob == -3.5
     assert client.n_best([]) == []
-    with pytest.raises(ValueError, match=r"expected any of \['alternatives'\]"):
+    with pytest.raises(ValueError, match=r"Expected: any of \['alternatives'\]"):
         client.n_best(["a"], {"times": 1})
 
 
@@ -122,10 +124,10 @@ def test_score_pairs_texts_with_targets(client):
 @pytest.mark.parametrize(
     "texts, targets, error, message",
     [
-        (["a"], [], ValueError, "target_texts: expected one for each of 1 texts"),
-        (["a"], "b", TypeError, r"target_texts: .*write \[text\]"),
-        (["a"], [3], TypeError, r"target_texts\[0\]: expected str"),
-        ("a", ["b"], TypeError, "texts: expected a list"),
+        (["a"], [], ValueError, "`target_texts` must be one for each"),
+        (["a"], "b", TypeError, r"`target_texts` must be .* Expected: \[text\]"),
+        (["a"], [3], TypeError, r"`target_texts\[0\]` must be text. Expected: str"),
+        ("a", ["b"], TypeError, "`texts` must be a list"),
     ],
 )
 def test_wrong_arguments_of_score(client, texts, targets, error, message):
@@ -135,7 +137,7 @@ def test_wrong_arguments_of_score(client, texts, targets, error, message):
 
 @pytest.mark.parametrize("texts", ["hello", b"hello", [1], [None], [["a"]]])
 def test_texts_must_be_a_list_of_strings(client, texts):
-    with pytest.raises(TypeError, match="expected"):
+    with pytest.raises(TypeError, match="Expected: "):
         client.predict(texts)
 
 
@@ -156,7 +158,7 @@ def test_call_takes_lists_in_the_dtype_of_the_signature(target):
         assert total["sum"] == 3.0 and total["shape"].shape == (0,)
         with pytest.raises(ValueError, match="rectangular"):
             numbers.call({"a": [[1], [1, 2]], "n": [3]})
-        with pytest.raises(ValueError, match="n.*expected int32, received .1.5"):
+        with pytest.raises(ValueError, match="n.*Expected: int32. Received: .1.5"):
             numbers.call({"a": [[1, 2]], "n": [1.5]})
 
 
@@ -324,7 +326,7 @@ def test_message_limits_are_named(target):
     "arguments, message",
     [
         ({"model": ""}, "model"),
-        ({"model": "m", "version": 1, "label": "x"}, "version or a label"),
+        ({"model": "m", "version": 1, "label": "x"}, "`version` and `label` exclude"),
         ({"model": "m", "retry": None, "version": None}, None),
     ],
 )
@@ -337,7 +339,7 @@ def test_constructor_checks_its_arguments(arguments, message):
 
 
 def test_retry_attempts_are_those_of_grpc():
-    with pytest.raises(ValueError, match="attempts: expected 1 to 5, received 6"):
+    with pytest.raises(ValueError, match="Expected: 1 to 5. Received: 6"):
         serving.Retry(attempts=6)
 
 

@@ -77,7 +77,7 @@ def test_n_best_prints_answers_best_first(upper, cli):
     (line,) = map(json.loads, out.splitlines())
     assert status == 0 and line["source"] == "é"
     assert [one["text"] for one in line["answers"]] == ["é", "é?", "é??"]
-    fails(cli(*ask, "--option=times=1", "x"), "expected any of ['alternatives']")
+    fails(cli(*ask, "--option=times=1", "x"), "Expected: any of ['alternatives']")
 
 
 def test_score_prints_log_probabilities(upper, cli):
@@ -92,8 +92,11 @@ def test_score_prints_log_probabilities(upper, cli):
         "tokens": ["y", "zzz"],
         "token_log_probs": [-1.0, -3.0],
     }
-    fails(cli(*ask, "a"), "expected pairs of texts and targets, received 1")
-    fails(cli(*ask, stdin="a\tb\nc\n"), "line 2: expected TEXT, a tab and TARGET")
+    fails(cli(*ask, "a"), "Expected: pairs. Received: 1 words")
+    fails(
+        cli(*ask, stdin="a\tb\nc\n"),
+        "line 2 must be a pair. Expected: TEXT, a tab",
+    )
 
 
 def test_status_prints_versions(upper, cli):
@@ -120,8 +123,8 @@ def test_client_commands_fail_in_one_line(upper, cli):
         fails(result, f"no server answers at {nobody}")
     ask = ("predict", f"--server={upper.target}")
     fails(cli(*ask, "--model=nope", "x"), "Latest(nope)")
-    fails(cli(*ask, "--model=upper", "--option=x", "x"), "expected NAME=VALUE")
-    fails(cli(*ask, "--model=upper", "--option=x=1", "x"), "received ['x']")
+    fails(cli(*ask, "--model=upper", "--option=x", "x"), "Expected: NAME=VALUE")
+    fails(cli(*ask, "--model=upper", "--option=x=1", "x"), "Received: ['x']")
 
 
 def test_two_servers_on_one_port(upper, toys, cli):
@@ -137,15 +140,18 @@ def test_two_servers_on_one_port(upper, toys, cli):
 @pytest.mark.parametrize(
     "flags, words",
     [
-        ([], ["--model_base_path", "--model_config_file", "received nothing"]),
+        ([], ["--model_base_path", "--model_config_file", "Received: nothing"]),
         (["--model_base_path=/nowhere"], ["/nowhere does not exist"]),
         ([f"--model_base_path=/{'m' * 300}"], ["cannot be read: File name too long"]),
         (["--model_base_path=BROKEN"], ["version 1", "cannot be loaded: OUT_OF_RANGE"]),
         (["--model_base_path=CUT"], ["version 1", "variables.index is missing"]),
-        (["--model_base_path=GOOD", "--rest_api_port=-1"], ["rest_api_port: expected"]),
+        (
+            ["--model_base_path=GOOD", "--rest_api_port=-1"],
+            ["rest_api_port must be"],
+        ),
         (
             ["--model_base_path=GOOD", "--port=8500", "--rest_api_port=8500"],
-            ["expected two", "8500"],
+            ["Expected: two", "8500"],
         ),
         (
             ["--model_base_path=GOOD", "--monitoring_config_file=x"],
@@ -156,7 +162,7 @@ def test_two_servers_on_one_port(upper, toys, cli):
             ["without --enable_batching"],
         ),
         (["--model_base_path=GOOD", "--host=256.0.0.1"], ["listen on 256.0.0.1"]),
-        (["--model_base_path=GOOD", "--port=70000"], ["expected 0 to 65535"]),
+        (["--model_base_path=GOOD", "--port=70000"], ["Expected: 0 to 65535"]),
         (["--model_base_path=GOOD", "--grpc_max_threads=0"], ["Expected: at least 1"]),
         (
             [

@@ -163,9 +163,12 @@ def test_strings_keep_trailing_nulls_and_unicode():
 @pytest.mark.parametrize(
     "value, message",
     [
-        ([1, "a", None], "expected str or bytes, received"),
+        ([1, "a", None], "Expected: str or bytes. Received: "),
         ([[1], [1, 2]], "rectangular"),
-        (np.array(["2020-01-01"], "datetime64[D]"), "expected a dtype of TensorFlow"),
+        (
+            np.array(["2020-01-01"], "datetime64[D]"),
+            "a dtype must be one of TensorFlow's",
+        ),
         (["\ud800"], "surrogates not allowed"),
     ],
 )

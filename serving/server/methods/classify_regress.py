@@ -11,8 +11,8 @@ from collections.abc import Mapping
 import grpc
 import numpy as np
 
+from serving.client.signature_contract import DEFAULT_SIGNATURE
 from serving.messages import inference_pb2, model_pb2, signature_pb2, tensor_pb2
-from serving.server.methods.predict import DEFAULT_SIGNATURE
 from serving.server.refusal import Refusal, invalid
 from serving.server.versions.servable import Finder, Servable
 from serving.tensors.dtypes import dtype_name, number_of

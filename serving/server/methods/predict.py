@@ -6,14 +6,13 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from serving.client.signature_contract import DEFAULT_SIGNATURE
 from serving.messages import predict_pb2, signature_pb2
 from serving.server.refusal import invalid, precondition
 from serving.server.versions.servable import Finder
 from serving.tensors.decoding import Allowance, decode, shape_of
 from serving.tensors.dtypes import TensorError, TensorTooLarge, number_of
 from serving.tensors.encoding import encode
-
-DEFAULT_SIGNATURE = "serving_default"
 
 #: What the inputs of a request may take in memory; in a message small numbers take an
 #: eighth of that.

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from serving.client.signature_contract import DEFAULT_SIGNATURE
 from serving.messages import inference_pb2, metadata_pb2, predict_pb2, remote_calls
 from serving.messages.remote_calls import Method
 from serving.server.methods.metadata_and_status import SIGNATURE_DEF
-from serving.server.methods.predict import DEFAULT_SIGNATURE
 from serving.server.refusal import Refusal, invalid
 from serving.server.request_flow import RequestFlow
 from serving.server.rest import (

@@ -1,4 +1,4 @@
-"""``load``: what is due when, what counts as latency, and the command around it."""
+"""The command ``load``: what is due when, what counts as latency, and the figures."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 import serving
-from serving.client.load_generator import (
+from serving.client.traffic import (
     UNSENT,
-    Load,
     Outcome,
-    drive,
+    Traffic,
+    generate,
     percentile,
     report,
 )
@@ -25,17 +25,17 @@ from serving.server import Server, ServerOptions
 
 
 def test_requests_are_due_at_the_rate():
-    assert list(Load(seconds=0.5, rate=10).due()) == pytest.approx(
+    assert list(Traffic(seconds=0.5, rate=10).due()) == pytest.approx(
         [0, 0.1, 0.2, 0.3, 0.4]
     )
-    assert len(list(Load(seconds=10, rate=100).due())) == 1000
-    assert Load().due() is None
+    assert len(list(Traffic(seconds=10, rate=100).due())) == 1000
+    assert Traffic().due() is None
 
 
 def test_random_arrivals_have_the_rate_and_can_be_repeated():
-    load = Load(seconds=100, rate=50, random_arrivals=True, seed=3)
-    due = np.array(list(load.due()))
-    assert due.tolist() == list(load.due())
+    traffic = Traffic(seconds=100, rate=50, random_arrivals=True, seed=3)
+    due = np.array(list(traffic.due()))
+    assert due.tolist() == list(traffic.due())
     pauses = np.diff(due)
     # Exponential: the standard deviation is the mean. 5,000 pauses: 6 % is 4 sigma.
     np.testing.assert_allclose([pauses.mean(), pauses.std()], 1 / 50, rtol=0.06)
@@ -60,7 +60,7 @@ def test_latency_counts_from_when_a_request_was_due():
                 first = False
                 await asyncio.sleep(0.2)
 
-        return await drive(Load(seconds=0.1, rate=50, callers=1), ask)
+        return await generate(Traffic(seconds=0.1, rate=50, callers=1), ask)
 
     outcomes, elapsed = asyncio.run(run())
     assert [item.code for item in outcomes] == ["OK"] * 5
@@ -83,11 +83,11 @@ def test_errors_are_counted_and_what_is_too_late_is_not_sent():
                 return
             raise Overloaded("no", "RESOURCE_EXHAUSTED")
 
-        load = Load(seconds=0.1, rate=50, callers=1, patience_seconds=0)
-        late = await drive(load, ask)
+        traffic = Traffic(seconds=0.1, rate=50, callers=1, patience_seconds=0)
+        late = await generate(traffic, ask)
         asked = 0
-        load = dataclasses.replace(load, patience_seconds=9)
-        return late, await drive(load, ask)
+        traffic = dataclasses.replace(traffic, patience_seconds=9)
+        return late, await generate(traffic, ask)
 
     (late, _), (patient, _) = asyncio.run(run())
     assert [item.code for item in late] == ["OK"] + [UNSENT] * 4
@@ -105,7 +105,7 @@ def test_callers_without_a_rate_ask_again_at_once():
             await asyncio.sleep(0.01)
             flying -= 1
 
-        outcomes, elapsed = await drive(Load(seconds=0.1, callers=3), ask)
+        outcomes, elapsed = await generate(Traffic(seconds=0.1, callers=3), ask)
         return most, len(outcomes), elapsed
 
     most, count, elapsed = asyncio.run(run())
@@ -116,7 +116,7 @@ def test_callers_without_a_rate_ask_again_at_once():
 def test_figures():
     outcomes = [Outcome("OK", 0.001 * n, 0.0) for n in range(1, 101)]
     outcomes += [Outcome("UNAVAILABLE", 9.0, 0.5), Outcome(UNSENT, 9.0, 9.0)]
-    found = report(Load(seconds=2, rate=51), outcomes, 4.0)
+    found = report(Traffic(seconds=2, rate=51), outcomes, 4.0)
     assert found["requests"] == 102 and found["answered"] == 100
     assert found["errors"] == {"UNAVAILABLE": 1, UNSENT: 1}
     assert (found["rate_wanted"], found["rate_answered"]) == (51, 25.0)
@@ -125,21 +125,21 @@ def test_figures():
     assert milliseconds["p99.9"] == milliseconds["max"] == pytest.approx(100)
     assert milliseconds["mean"] == pytest.approx(50.5)
     assert found["late"]["max"] == 500
-    assert report(Load(seconds=2), [], 4.0)["milliseconds"] is None
+    assert report(Traffic(seconds=2), [], 4.0)["milliseconds"] is None
 
 
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ({"seconds": 0}, "seconds: expected more than 0"),
-        ({"rate": -1.0}, "rate: expected more than 0"),
-        ({"callers": 0}, "callers: expected at least 1"),
-        ({"random_arrivals": True}, "random_arrivals: expected a rate"),
+        ({"seconds": 0}, "`seconds` must be finite. Expected: more than 0"),
+        ({"rate": -1.0}, "`rate` must be finite. Expected: more than 0"),
+        ({"callers": 0}, "`callers` must be a count. Expected: at least 1"),
+        ({"random_arrivals": True}, "`random_arrivals` needs a rate"),
     ],
 )
-def test_loads_that_make_no_sense(arguments, message):
+def test_traffic_that_makes_no_sense(arguments, message):
     with pytest.raises(ValueError, match=f"^{message}"):
-        Load(**arguments)
+        Traffic(**arguments)
 
 
 def test_a_server_under_load(target, cli, tmp_path):
@@ -209,11 +209,11 @@ def test_a_server_that_refuses(toys, tmp_path, cli):
 @pytest.mark.parametrize(
     "flags, words",
     [
-        (["--rate=0"], "rate: expected more than 0"),
-        (["--connections=0"], "--connections: expected at least 1"),
-        (["--inputs=[1]"], "expected a JSON object"),
-        ([], "text: expected at least one"),
-        (["--duration=nan", "a"], "seconds: expected more than 0"),
+        (["--rate=0"], "`rate` must be finite. Expected: more than 0"),
+        (["--connections=0"], "--connections must be a count. Expected: at least 1"),
+        (["--inputs=[1]"], "Expected: a JSON object"),
+        ([], "text must be there. Expected: at least one"),
+        (["--duration=nan", "a"], "`seconds` must be finite. Expected: more than 0"),
     ],
 )
 def test_wrong_arguments_are_one_line(cli, flags, words):

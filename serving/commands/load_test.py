@@ -1,4 +1,4 @@
-"""``load``: how a running server answers at a given rate."""
+"""``load``: latencies of a running server at a given rate."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ import argparse
 import asyncio
 import itertools
 import json
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 from serving.aio import Client
 from serving.client.connection import Retry
-from serving.client.load_generator import Load, drive, report
-from serving.client.request_flows import DEFAULT_SIGNATURE
-from serving.commands.input_lines import input_lines
-from serving.commands.target import add_target, arguments
+from serving.client.signature_contract import DEFAULT_SIGNATURE
+from serving.client.traffic import Traffic, generate, report
+from serving.commands import shared_arguments
 
 HELP = "drive a server at a rate, show latencies"
 
@@ -25,10 +24,12 @@ _ONCE = Retry(attempts=1)
 # Or clients of one process would share a connection.
 _OWN_CONNECTION = ("grpc.use_local_subchannel_pool", 1)
 
+Request = Callable[[Client], Awaitable[Any]]
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of this command."""
-    add_target(parser)
+    shared_arguments.add_target(parser)
     flag = parser.add_argument
     flag("--rate", type=float, help="requests a second; without, one after the other")
     flag(
@@ -43,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     flag("--inputs", help="of any model, as a JSON object; instead of texts")
     flag("--signature", default=DEFAULT_SIGNATURE, help="for --inputs (%(default)s)")
     flag("--json", metavar="FILE", help="write the figures there too; - prints them")
-    flag("text", nargs="*", help="texts; lines of standard input when there are none")
+    shared_arguments.add_texts(parser)
 
 
 def run(options: argparse.Namespace, unknown: Sequence[str]) -> int:
@@ -56,82 +57,72 @@ def run(options: argparse.Namespace, unknown: Sequence[str]) -> int:
     for name in ("connections", "batch"):
         if getattr(options, name) < 1:
             raise ValueError(
-                f"--{name}: expected at least 1, received {getattr(options, name)}"
+                f"--{name} must be a count. Expected: at least 1. "
+                f"Received: {getattr(options, name)}"
             )
     usual = 1 if options.rate is None else 1000
-    load = Load(
+    traffic = Traffic(
         seconds=options.duration,
         rate=options.rate,
         callers=usual if options.concurrency is None else options.concurrency,
         random_arrivals=options.random,
         patience_seconds=options.timeout,
     )
-    question = _question(options)
-    found = asyncio.run(_measure(options, load, question))
+    figures = asyncio.run(_measure(options, traffic, _request(options)))
     if options.json == "-":
-        print(json.dumps(found))
+        print(json.dumps(figures))
     else:
-        print(_text(found))
+        print(_text(figures))
         if options.json:
-            Path(options.json).write_text(json.dumps(found, indent=1) + "\n")
-    return 0 if found["answered"] else 1
+            Path(options.json).write_text(json.dumps(figures, indent=1) + "\n")
+    return 0 if figures["answered"] else 1
 
 
-Question = Callable[[Client], Awaitable[Any]]
-
-
-def _question(options: argparse.Namespace) -> Question:
+def _request(options: argparse.Namespace) -> Request:
     if options.inputs is not None:
         inputs = json.loads(options.inputs)
         if not isinstance(inputs, dict):
             raise ValueError(
-                f"--inputs: expected a JSON object, received {options.inputs}"
+                "--inputs must name tensors. Expected: a JSON object. "
+                f"Received: {options.inputs}"
             )
         return lambda client: client.call(inputs, options.signature)
-    texts = options.text or input_lines()
+    texts = shared_arguments.texts(options)
     if not texts:
-        raise ValueError("text: expected at least one, received none")
+        raise ValueError("text must be there. Expected: at least one. Received: none")
     endless = itertools.cycle(texts)
-
-    def batches() -> Iterator[list[str]]:
-        while True:
-            yield list(itertools.islice(endless, options.batch))
-
-    following = batches()
-    return lambda client: client.predict(next(following))
+    return lambda client: client.predict(list(itertools.islice(endless, options.batch)))
 
 
 async def _measure(
-    options: argparse.Namespace, load: Load, question: Question
+    options: argparse.Namespace, traffic: Traffic, request: Request
 ) -> dict[str, Any]:
-    named = arguments(options)
+    arguments = shared_arguments.client_arguments(options)
+    arguments |= {"retry": _ONCE, "options": [_OWN_CONNECTION]}
     async with AsyncExitStack() as open_clients:
         clients = [
-            await open_clients.enter_async_context(
-                Client(options.server, retry=_ONCE, options=[_OWN_CONNECTION], **named)
-            )
+            await open_clients.enter_async_context(Client(options.server, **arguments))
             for _ in range(options.connections)
         ]
         for client in clients:
             await client.wait_until_ready()
-            await question(client)  # asks for the signatures too, if it needs them
-        turns = itertools.cycle(clients)
-        outcomes, elapsed = await drive(load, lambda: question(next(turns)))
-    return report(load, outcomes, elapsed)
+            await request(client)  # asks for the signatures too, if it needs them
+        in_turn = itertools.cycle(clients)
+        outcomes, elapsed = await generate(traffic, lambda: request(next(in_turn)))
+    return report(traffic, outcomes, elapsed)
 
 
-def _text(found: dict[str, Any]) -> str:
-    rate = f"{found['rate_answered']:.1f} a second"
-    if found["rate_wanted"] is not None:
-        rate += f", wanted {found['rate_wanted']:.1f}"
+def _text(figures: dict[str, Any]) -> str:
+    rate = f"{figures['rate_answered']:.1f} a second"
+    if figures["rate_wanted"] is not None:
+        rate += f", wanted {figures['rate_wanted']:.1f}"
     lines = [
-        f"{found['requests']} requests in {found['seconds']:.1f} s, "
-        f"{found['answered']} answered, {rate}"
+        f"{figures['requests']} requests in {figures['seconds']:.1f} s, "
+        f"{figures['answered']} answered, {rate}"
     ]
     for name, title in (("milliseconds", "latency, ms"), ("late", "sent late, ms")):
-        if found[name] is not None:
-            words = (f"{label} {value:.2f}" for label, value in found[name].items())
+        if figures[name] is not None:
+            words = (f"{label} {value:.2f}" for label, value in figures[name].items())
             lines.append(f"{title:15}{'  '.join(words)}")
-    for code, count in found["errors"].items():
-        lines.append(f"{code:15}{count}")
+    lines += (f"{code:15}{count}" for code, count in figures["errors"].items())
     return "\n".join(lines)

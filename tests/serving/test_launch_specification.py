@@ -13,10 +13,9 @@ import trustme
 from serving.commands import serve
 from serving.errors import StartupFailed
 from serving.launcher import flag_contradictions, short_flags
-from serving.launcher.binary import Binary
-from serving.launcher.docker import Docker
-from serving.launcher.launch_specification import orders
-from serving.launcher.tf_serving_flags import OWN
+from serving.launcher.flags import OWN
+from serving.launcher.installations import Binary, Docker
+from serving.launcher.launch_specification import specify
 from serving.server.batching import BatchingOptions, read_options
 from serving.server.config.config_file import ConfigFile
 from serving.server.tls import read_tls
@@ -24,7 +23,7 @@ from tests.serving.conftest import ROOT
 from tests.serving.stand_ins import flags_of
 
 
-def launch(place, *words, files=None):
+def launch(installation, *words, files=None):
     """What a command line starts, with the warnings that come before."""
     parser = argparse.ArgumentParser()
     serve.add_arguments(parser)
@@ -32,8 +31,8 @@ def launch(place, *words, files=None):
     with ExitStack() as kept:
         options = short_flags.write(options, kept if files is None else files)
         flag_contradictions.check(options)
-        told = orders(options, serve.given(options), unknown)
-        return place.launch(told, options.host), list(told.warnings)
+        told = specify(options, unknown)
+        return installation.command(told, options.host), list(told.warnings)
 
 
 BINARY = Binary("/opt/tensorflow_model_server")
@@ -48,8 +47,8 @@ TRAPS = {
 def test_what_the_binary_is_told(monkeypatch):
     monkeypatch.delenv("TF_FORCE_GPU_ALLOW_GROWTH", raising=False)
     found, warnings = launch(BINARY, "--model_base_path=/m", "--rest_api_port=8501")
-    assert found.command[0] == "/opt/tensorflow_model_server"
-    assert flags_of(found.command) == TRAPS | {
+    assert found.words[0] == "/opt/tensorflow_model_server"
+    assert flags_of(found.words) == TRAPS | {
         "port": "8500",
         "rest_api_port": "8501",
         "model_base_path": "/m",
@@ -75,7 +74,7 @@ def test_choices_of_the_user_win():
     found, warnings = launch(BINARY, *words)
     ours = ("--log_requests", "--drain_seconds=3", "--prefer_tflite_model")
     expected = {*words} - {*ours} | {"--prefer_tflite_model=true", "--port=8500"}
-    assert {*found.command[1:]} == expected
+    assert {*found.words[1:]} == expected
     assert found.environment == {}
     assert warnings[0] == "unknown argument: --new_flag=1"
     assert "--drain_seconds" in warnings[1]
@@ -121,7 +120,7 @@ def test_every_flag_is_documented():
 
 def test_port_0_is_any_port():
     found, _ = launch(BINARY, "--model_base_path=/m", "--port=0")
-    assert int(flags_of(found.command)["port"]) > 0
+    assert int(flags_of(found.words)["port"]) > 0
 
 
 def test_padding_is_warned_about(tmp_path):
@@ -153,7 +152,7 @@ def test_short_flags_become_files(tmp_path):
             *(f"--tls_{name}={tmp_path / name}" for name in pems),
             files=files,
         )
-        flags = flags_of(found.command)
+        flags = flags_of(found.words)
         assert flags["enable_batching"] == "true"
         ssl_config = flags["ssl_config_file"]
         assert os.stat(ssl_config).st_mode & 0o77 == 0
@@ -185,8 +184,8 @@ def test_what_docker_is_told(tmp_path):
         "--rest_api_port=8501",
         "--host=127.0.0.1",
     )
-    image = found.command.index("tensorflow/serving:2.20.0-gpu")
-    before, after = found.command[:image], found.command[image + 1 :]
+    image = found.words.index("tensorflow/serving:2.20.0-gpu")
+    before, after = found.words[:image], found.words[image + 1 :]
     assert before[:4] == ["/opt/docker", "run", "--rm", "--init"]
     for word in (
         "--publish=127.0.0.1:8500:8500",
@@ -206,11 +205,17 @@ def test_what_docker_is_told(tmp_path):
     assert found.kill == ("/opt/docker", "kill", name.removeprefix("--name="))
 
 
+@pytest.mark.parametrize("host", ["::1", "[::1]"])
+def test_docker_publishes_ipv6_addresses(host):
+    found, _ = launch(DOCKER, "--model_base_path=/m", f"--host={host}")
+    assert "--publish=[::1]:8500:8500" in found.words
+
+
 @pytest.mark.parametrize(
-    "place, flags, words",
+    "installation, flags, words",
     [
         (BINARY, ["--host=127.0.0.1"], "listens on all addresses"),
-        (BINARY, ["--file_system_poll_wait_seconds=0.5"], "expected whole seconds"),
+        (BINARY, ["--file_system_poll_wait_seconds=0.5"], "Expected: whole seconds"),
         (
             BINARY,
             ["--ssl_config_file=x", "--rest_api_port=8501"],
@@ -229,22 +234,22 @@ def test_what_docker_is_told(tmp_path):
         (DOCKER, ["--grpc_socket_path=/x"], "inside the container"),
         (BINARY, ["--model=m=/m"], "--model and --model_base_path contradict"),
         (BINARY, ["--model=m=/m", "--model_name=x"], "--model and --model_name"),
-        (BINARY, ["--batching_parameter=speed=1"], "expected any of .*.*speed"),
+        (BINARY, ["--batching_parameter=speed=1"], "Expected: any of .*speed"),
         (BINARY, ["--batching_parameter=max_batch_size=x"], "cannot be 'x'"),
-        (BINARY, ["--batching_parameter=max_batch_size"], "expected NAME=VALUE"),
-        (BINARY, ["--tls_key=x"], "--tls_certificate: expected a PEM file"),
+        (BINARY, ["--batching_parameter=max_batch_size"], "Expected: NAME=VALUE"),
+        (BINARY, ["--tls_key=x"], "--tls_certificate must be there too"),
         (
             BINARY,
             ["--tls_key=/nowhere", "--tls_certificate=x"],
             "--tls_key: /nowhere: No such file",
         ),
         (BINARY, ["--enable_metrics"], "needs --rest_api_port"),
-        (BINARY, ["--port=70000"], "--port: expected 0 to 65535"),
+        (BINARY, ["--port=70000"], "--port must be a port. Expected: 0 to 65535"),
     ],
 )
-def test_contradictions_are_refused(place, flags, words):
+def test_contradictions_are_refused(installation, flags, words):
     with pytest.raises(ValueError, match=words):
-        launch(place, "--model_base_path=/m", *flags)
+        launch(installation, "--model_base_path=/m", *flags)
 
 
 WITHOUT_EFFECT = {

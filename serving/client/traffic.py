@@ -1,4 +1,4 @@
-"""Requests at a given rate, and how long their answers take.
+"""Traffic: requests at a given rate, and how long their responses take.
 
 With a rate, a request is due at its time whether or not others have been answered
 (open loop), and its latency counts from then: a server that stalls is charged for all
@@ -27,8 +27,8 @@ _PERCENTILES = (50, 90, 95, 99, 99.9)
 
 
 @dataclass(frozen=True)
-class Load:
-    """What to ask of a server.
+class Traffic:
+    """Requests that become due, and how many callers send them.
 
     Attributes:
         seconds: For how long requests become due.
@@ -48,19 +48,26 @@ class Load:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not 0 < self.seconds < math.inf:
-            raise ValueError(f"seconds: expected more than 0, received {self.seconds}")
-        if self.rate is not None and not 0 < self.rate < math.inf:
-            raise ValueError(f"rate: expected more than 0, received {self.rate}")
+        for name in ("seconds", "rate"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < math.inf:
+                raise ValueError(
+                    f"`{name}` must be finite. Expected: more than 0. Received: {value}"
+                )
         if self.callers < 1:
-            raise ValueError(f"callers: expected at least 1, received {self.callers}")
+            raise ValueError(
+                f"`callers` must be a count. Expected: at least 1. "
+                f"Received: {self.callers}"
+            )
         if self.random_arrivals and self.rate is None:
-            raise ValueError("random_arrivals: expected a rate beside it, got None")
+            raise ValueError(
+                "`random_arrivals` needs a rate. Expected: a number. Received: None"
+            )
 
     def due(self) -> Iterator[float] | None:
         """Seconds from the start at which requests are due; None: at any time.
 
-        >>> list(Load(seconds=1, rate=4).due())
+        >>> list(Traffic(seconds=1, rate=4).due())
         [0.0, 0.25, 0.5, 0.75]
         """
         if self.rate is None:
@@ -89,60 +96,54 @@ class Outcome:
     late_seconds: float
 
 
-async def drive(
-    load: Load, ask: Callable[[], Awaitable[Any]]
+async def generate(
+    traffic: Traffic, request: Callable[[], Awaitable[Any]]
 ) -> tuple[list[Outcome], float]:
-    """Asks as the load says.
+    """Sends requests as they become due.
 
     Args:
-        load: What is due, and when.
-        ask: One request; raises ServingError when it fails.
+        traffic: What is due, and when.
+        request: Sends one; raises ServingError when it fails.
 
     Returns:
         The outcomes, and the seconds until the last one.
     """
     outcomes: list[Outcome] = []
-    due = load.due()
+    due = traffic.due()
     start = time.perf_counter()
-    last = load.seconds + load.patience_seconds
+    last = traffic.seconds + traffic.patience_seconds
 
     async def caller() -> None:
         while True:
             now = time.perf_counter() - start
-            if due is None:
-                if now >= load.seconds:
-                    return
-                moment = now
-            else:
-                following = next(due, None)
-                if following is None:
-                    return
-                moment = following
-                if moment > now:
-                    await asyncio.sleep(moment - now)
-                elif now > last:
-                    outcomes.append(Outcome(UNSENT, now - moment, now - moment))
-                    continue
+            moment = now if due is None else next(due, math.inf)
+            if moment >= traffic.seconds:
+                return
+            if moment > now:
+                await asyncio.sleep(moment - now)
+            elif now > last:
+                outcomes.append(Outcome(UNSENT, now - moment, now - moment))
+                continue
             sent = time.perf_counter() - start
             code = _OK
             try:
-                await ask()
+                await request()
             except ServingError as error:
                 code = error.code or type(error).__name__
             ended = time.perf_counter() - start
             outcomes.append(Outcome(code, ended - moment, sent - moment))
 
-    await asyncio.gather(*(caller() for _ in range(load.callers)))
+    await asyncio.gather(*(caller() for _ in range(traffic.callers)))
     return outcomes, time.perf_counter() - start
 
 
 def report(
-    load: Load, outcomes: Sequence[Outcome], elapsed_seconds: float
+    traffic: Traffic, outcomes: Sequence[Outcome], elapsed_seconds: float
 ) -> dict[str, Any]:
     """What happened, as numbers for JSON.
 
     Args:
-        load: What was asked.
+        traffic: What was sent.
         outcomes: What became of it.
         elapsed_seconds: Until the last one.
 
@@ -156,8 +157,8 @@ def report(
     late = [item.late_seconds for item in outcomes if item.code != UNSENT]
     return {
         "seconds": elapsed_seconds,
-        "callers": load.callers,
-        "rate_wanted": load.rate,
+        "callers": traffic.callers,
+        "rate_wanted": traffic.rate,
         "rate_answered": len(answered) / elapsed_seconds,
         "requests": len(outcomes),
         "answered": len(answered),

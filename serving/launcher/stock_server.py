@@ -1,0 +1,75 @@
+"""The engines ``binary`` and ``docker``: a stock ``tensorflow_model_server``."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from serving.launcher import readiness
+from serving.launcher.installations import ANYWHERE, Binary, Docker
+from serving.launcher.launch_specification import LaunchSpecification, specify
+from serving.launcher.process_supervisor import Supervisor
+from serving.server.addresses import bracketed
+
+PROGRAM = "tensorflow_model_server"
+_LOG = logging.getLogger("serving")
+
+
+@dataclass(frozen=True)
+class StockServer:
+    """Runs a ``tensorflow_model_server`` and stays until it ends."""
+
+    installation: Binary | Docker
+
+    @property
+    def description(self) -> str:
+        """Its name and where it is."""
+        return f"engine={self.installation.name} {PROGRAM}={self.installation.where}"
+
+    def run(
+        self, options: argparse.Namespace, unknown: Sequence[str], files: ExitStack
+    ) -> int:
+        """See :func:`serving.launcher.engine_choice.choose`."""
+        launch = specify(options, unknown)
+        command = self.installation.command(launch, options.host)
+        launch.check(options.host)
+        for line in launch.warnings:
+            _LOG.warning(line)
+        _LOG.info(self.description)
+        server = Supervisor(PROGRAM, command)
+        host = "127.0.0.1" if options.host in ANYWHERE else bracketed(options.host)
+        found: dict[str, int | None] = {}
+
+        def ready() -> bool:
+            versions = readiness.versions(launch, host)
+            found.update(versions or {})
+            return versions is not None
+
+        if server.wait_until(ready, options.startup_timeout_seconds):
+            files.close()
+            self._announce(launch, options.host, found)
+            return server.wait()
+        status = server.wait()
+        if status:
+            _LOG.error("%s ended with status %d before it was ready", PROGRAM, status)
+        return status
+
+    def _announce(
+        self,
+        launch: LaunchSpecification,
+        host: str,
+        found: Mapping[str, int | None],
+    ) -> None:
+        line = f"ready engine={self.installation.name} host={host} port={launch.port}"
+        if launch.rest_port:
+            line += f" rest_port={launch.rest_port}"
+        for name, version in found.items():
+            shown = f"{line} model={name}"
+            print(shown if version is None else f"{shown} version={version}")
+        if not found:
+            print(line)
+        sys.stdout.flush()
