@@ -83,13 +83,14 @@ class Attention(AttentionLayer):
         if self.alignment.needs_log_weights and not self.score.log_weights:
             raise ValueError(
                 f"{type(self.alignment).__name__} takes energies for logarithms of "
-                "weights. Expected: a score whose energies are (gmm_v0, gmm_v1, "
-                f"gmm_v2). Received: score={score!r}"
+                "weights. Expected: a score whose energies are "
+                f"({', '.join(scores.registry.names(log_weights=True))}). "
+                f"Received: score={score!r}"
             )
         claim(self.score, self, "score")
         claim(self.alignment, self, "alignment")
-        self.score.num_heads = num_heads * self.alignment.energies_per_head
-        self.alignment.num_heads = num_heads
+        self.score.with_heads(num_heads * self.alignment.energies_per_head)
+        self.alignment.with_heads(num_heads)
         self.num_heads = num_heads
         self.dropout = dropout
         self.seed = seed
@@ -101,8 +102,7 @@ class Attention(AttentionLayer):
         check_heads(value_shape[-1], self.num_heads, "the depth of the values")
         query_shape = (query_shape[0], None, query_shape[-1])
         build_part(self.score, query_shape, key_shape or value_shape)
-        shapes = (query_shape, value_shape)
-        build_part(self.alignment, *shapes[: 1 + self.alignment.sees_context])
+        self.alignment.build_for(query_shape, value_shape)
 
     def context_depth(self, value_shape: Any) -> int:
         self._check_ranks(value=value_shape)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
+from keras_attention.attention import scores
 from keras_attention.attention.alignments.monotonic import MonotonicAlignment
 from keras_attention.attention.attention import Attention
 from keras_attention.attention.memory import AttentionMemory, AttentionState
@@ -176,6 +177,6 @@ def _check(attention: Any) -> None:
         raise ValueError(
             "One key at a time can only be asked about where an energy depends on "
             "the query and that key alone. Expected: a score with pairwise=True "
-            "(additive, concat, cosine, dot, general). Received: "
+            f"({', '.join(scores.registry.names(pairwise=True))}). Received: "
             f"score={type(score).__name__}"
         )

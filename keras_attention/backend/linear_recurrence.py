@@ -1,14 +1,14 @@
-"""A first-order linear recurrence along the source, in parallel and exactly."""
-
-from typing import Any
+"""Linear recurrence of first order along the source, in parallel and exactly."""
 
 from keras import ops
+
+from keras_attention.layer_support.types import Tensor
 
 # Doubling distances reach any length that an int32 can hold.
 _MOST_ROUNDS = 31
 
 
-def linear_recurrence(decay: Any, new: Any) -> Any:
+def linear_recurrence(decay: Tensor, new: Tensor) -> Tensor:
     r"""All values of a linear recurrence, in $\log_2 S$ rounds.
 
     $$ y_s = d_s\, y_{s-1} + x_s, \qquad y_{-1} = 0 $$
@@ -51,29 +51,29 @@ def linear_recurrence(decay: Any, new: Any) -> Any:
     return new
 
 
-def _shifted(x: Any, distance: int) -> Any:
+def _shifted(x: Tensor, distance: int) -> Tensor:
     """`x` moved up by `distance` positions, zeros before it."""
     zeros = ops.zeros_like(x[..., :distance])
     return ops.concatenate([zeros, x[..., :-distance]], axis=-1)  # [..., S]
 
 
-def _of_unknown_length(decay: Any, new: Any) -> Any:
+def _of_unknown_length(decay: Tensor, new: Tensor) -> Tensor:
     count = ops.shape(new)[-1]
-    places = ops.arange(count, dtype="int32")  # [S]
+    position = ops.arange(count, dtype="int32")  # [S]
 
-    def moved(x: Any, distance: Any) -> Any:
+    def shifted(x: Tensor, distance: Tensor) -> Tensor:
         rolled = ops.roll(x, distance, axis=-1)
-        return ops.where(places >= distance, rolled, ops.zeros_like(x))
+        return ops.where(position >= distance, rolled, ops.zeros_like(x))
 
-    def round_of(distance: Any, decay: Any, new: Any) -> Any:
-        joined = new + decay * moved(new, distance)
-        return distance * 2, decay * moved(decay, distance), joined
+    def double(distance: Tensor, decay: Tensor, new: Tensor) -> tuple[Tensor, ...]:
+        joined = new + decay * shifted(new, distance)
+        return distance * 2, decay * shifted(decay, distance), joined
 
     one = ops.convert_to_tensor(1, dtype="int32")
     # XLA has to know a bound on the rounds to keep them for the gradient.
     return ops.while_loop(
         lambda distance, *_: distance < count,
-        round_of,
+        double,
         (one, decay, new),
         maximum_iterations=_MOST_ROUNDS,
     )[2]

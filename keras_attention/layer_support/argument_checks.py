@@ -34,6 +34,16 @@ def positive_integer(
     return value
 
 
+def not_negative(argument: str, value: Any) -> int:
+    """`value`, or a ValueError naming the argument where it is not 0, 1, 2, ..."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError(
+            f"`{argument}` must be an integer of at least 0. "
+            f"Received: {argument}={value!r}"
+        )
+    return value
+
+
 def positive_number(argument: str, value: Any, optional: bool = False) -> Any:
     """`value`, or a ValueError naming the argument where it is not finite and > 0."""
     if optional and value is None:

@@ -1,18 +1,23 @@
 """Building the parts of a layer."""
 
-from typing import Any
+from typing import TypeVar
 
 import keras
 
+from keras_attention.layer_support.types import Nested, Shape
 
-def build_part(part: keras.layers.Layer, *shapes: Any) -> None:
-    """Build a part, unless it is built.
+Part = TypeVar("Part", bound=keras.layers.Layer)
+
+
+def build_part(part: Part, *shapes: Nested | Shape | None) -> Part:
+    """The part, built unless it was built before.
 
     Keras builds every object of a saved model when it reads it, the parts before
     the layer that holds them.
     """
     if not part.built:
         part.build(*shapes)
+    return part
 
 
 def require_built(layer: keras.layers.Layer, method: str, shapes: str) -> None:

@@ -27,8 +27,8 @@ Memory: TypeAlias = Nested
 State: TypeAlias = Nested
 """What is carried from one target step to the next; `()` where nothing is."""
 
-Shape: TypeAlias = tuple[int | None, ...]
-"""A shape; None where only the run will tell."""
+Shape: TypeAlias = tuple[Any, ...]
+"""A shape: integers, None where only the run will tell."""
 
 Config: TypeAlias = dict[str, Any]
 """What `get_config` returns: JSON's types."""

@@ -24,8 +24,7 @@ def generate_monotonic(
 
     Args:
         model: `ka.Seq2Seq` whose attention has one head, the alignment `monotonic`
-            with `mode="hard"`, and the score `additive`, `concat`, `cosine`, `dot` or
-            `general` (or one of your own that is `pairwise`).
+            with `mode="hard"`, and a score that is `pairwise` (see `ka.scores`).
         source_ids: `[B, S]` integers, every row ending in `end_id`, then `pad_id`.
         options: `ka.GenerationOptions`, but for those that go on with several
             hypotheses of a row.

@@ -1,9 +1,12 @@
-"""The contract of an alignment function."""
+"""Contract of an alignment function, and the registry of all alignments."""
 
 import abc
-from typing import Any
+import inspect
 
 from keras_attention.attention.part import AttentionPart
+from keras_attention.layer_support.building import build_part
+from keras_attention.layer_support.registry import Registry
+from keras_attention.layer_support.types import Mask, Shape, State, Tensor
 
 
 class Alignment(AttentionPart, abc.ABC):
@@ -14,7 +17,9 @@ class Alignment(AttentionPart, abc.ABC):
     Weights of a row without a valid key must be zero, with finite gradients.
 
     One whose state depends on more than the weights it returns, or that does
-    something else in training, implements `advance` instead: `CarriedAlignment`.
+    something else in training, implements `advance` instead: `CarriedAlignment`. An
+    argument of the constructor that is kept as the attribute of its name is saved
+    without a `get_config`.
 
     Attributes:
         num_heads: H, set by the attention.
@@ -25,20 +30,30 @@ class Alignment(AttentionPart, abc.ABC):
             so that only scores whose energies are can be combined with it.
         masks_by_head: Whether `align` also takes a mask `[B, H, S]`, another one for
             each head, and asks it for nothing but which energies count.
-        sees_context: Whether `build` takes the shape of the values too, as deep as
-            the context that `next_state` is given.
     """
 
     energies_per_head: int = 1
     needs_log_weights: bool = False
-    sees_context: bool = False
     masks_by_head: bool = False
 
-    def build(self, query_shape: Any) -> None:
-        """Make weights that depend on the depth of the query; none by default."""
+    def build(self, query_shape: Shape, value_shape: Shape = ()) -> None:
+        """Make weights that depend on the depths; none by default.
+
+        Args:
+            query_shape: `[B, T, Dq]`.
+            value_shape: `[B, S, Dv]`, as deep as the context that `next_state` is
+                given. A `build` that needs none may take `query_shape` alone.
+        """
+
+    def build_for(self, query_shape: Shape, value_shape: Shape = ()) -> None:
+        """`build`, unless it is built, with as many shapes as it takes."""
+        count = len(inspect.signature(self.build).parameters)
+        build_part(self, *(query_shape, value_shape)[:count])
 
     @abc.abstractmethod
-    def align(self, energies: Any, mask: Any, query: Any, state: Any) -> Any:
+    def align(
+        self, energies: Tensor, mask: Mask, query: Tensor, state: State
+    ) -> Tensor:
         """Weights of every key for every query.
 
         Args:
@@ -53,8 +68,13 @@ class Alignment(AttentionPart, abc.ABC):
         """
 
     def advance(
-        self, energies: Any, mask: Any, query: Any, state: Any, training: bool = False
-    ) -> tuple[Any, Any]:
+        self,
+        energies: Tensor,
+        mask: Mask,
+        query: Tensor,
+        state: State,
+        training: bool = False,
+    ) -> tuple[Tensor, State]:
         """Weights, and the state as far as it is known before the context is.
 
         Args:
@@ -67,18 +87,20 @@ class Alignment(AttentionPart, abc.ABC):
         """
         return self.align(energies, mask, query, state), state
 
-    def draw_noise(self, shape: Any, dtype: Any) -> Any:
+    def draw_noise(self, shape: Shape, dtype: str) -> Tensor | None:
         """What is added to energies of this shape in training, or None.
 
         Asked for once for all queries, before any loop over them.
         """
         return None
 
-    def initial_state(self, mask: Any, num_heads: int) -> Any:
+    def initial_state(self, mask: Mask, num_heads: int) -> State:
         """State before the first step: `()` for an alignment without state."""
         return ()
 
-    def next_state(self, state: Any, weights: Any, context: Any, query: Any) -> Any:
+    def next_state(
+        self, state: State, weights: Tensor, context: Tensor, query: Tensor
+    ) -> State:
         """State after a step with `weights [B, H, S]`, `context [B, Dv]`, `query`.
 
         Args:
@@ -87,7 +109,9 @@ class Alignment(AttentionPart, abc.ABC):
         """
         return state
 
-    def call(self, energies: Any, mask: Any, query: Any, state: Any = ()) -> Any:
+    def call(
+        self, energies: Tensor, mask: Mask, query: Tensor, state: State = ()
+    ) -> Tensor:
         return self.align(energies, mask, query, state)
 
 
@@ -96,8 +120,18 @@ class CarriedAlignment(Alignment, abc.ABC):
 
     @abc.abstractmethod
     def advance(
-        self, energies: Any, mask: Any, query: Any, state: Any, training: bool = False
-    ) -> tuple[Any, Any]: ...
+        self,
+        energies: Tensor,
+        mask: Mask,
+        query: Tensor,
+        state: State,
+        training: bool = False,
+    ) -> tuple[Tensor, State]: ...
 
-    def align(self, energies: Any, mask: Any, query: Any, state: Any) -> Any:
+    def align(
+        self, energies: Tensor, mask: Mask, query: Tensor, state: State
+    ) -> Tensor:
         return self.advance(energies, mask, query, state)[0]
+
+
+registry: Registry[Alignment] = Registry("alignment", Alignment)

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-import keras
 from keras import ops
 
-from keras_attention.attention.alignments.base import Alignment
+from keras_attention.attention.alignments.base import Alignment, registry
 from keras_attention.attention.alignments.simplex_threshold import (
     bisected,
     shifted,
@@ -13,12 +12,13 @@ from keras_attention.attention.alignments.simplex_threshold import (
 )
 from keras_attention.backend.precision import at_least_float32
 from keras_attention.layer_support.argument_checks import positive_number
+from keras_attention.layer_support.types import Mask, Shape, State, Tensor
 
 # A learned alpha stays in (1.01, 2): at 1 the power 1 / (alpha - 1) has no value.
 _LEAST, _RANGE = 1.01, 0.99
 
 
-@keras.saving.register_keras_serializable(package="keras_attention")
+@registry.register("entmax")
 class EntmaxAlignment(Alignment):
     r"""Entmax: softmax at alpha 1, sparsemax at 2, and what lies between and beyond.
 
@@ -65,21 +65,19 @@ class EntmaxAlignment(Alignment):
                 f"Received: alpha={alpha!r}"
             )
 
-    def build(self, query_shape: Any) -> None:
-        self.alpha_logit = None
+    def build(self, query_shape: Shape, value_shape: Shape = ()) -> None:
         if self.alpha is None:
+            heads = (self.num_heads,)
             self.alpha_logit = self.add_weight(
-                name="alpha_logit", shape=(self.num_heads,), initializer="zeros"
+                name="alpha_logit", shape=heads, initializer="zeros"
             )
 
-    def align(self, energies: Any, mask: Any, query: Any, state: Any) -> Any:
-        alpha = self.alpha
-        if alpha is None:
+    def align(
+        self, energies: Tensor, mask: Mask, query: Tensor, state: State
+    ) -> Tensor:
+        if (alpha := self.alpha) is None:
             logit = ops.reshape(self.alpha_logit, (1, -1, 1, 1))  # [1, H, 1, 1]
             logit = ops.cast(logit, at_least_float32(energies.dtype))
             alpha = _LEAST + _RANGE * ops.sigmoid(logit)
         x = shifted(energies, mask, alpha)  # [B, H, T, S]
         return weights_above(x, bisected(x, alpha), alpha, mask)
-
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"alpha": self.alpha}

@@ -1,18 +1,16 @@
 """1.5-entmax: Peters, Niculae & Martins 2019."""
 
-from typing import Any
-
-import keras
 from keras import ops
 
-from keras_attention.attention.alignments.base import Alignment
+from keras_attention.attention.alignments.base import Alignment, registry
 from keras_attention.attention.alignments.simplex_threshold import (
     shifted,
     weights_above,
 )
+from keras_attention.layer_support.types import Mask, State, Tensor
 
 
-@keras.saving.register_keras_serializable(package="keras_attention")
+@registry.register("entmax15")
 class Entmax15Alignment(Alignment):
     r"""Entmax with alpha 1.5, half way from softmax to sparsemax.
 
@@ -37,7 +35,9 @@ class Entmax15Alignment(Alignment):
 
     masks_by_head = True
 
-    def align(self, energies: Any, mask: Any, query: Any, state: Any) -> Any:
+    def align(
+        self, energies: Tensor, mask: Mask, query: Tensor, state: State
+    ) -> Tensor:
         x = shifted(energies, mask, 1.5)  # [B, H, T, S]
         ordered = ops.flip(ops.sort(ops.stop_gradient(x), axis=-1), -1)
         rank = ops.arange(1, ops.shape(x)[-1] + 1, dtype=x.dtype)  # [S]

@@ -1,16 +1,14 @@
 """Weights whose logarithms the score has made."""
 
-from typing import Any
-
-import keras
 from keras import ops
 
-from keras_attention.attention.alignments.base import Alignment
+from keras_attention.attention.alignments.base import Alignment, registry
 from keras_attention.backend.masks import for_energies
 from keras_attention.backend.precision import at_least_float32
+from keras_attention.layer_support.types import Mask, State, Tensor
 
 
-@keras.saving.register_keras_serializable(package="keras_attention")
+@registry.register("exp")
 class ExponentialAlignment(Alignment):
     r"""Energies taken for the logarithms of weights that need not sum to one.
 
@@ -38,7 +36,9 @@ class ExponentialAlignment(Alignment):
     masks_by_head = True
     needs_log_weights = True
 
-    def align(self, energies: Any, mask: Any, query: Any, state: Any) -> Any:
+    def align(
+        self, energies: Tensor, mask: Mask, query: Tensor, state: State
+    ) -> Tensor:
         energies = ops.cast(energies, at_least_float32(energies.dtype))
         valid = for_energies(mask)
         # Selected twice, as in `softmax_where`.

@@ -1,18 +1,16 @@
 """Forward attention: Zhang, Ling & Dai 2018."""
 
-from typing import Any
-
-import keras
 from keras import ops
 
-from keras_attention.attention.alignments.base import CarriedAlignment
+from keras_attention.attention.alignments.base import CarriedAlignment, registry
 from keras_attention.attention.alignments.softmax import softmax_where
 from keras_attention.attention.alignments.valid_positions import (
     first_position,
     neighbours,
-    taken,
+    take_along_source,
 )
 from keras_attention.backend.precision import at_least_float32
+from keras_attention.layer_support.types import Mask, State, Tensor
 
 # Less than this can reach no position: its logarithm has a gradient, but one so large
 # that it overflows where the weight itself is no longer there.
@@ -20,8 +18,8 @@ _NOTHING = 1e-30
 
 
 def forward_weights(
-    energies: Any, mask: Any, previous: Any, before: Any, move: Any
-) -> Any:
+    energies: Tensor, mask: Mask, previous: Tensor, before: Tensor, move: Tensor
+) -> Tensor:
     r"""Softmax over where attention is and the position after it.
 
     $$ a_{ts} \propto \big( (1 - u)\, a_{t-1,s} + u\, a_{t-1,s-1} \big) \exp(e_{ts}) $$
@@ -39,13 +37,13 @@ def forward_weights(
     Returns:
         `[B, H, S]`.
     """
-    reached = (1 - move) * previous + move * taken(previous, before, 0)
-    there = ops.logical_and(ops.expand_dims(mask, 1), reached > _NOTHING)
-    reached = ops.where(there, reached, ops.ones_like(reached))
-    return softmax_where(energies + ops.log(reached), there)
+    reached = (1 - move) * previous + move * take_along_source(previous, before, 0)
+    possible = ops.logical_and(ops.expand_dims(mask, 1), reached > _NOTHING)
+    reached = ops.where(possible, reached, ops.ones_like(reached))
+    return softmax_where(energies + ops.log(reached), possible)
 
 
-@keras.saving.register_keras_serializable(package="keras_attention")
+@registry.register("forward")
 class ForwardAlignment(CarriedAlignment):
     r"""Softmax over what can be reached: attention stays or moves on by one position.
 
@@ -76,13 +74,18 @@ class ForwardAlignment(CarriedAlignment):
     [[0.5, 0.5, 0.0], [0.25, 0.5, 0.25]]
     """
 
-    def initial_state(self, mask: Any, num_heads: int) -> Any:
+    def initial_state(self, mask: Mask, num_heads: int) -> State:
         dtype = at_least_float32(self.compute_dtype)
         return first_position(mask, num_heads, dtype), neighbours(mask)[0]
 
     def advance(
-        self, energies: Any, mask: Any, query: Any, state: Any, training: bool = False
-    ) -> tuple[Any, Any]:
+        self,
+        energies: Tensor,
+        mask: Mask,
+        query: Tensor,
+        state: State,
+        training: bool = False,
+    ) -> tuple[Tensor, State]:
         previous, before = state
         energies = ops.cast(energies, at_least_float32(energies.dtype))
         energies = ops.squeeze(energies, 2)  # [B, H, S]

@@ -1,24 +1,24 @@
 """Forward attention with a transition agent: Zhang, Ling & Dai 2018."""
 
-from typing import Any
-
 import keras
 from keras import ops
 
-from keras_attention.attention.alignments.base import CarriedAlignment
+from keras_attention.attention.alignments.base import CarriedAlignment, registry
 from keras_attention.attention.alignments.forward import forward_weights
 from keras_attention.attention.alignments.valid_positions import (
     first_position,
     neighbours,
 )
 from keras_attention.backend.precision import at_least_float32
+from keras_attention.layer_support.building import build_part
+from keras_attention.layer_support.types import Mask, Shape, State, Tensor
 
 # A sigmoid is 1 from about 17 on in float32. Where attention always moves on and is at
 # the last position, nothing could be reached any more.
 _MOST = 1.0 - 1e-6
 
 
-@keras.saving.register_keras_serializable(package="keras_attention")
+@registry.register("forward_transition")
 class ForwardTransitionAlignment(CarriedAlignment):
     r"""Forward attention that learns how fast to move on.
 
@@ -51,22 +51,26 @@ class ForwardTransitionAlignment(CarriedAlignment):
     (3, 6)
     """
 
-    sees_context = True
-
-    def build(self, query_shape: Any, value_shape: Any = None) -> None:
-        self.transition = keras.layers.Dense(
+    def build(self, query_shape: Shape, value_shape: Shape = ()) -> None:
+        transition = keras.layers.Dense(
             self.num_heads, name="transition", dtype=self.dtype_policy
         )
-        self.transition.build((None, value_shape[-1] + query_shape[-1]))
+        seen = (None, value_shape[-1] + query_shape[-1])
+        self.transition = build_part(transition, seen)
 
-    def initial_state(self, mask: Any, num_heads: int) -> Any:
+    def initial_state(self, mask: Mask, num_heads: int) -> State:
         dtype = at_least_float32(self.compute_dtype)
         half = ops.full((ops.shape(mask)[0], num_heads), 0.5, dtype)  # [B, H]
         return first_position(mask, num_heads, dtype), neighbours(mask)[0], half
 
     def advance(
-        self, energies: Any, mask: Any, query: Any, state: Any, training: bool = False
-    ) -> tuple[Any, Any]:
+        self,
+        energies: Tensor,
+        mask: Mask,
+        query: Tensor,
+        state: State,
+        training: bool = False,
+    ) -> tuple[Tensor, State]:
         previous, before, move = state
         energies = ops.cast(energies, at_least_float32(energies.dtype))
         energies = ops.squeeze(energies, 2)  # [B, H, S]
@@ -76,7 +80,9 @@ class ForwardTransitionAlignment(CarriedAlignment):
         carried = ops.cast(weights, previous.dtype), before, move
         return ops.expand_dims(weights, 2), carried
 
-    def next_state(self, state: Any, weights: Any, context: Any, query: Any) -> Any:
+    def next_state(
+        self, state: State, weights: Tensor, context: Tensor, query: Tensor
+    ) -> State:
         seen = ops.concatenate([context, query], axis=-1)  # [B, Dv + Dq]
         logit = ops.cast(self.transition(seen), at_least_float32(seen.dtype))  # [B, H]
         move = ops.minimum(ops.sigmoid(logit), _MOST)

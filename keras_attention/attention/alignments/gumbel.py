@@ -5,15 +5,16 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_attention.attention.alignments.base import Alignment
+from keras_attention.attention.alignments.base import Alignment, registry
 from keras_attention.attention.alignments.hard import best_position, straight_through
 from keras_attention.attention.alignments.softmax import masked_softmax
 from keras_attention.layer_support.argument_checks import positive_number
+from keras_attention.layer_support.types import Mask, Shape, State, Tensor
 
 _SMALLEST = 1e-20
 
 
-@keras.saving.register_keras_serializable(package="keras_attention")
+@registry.register("gumbel")
 class GumbelAlignment(Alignment):
     r"""Weight one on a position drawn from the softmax.
 
@@ -59,19 +60,15 @@ class GumbelAlignment(Alignment):
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
-    def draw_noise(self, shape: Any, dtype: Any) -> Any:
+    def draw_noise(self, shape: Shape, dtype: str) -> Tensor | None:
         # Half precision has too few numbers near 0 and 1.
         uniform = keras.random.uniform(
             shape, _SMALLEST, 1.0, dtype="float32", seed=self.seed_generator
         )
         return ops.cast(-ops.log(-ops.log(uniform)), dtype)
 
-    def align(self, energies: Any, mask: Any, query: Any, state: Any) -> Any:
+    def align(
+        self, energies: Tensor, mask: Mask, query: Tensor, state: State
+    ) -> Tensor:
         soft = masked_softmax(energies / self.temperature, mask)  # [B, H, T, S]
         return straight_through(best_position(soft), soft)
-
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {
-            "temperature": self.temperature,
-            "seed": self.seed,
-        }

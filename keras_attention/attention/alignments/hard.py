@@ -1,34 +1,32 @@
 """All weight on the best position, with the softmax's gradient."""
 
-from typing import Any
-
-import keras
 from keras import ops
 
-from keras_attention.attention.alignments.base import Alignment
+from keras_attention.attention.alignments.base import Alignment, registry
 from keras_attention.attention.alignments.softmax import masked_softmax
+from keras_attention.layer_support.types import Mask, State, Tensor
 
 
-def straight_through(hard: Any, soft: Any) -> Any:
+def straight_through(hard: Tensor, soft: Tensor) -> Tensor:
     """The value of `hard` with the gradient of `soft`."""
     # In this order the value is exactly `hard`: soft - soft is 0.
     return ops.stop_gradient(hard) + (soft - ops.stop_gradient(soft))
 
 
-def best_position(weights: Any) -> Any:
+def best_position(weights: Tensor) -> Tensor:
     """One at the largest weight, the first of equals; zeros for a row of zeros.
 
     Args:
         weights: `[B, H, T, S]`, not negative.
     """
     best = ops.argmax(weights, axis=-1)  # [B, H, T]
-    places = ops.arange(ops.shape(weights)[-1], dtype=best.dtype)  # [S]
-    chosen = ops.equal(places, ops.expand_dims(best, -1))  # [B, H, T, S]
+    position = ops.arange(ops.shape(weights)[-1], dtype=best.dtype)  # [S]
+    chosen = ops.equal(position, ops.expand_dims(best, -1))  # [B, H, T, S]
     chosen = ops.logical_and(chosen, weights > 0)
     return ops.cast(chosen, weights.dtype)
 
 
-@keras.saving.register_keras_serializable(package="keras_attention")
+@registry.register("hard")
 class HardAlignment(Alignment):
     r"""Weight one on the position of the highest energy.
 
@@ -57,6 +55,8 @@ class HardAlignment(Alignment):
 
     masks_by_head = True
 
-    def align(self, energies: Any, mask: Any, query: Any, state: Any) -> Any:
+    def align(
+        self, energies: Tensor, mask: Mask, query: Tensor, state: State
+    ) -> Tensor:
         soft = masked_softmax(energies, mask)  # [B, H, T, S]
         return straight_through(best_position(soft), soft)

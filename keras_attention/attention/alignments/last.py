@@ -1,24 +1,24 @@
 """All weight on the last valid position: no attention at all."""
 
-from typing import Any
-
-import keras
 from keras import ops
 
-from keras_attention.attention.alignments.base import Alignment
+from keras_attention.attention.alignments.base import Alignment, registry
 from keras_attention.backend.precision import at_least_float32
+from keras_attention.layer_support.types import Mask, State, Tensor
 
 
-@keras.saving.register_keras_serializable(package="keras_attention")
+@registry.register("last")
 class LastAlignment(Alignment):
     r"""Weight one on the last valid position, at every step.
 
     $$ a_{ts} = 1 \text{ if } s = \max\{r : m_r\} \text{ else } 0 $$
 
     Together with the `zero` score this is the plain encoder-decoder, whose
-    decoder sees one fixed vector (Sutskever et al. 2014, arXiv 1409.3215; Cho
-    et al. 2014, arXiv 1406.1078), the baseline that attention is measured
-    against.
+    decoder sees one fixed vector, the baseline that attention is measured against.
+
+    References:
+        Sutskever, Vinyals & Le 2014, arXiv 1409.3215; Cho et al. 2014, arXiv
+        1406.1078 (both without attention).
 
     Example:
 
@@ -31,7 +31,9 @@ class LastAlignment(Alignment):
     [0.0, 1.0, 0.0]
     """
 
-    def align(self, energies: Any, mask: Any, query: Any, state: Any) -> Any:
+    def align(
+        self, energies: Tensor, mask: Mask, query: Tensor, state: State
+    ) -> Tensor:
         dtype = at_least_float32(energies.dtype)
         count = ops.cumsum(ops.cast(mask, "int32"), axis=-1)  # [B, S]
         # `initial`: without it Keras refuses a batch of zero rows.

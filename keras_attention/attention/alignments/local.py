@@ -13,14 +13,19 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_attention.attention.alignments.base import Alignment
+from keras_attention.attention.alignments.base import Alignment, registry
 from keras_attention.attention.alignments.softmax import masked_softmax, softmax_where
-from keras_attention.attention.alignments.valid_positions import places, row_lengths
+from keras_attention.attention.alignments.valid_positions import (
+    row_lengths,
+    valid_before,
+)
 from keras_attention.backend.precision import at_least_float32
-from keras_attention.layer_support.argument_checks import positive_integer
+from keras_attention.layer_support.argument_checks import not_negative, positive_integer
+from keras_attention.layer_support.building import build_part
+from keras_attention.layer_support.types import Mask, Shape, State, Tensor
 
 
-@keras.saving.register_keras_serializable(package="keras_attention")
+@registry.register("local_m")
 class LocalMonotonicAlignment(Alignment):
     r"""Softmax over a window that moves on by one position a step (local-m).
 
@@ -53,24 +58,25 @@ class LocalMonotonicAlignment(Alignment):
 
     def __init__(self, window: int = 10, **layer: Any) -> None:
         super().__init__(**layer)
-        self.window = check_window(window)
+        self.window = not_negative("window", window)
 
-    def initial_state(self, mask: Any, num_heads: int) -> Any:
+    def initial_state(self, mask: Mask, num_heads: int) -> State:
         return ops.zeros(ops.shape(mask)[:1], "float32")  # [B]
 
-    def next_state(self, state: Any, weights: Any, context: Any, query: Any) -> Any:
+    def next_state(
+        self, state: State, weights: Tensor, context: Tensor, query: Tensor
+    ) -> State:
         return state + 1.0
 
-    def align(self, energies: Any, mask: Any, query: Any, state: Any) -> Any:
-        distance = ops.abs(places(mask, "float32") - ops.expand_dims(state, 1))
+    def align(
+        self, energies: Tensor, mask: Mask, query: Tensor, state: State
+    ) -> Tensor:
+        distance = ops.abs(valid_before(mask, "float32") - ops.expand_dims(state, 1))
         inside = ops.logical_and(mask, distance <= self.window)  # [B, S]
         return masked_softmax(energies, inside)
 
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"window": self.window}
 
-
-@keras.saving.register_keras_serializable(package="keras_attention")
+@registry.register("local_p")
 class LocalPredictiveAlignment(Alignment):
     r"""Softmax in a window whose centre is predicted, times a Gaussian (local-p).
 
@@ -108,20 +114,21 @@ class LocalPredictiveAlignment(Alignment):
 
     def __init__(self, window: int = 10, units: int | None = None, **layer: Any):
         super().__init__(**layer)
-        self.window = check_window(window, least=1)
+        self.window = positive_integer("window", window)
         self.units = positive_integer("units", units, optional=True)
 
-    def build(self, query_shape: Any) -> None:
+    def build(self, query_shape: Shape, value_shape: Shape = ()) -> None:
         units = self.units or query_shape[-1]
-        self.position = keras.layers.Dense(
+        position = keras.layers.Dense(
             units, use_bias=False, name="position", dtype=self.dtype_policy
         )
-        self.position.build(query_shape)
-        self.v_p = self.add_weight(
-            name="v_p", shape=(units,), initializer="glorot_uniform"
-        )
+        self.position = build_part(position, query_shape)
+        start = "glorot_uniform"
+        self.v_p = self.add_weight(name="v_p", shape=(units,), initializer=start)
 
-    def align(self, energies: Any, mask: Any, query: Any, state: Any) -> Any:
+    def align(
+        self, energies: Tensor, mask: Mask, query: Tensor, state: State
+    ) -> Tensor:
         dtype = at_least_float32(energies.dtype)
         batch, targets, depth = ops.shape(query)
         # Flat, as in `AdditiveScore`: what stands in a loop has to train under XLA.
@@ -130,24 +137,11 @@ class LocalPredictiveAlignment(Alignment):
         share = ops.sigmoid(ops.cast(ops.matmul(hidden, v_p), dtype))
         share = ops.reshape(share, (batch, targets))  # [B, T]
         centre = share * row_lengths(mask, dtype)  # [B, T]
-        distance = ops.expand_dims(places(mask, dtype), 1) - ops.expand_dims(
-            centre, -1
-        )  # [B, T, S]
+        position = ops.expand_dims(valid_before(mask, dtype), 1)  # [B, 1, S]
+        distance = position - ops.expand_dims(centre, -1)  # [B, T, S]
         # The position of a hole in the mask says nothing.
         valid = ops.expand_dims(mask, 1)  # [B, 1, S]
         inside = ops.logical_and(valid, ops.abs(distance) <= self.window)  # [B, T, S]
         gaussian = ops.exp(-2.0 * ops.square(distance / self.window))
         soft = softmax_where(energies, ops.expand_dims(inside, 1))  # [B, H, T, S]
         return soft * ops.expand_dims(gaussian, 1)
-
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"window": self.window, "units": self.units}
-
-
-def check_window(window: Any, least: int = 0) -> int:
-    if isinstance(window, bool) or not isinstance(window, int) or window < least:
-        raise ValueError(
-            f"`window` must be an integer of at least {least}. "
-            f"Received: window={window!r}"
-        )
-    return window

@@ -2,23 +2,24 @@
 
 from typing import Any
 
-import keras
 from keras import ops
 
+from keras_attention.attention.alignments.base import registry
 from keras_attention.attention.alignments.monotonic import monotonic_weights
 from keras_attention.attention.alignments.softmax import softmax_where
 from keras_attention.attention.alignments.stopping_probability import SelectingAlignment
 from keras_attention.attention.alignments.valid_positions import (
     first_position,
     neighbours,
-    taken,
+    take_along_source,
 )
 from keras_attention.layer_support.argument_checks import positive_integer
+from keras_attention.layer_support.types import Mask, Shape, State, Tensor
 
 _LOWEST = -1e30
 
 
-@keras.saving.register_keras_serializable(package="keras_attention")
+@registry.register("mocha")
 class MochaAlignment(SelectingAlignment):
     r"""Monotonic attention with a softmax over the positions that end with the stop.
 
@@ -76,11 +77,11 @@ class MochaAlignment(SelectingAlignment):
         super().__init__(mode, noise, score_bias, seed, **layer)
         self.chunk_size = positive_integer("chunk_size", chunk_size)
 
-    def initial_state(self, mask: Any, num_heads: int) -> Any:
+    def initial_state(self, mask: Mask, num_heads: int) -> State:
         start = first_position(mask, num_heads, self.state_dtype)  # [B, H, S]
         return start, *neighbours(mask)
 
-    def draw_noise(self, shape: Any, dtype: Any) -> Any:
+    def draw_noise(self, shape: Shape, dtype: str) -> Tensor | None:
         batch, energies, targets, positions = shape
         half = (batch, energies // 2, targets, positions)
         noise = super().draw_noise(half, dtype)
@@ -89,8 +90,13 @@ class MochaAlignment(SelectingAlignment):
         return ops.concatenate([noise, ops.zeros_like(noise)], axis=1)
 
     def advance(
-        self, energies: Any, mask: Any, query: Any, state: Any, training: bool = False
-    ) -> tuple[Any, Any]:
+        self,
+        energies: Tensor,
+        mask: Mask,
+        query: Tensor,
+        state: State,
+        training: bool = False,
+    ) -> tuple[Tensor, State]:
         previous, before, after = state
         hard = self.is_hard(training)
         stop, go = self.probabilities(energies[:, : self.num_heads], mask, hard)
@@ -102,17 +108,14 @@ class MochaAlignment(SelectingAlignment):
         # What stands m valid positions before each, for m = 0 ... w - 1.
         within = [chunk]
         for _ in range(self.chunk_size - 1):
-            within.append(taken(within[-1], before, _LOWEST))
+            within.append(take_along_source(within[-1], before, _LOWEST))
         stacked = ops.stack(within, axis=-1)  # [B, H, S, w]
         shares = softmax_where(stacked, stacked > _LOWEST)
         parts = ops.unstack(ops.expand_dims(stops, -1) * shares, self.chunk_size, -1)
         # Handed back to where they stand: each goes down one position a round.
         weights = parts[-1]
         for part in parts[-2::-1]:
-            weights = part + taken(weights, after, 0)
+            weights = part + take_along_source(weights, after, 0)
         weights = ops.where(valid, weights, ops.zeros_like(weights))
         carried = ops.cast(stops, previous.dtype), before, after
         return ops.expand_dims(weights, 2), carried
-
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"chunk_size": self.chunk_size}

@@ -1,16 +1,15 @@
 """Monotonic attention: Raffel et al. 2017."""
 
-from typing import Any
-
-import keras
 from keras import ops
 
+from keras_attention.attention.alignments.base import registry
 from keras_attention.attention.alignments.stopping_probability import SelectingAlignment
 from keras_attention.attention.alignments.valid_positions import first_position
 from keras_attention.backend.linear_recurrence import linear_recurrence
+from keras_attention.layer_support.types import Mask, State, Tensor
 
 
-def monotonic_weights(stop: Any, go: Any, previous: Any, hard: bool) -> Any:
+def monotonic_weights(stop: Tensor, go: Tensor, previous: Tensor, hard: bool) -> Tensor:
     r"""Where attention stops, starting from where it was.
 
     $$ a_{ts} = p_{ts}\, q_{ts}, \qquad
@@ -36,7 +35,7 @@ def monotonic_weights(stop: Any, go: Any, previous: Any, hard: bool) -> Any:
     return stop * linear_recurrence(left, previous)
 
 
-@keras.saving.register_keras_serializable(package="keras_attention")
+@registry.register("monotonic")
 class MonotonicAlignment(SelectingAlignment):
     r"""Attention that only moves forward: looks at one position after the other from
     where it was, and stops at each with a probability of its own.
@@ -82,12 +81,17 @@ class MonotonicAlignment(SelectingAlignment):
     [[0.5, 0.25, 0.125], [0.25, 0.25, 0.1875]]
     """
 
-    def initial_state(self, mask: Any, num_heads: int) -> Any:
+    def initial_state(self, mask: Mask, num_heads: int) -> State:
         return first_position(mask, num_heads, self.state_dtype)  # [B, H, S]
 
     def advance(
-        self, energies: Any, mask: Any, query: Any, state: Any, training: bool = False
-    ) -> tuple[Any, Any]:
+        self,
+        energies: Tensor,
+        mask: Mask,
+        query: Tensor,
+        state: State,
+        training: bool = False,
+    ) -> tuple[Tensor, State]:
         hard = self.is_hard(training)
         stop, go = self.probabilities(energies, mask, hard)
         weights = monotonic_weights(stop, go, ops.cast(state, stop.dtype), hard)

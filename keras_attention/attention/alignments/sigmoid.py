@@ -1,17 +1,15 @@
 """Normalised sigmoid: Chorowski et al. 2015, section 2.3 (smoothing)."""
 
-from typing import Any
-
-import keras
 from keras import ops
 
-from keras_attention.attention.alignments.base import Alignment
+from keras_attention.attention.alignments.base import Alignment, registry
 from keras_attention.attention.alignments.softmax import masked_softmax
 from keras_attention.backend.masks import for_energies
 from keras_attention.backend.precision import at_least_float32
+from keras_attention.layer_support.types import Mask, State, Tensor
 
 
-@keras.saving.register_keras_serializable(package="keras_attention")
+@registry.register("sigmoid")
 class SigmoidAlignment(Alignment):
     r"""Sigmoids over their sum.
 
@@ -37,7 +35,9 @@ class SigmoidAlignment(Alignment):
 
     masks_by_head = True
 
-    def align(self, energies: Any, mask: Any, query: Any, state: Any) -> Any:
+    def align(
+        self, energies: Tensor, mask: Mask, query: Tensor, state: State
+    ) -> Tensor:
         energies = ops.cast(energies, at_least_float32(energies.dtype))
         # The sigmoid of padding may be anything, but not a reason for a NaN.
         valid = for_energies(mask)

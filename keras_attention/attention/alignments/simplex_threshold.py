@@ -8,13 +8,12 @@ then gives it, and the weights, exactly the gradients of the implicit function: 
 energies and in alpha, for every backend, with no formula for each alpha.
 """
 
-from typing import Any
-
 import keras
 from keras import ops
 
 from keras_attention.backend.masks import for_energies
 from keras_attention.backend.precision import at_least_float32
+from keras_attention.layer_support.types import Mask, Tensor
 
 # No position so far below the largest has a weight: tau is at least -1 when the
 # largest is 0. Clipping there keeps sums finite, whatever the energies are.
@@ -23,7 +22,7 @@ _OUTSIDE = -2.0
 _HALVINGS = {"float32": 25, "float64": 54}
 
 
-def shifted(energies: Any, mask: Any, alpha: Any) -> Any:
+def shifted(energies: Tensor, mask: Mask, alpha: Tensor) -> Tensor:
     """`(alpha - 1) * energies`, the largest valid one 0, those without weight -2.
 
     Args:
@@ -42,7 +41,7 @@ def shifted(energies: Any, mask: Any, alpha: Any) -> Any:
     return ops.maximum((alpha - 1.0) * below, _OUTSIDE)
 
 
-def weights_above(x: Any, tau: Any, alpha: Any, mask: Any) -> Any:
+def weights_above(x: Tensor, tau: Tensor, alpha: Tensor, mask: Mask) -> Tensor:
     """`[x - tau]_+ ** (1 / (alpha - 1))` with the gradients of the implicit tau.
 
     Args:
@@ -65,15 +64,15 @@ def weights_above(x: Any, tau: Any, alpha: Any, mask: Any) -> Any:
     )
     slope = ops.stop_gradient(ops.sum(slopes, axis=-1, keepdims=True))  # [B, H, T, 1]
     # Without a slope nothing is above tau: a row without a valid position.
-    there = slope > 0
-    step = excess / ops.where(there, slope, ops.ones_like(slope))
-    tau = tau + ops.where(there, step, ops.zeros_like(step))
+    sloped = slope > 0
+    step = excess / ops.where(sloped, slope, ops.ones_like(slope))
+    tau = tau + ops.where(sloped, step, ops.zeros_like(step))
     weights = powers(x, tau, alpha)
     valid = for_energies(mask)
     return ops.where(valid, weights, ops.zeros_like(weights))
 
 
-def bisected(x: Any, alpha: Any) -> Any:
+def bisected(x: Tensor, alpha: Tensor) -> Tensor:
     """Thresholds `[B, H, T, 1]` by halving, as exact as the dtype; no gradients.
 
     Args:
@@ -90,7 +89,7 @@ def bisected(x: Any, alpha: Any) -> Any:
     return low
 
 
-def powers(x: Any, tau: Any, alpha: Any) -> Any:
+def powers(x: Tensor, tau: Tensor, alpha: Tensor) -> Tensor:
     """`[x - tau]_+ ** (1 / (alpha - 1))`."""
     above = x - tau
     inside = above > 0

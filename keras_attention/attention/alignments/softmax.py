@@ -2,16 +2,16 @@
 
 from typing import Any
 
-import keras
 from keras import ops
 
-from keras_attention.attention.alignments.base import Alignment
+from keras_attention.attention.alignments.base import Alignment, registry
 from keras_attention.backend.masks import for_energies
 from keras_attention.backend.precision import at_least_float32
 from keras_attention.layer_support.argument_checks import positive_number
+from keras_attention.layer_support.types import Mask, State, Tensor
 
 
-def masked_softmax(energies: Any, mask: Any) -> Any:
+def masked_softmax(energies: Tensor, mask: Mask) -> Tensor:
     r"""Softmax over valid positions; zeros where there is none.
 
     $$ a_s = \frac{m_s \exp(e_s)}{\sum_r m_r \exp(e_r)} $$
@@ -26,7 +26,7 @@ def masked_softmax(energies: Any, mask: Any) -> Any:
     return softmax_where(energies, for_energies(mask))
 
 
-def softmax_where(energies: Any, valid: Any) -> Any:
+def softmax_where(energies: Tensor, valid: Tensor) -> Tensor:
     """As `masked_softmax`, with a mask that broadcasts to the energies."""
     energies = ops.cast(energies, at_least_float32(energies.dtype))
     # Selected twice: before exp so that no inf meets a zero gradient, after it
@@ -42,7 +42,7 @@ def softmax_where(energies: Any, valid: Any) -> Any:
     return exponentials / ops.where(total > 0, total, ops.ones_like(total))
 
 
-@keras.saving.register_keras_serializable(package="keras_attention")
+@registry.register("softmax")
 class SoftmaxAlignment(Alignment):
     r"""Softmax over the valid positions, in at least float32.
 
@@ -79,11 +79,10 @@ class SoftmaxAlignment(Alignment):
         super().__init__(**layer)
         self.temperature = positive_number("temperature", temperature)
 
-    def align(self, energies: Any, mask: Any, query: Any, state: Any) -> Any:
+    def align(
+        self, energies: Tensor, mask: Mask, query: Tensor, state: State
+    ) -> Tensor:
         if self.temperature != 1.0:
             energies = ops.cast(energies, at_least_float32(energies.dtype))
             energies = energies / self.temperature
         return masked_softmax(energies, mask)
-
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"temperature": self.temperature}

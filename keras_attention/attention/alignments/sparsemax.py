@@ -1,18 +1,16 @@
 """Sparsemax: Martins & Astudillo 2016."""
 
-from typing import Any
-
-import keras
 from keras import ops
 
-from keras_attention.attention.alignments.base import Alignment
+from keras_attention.attention.alignments.base import Alignment, registry
 from keras_attention.attention.alignments.simplex_threshold import (
     shifted,
     weights_above,
 )
+from keras_attention.layer_support.types import Mask, State, Tensor
 
 
-@keras.saving.register_keras_serializable(package="keras_attention")
+@registry.register("sparsemax")
 class SparsemaxAlignment(Alignment):
     r"""The point of the simplex that is nearest to the energies.
 
@@ -38,7 +36,9 @@ class SparsemaxAlignment(Alignment):
 
     masks_by_head = True
 
-    def align(self, energies: Any, mask: Any, query: Any, state: Any) -> Any:
+    def align(
+        self, energies: Tensor, mask: Mask, query: Tensor, state: State
+    ) -> Tensor:
         x = shifted(energies, mask, 2.0)  # [B, H, T, S]
         ordered = ops.flip(ops.sort(ops.stop_gradient(x), axis=-1), -1)
         sums = ops.cumsum(ordered, axis=-1)

@@ -2,18 +2,19 @@
 
 from typing import Any
 
-import keras
 from keras import ops
 
+from keras_attention.attention.alignments.base import registry
 from keras_attention.attention.alignments.stopping_probability import SelectingAlignment
 from keras_attention.attention.alignments.valid_positions import (
     first_position,
     neighbours,
-    taken,
+    take_along_source,
 )
+from keras_attention.layer_support.types import Mask, State, Tensor
 
 
-@keras.saving.register_keras_serializable(package="keras_attention")
+@registry.register("stepwise_monotonic")
 class StepwiseMonotonicAlignment(SelectingAlignment):
     r"""Attention that stays where it is or moves on by one position, never further.
 
@@ -60,17 +61,22 @@ class StepwiseMonotonicAlignment(SelectingAlignment):
     ) -> None:
         super().__init__(mode, noise, score_bias, seed, **layer)
 
-    def initial_state(self, mask: Any, num_heads: int) -> Any:
+    def initial_state(self, mask: Mask, num_heads: int) -> State:
         start = first_position(mask, num_heads, self.state_dtype)  # [B, H, S]
         return start, neighbours(mask)[0]
 
     def advance(
-        self, energies: Any, mask: Any, query: Any, state: Any, training: bool = False
-    ) -> tuple[Any, Any]:
+        self,
+        energies: Tensor,
+        mask: Mask,
+        query: Tensor,
+        state: State,
+        training: bool = False,
+    ) -> tuple[Tensor, State]:
         previous, before = state
         stay, go = self.probabilities(energies, mask, self.is_hard(training))
         was = ops.cast(previous, stay.dtype)
-        moved = taken(was * go, before, 0)
-        moved = ops.where(ops.expand_dims(mask, 1), moved, ops.zeros_like(moved))
-        weights = was * stay + moved
+        arrives = take_along_source(was * go, before, 0)
+        arrives = ops.where(ops.expand_dims(mask, 1), arrives, ops.zeros_like(arrives))
+        weights = was * stay + arrives
         return ops.expand_dims(weights, 2), (ops.cast(weights, previous.dtype), before)

@@ -9,6 +9,7 @@ from keras import ops
 from keras_attention.attention.alignments.base import CarriedAlignment
 from keras_attention.backend.precision import at_least_float32
 from keras_attention.layer_support.argument_checks import number
+from keras_attention.layer_support.types import Mask, Shape, Tensor
 
 _MODES = ("hard", "soft")
 
@@ -49,14 +50,14 @@ class SelectingAlignment(CarriedAlignment, abc.ABC):
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed) if noise else None
 
-    def build(self, query_shape: Any) -> None:
+    def build(self, query_shape: Shape, value_shape: Shape = ()) -> None:
         self.r = self.add_weight(
             name="score_bias",
             shape=(self.num_heads,),
             initializer=keras.initializers.Constant(self.score_bias),
         )
 
-    def draw_noise(self, shape: Any, dtype: Any) -> Any:
+    def draw_noise(self, shape: Shape, dtype: str) -> Tensor | None:
         if self.seed_generator is None:
             return None
         return keras.random.normal(
@@ -66,7 +67,9 @@ class SelectingAlignment(CarriedAlignment, abc.ABC):
     def is_hard(self, training: bool) -> bool:
         return self.mode == "hard" and not training
 
-    def probabilities(self, energies: Any, mask: Any, hard: bool) -> tuple[Any, Any]:
+    def probabilities(
+        self, energies: Tensor, mask: Mask, hard: bool
+    ) -> tuple[Tensor, Tensor]:
         """Of stopping at a position and of leaving it, each `[B, H, S]`.
 
         Args:
@@ -90,11 +93,3 @@ class SelectingAlignment(CarriedAlignment, abc.ABC):
     @property
     def state_dtype(self) -> str:
         return at_least_float32(self.compute_dtype)
-
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {
-            "mode": self.mode,
-            "noise": self.noise,
-            "score_bias": self.score_bias,
-            "seed": self.seed,
-        }

@@ -1,22 +1,21 @@
 """A window around where attention was, for any alignment without a state."""
 
-from typing import Any
+from typing import Any, Self
 
-import keras
 from keras import ops
 
-from keras_attention.attention.alignments.base import CarriedAlignment
+from keras_attention.attention.alignments.base import CarriedAlignment, registry
 from keras_attention.attention.alignments.hard import best_position
-from keras_attention.attention.alignments.registered import registry
-from keras_attention.attention.alignments.valid_positions import places
-from keras_attention.layer_support.building import build_part
+from keras_attention.attention.alignments.valid_positions import valid_before
+from keras_attention.layer_support.argument_checks import not_negative
 from keras_attention.layer_support.ownership import claim
+from keras_attention.layer_support.types import Identifier, Mask, Shape, State, Tensor
 
 _CENTRES = ("argmax", "median", "mean")
 _WHEN = ("inference", "always")
 
 
-@keras.saving.register_keras_serializable(package="keras_attention")
+@registry.register("window")
 class WindowAlignment(CarriedAlignment):
     r"""Another alignment, among the positions around where attention was.
 
@@ -29,8 +28,7 @@ class WindowAlignment(CarriedAlignment):
 
     Args:
         alignment: Name, configuration or instance: one that has no state and takes
-            the energies that count as they are (`softmax`, `sigmoid`, `sparsemax`,
-            `entmax15`, `entmax`, `hard`, `gumbel`, `exp`).
+            the energies that count as they are, `masks_by_head`.
         before: b, positions before the centre.
         after: f, positions after it.
         centre: What is carried on of the weights: `"argmax"`, the position of the
@@ -71,7 +69,7 @@ class WindowAlignment(CarriedAlignment):
 
     def __init__(
         self,
-        alignment: Any = "softmax",
+        alignment: Identifier = "softmax",
         before: int = 0,
         after: int = 2,
         centre: str = "argmax",
@@ -93,78 +91,68 @@ class WindowAlignment(CarriedAlignment):
         if not self.alignment.masks_by_head:
             raise ValueError(
                 "`alignment` must have no state and take the energies within the "
-                "window as they are: expected softmax, sigmoid, sparsemax, entmax15, "
-                "entmax, hard, gumbel, exp, or one of your own with masks_by_head="
-                f"True. Received: alignment={type(self.alignment).__name__}"
+                "window as they are. Expected: "
+                f"{', '.join(registry.names(masks_by_head=True))}, or one of your own "
+                "with masks_by_head=True. "
+                f"Received: alignment={type(self.alignment).__name__}"
             )
         claim(self.alignment, self, "alignment")
         self.needs_log_weights = self.alignment.needs_log_weights
-        self.before = _positions("before", before)
-        self.after = _positions("after", after)
+        self.before = not_negative("before", before)
+        self.after = not_negative("after", after)
         self.centre = centre
         self.when = when
 
-    def build(self, query_shape: Any) -> None:
-        self.alignment.num_heads = self.num_heads
-        build_part(self.alignment, query_shape)
+    def with_heads(self, num_heads: int) -> Self:
+        self.alignment.with_heads(num_heads)
+        return super().with_heads(num_heads)
 
-    def draw_noise(self, shape: Any, dtype: Any) -> Any:
+    def build(self, query_shape: Shape, value_shape: Shape = ()) -> None:
+        self.alignment.build_for(query_shape, value_shape)
+
+    def draw_noise(self, shape: Shape, dtype: str) -> Tensor | None:
         return self.alignment.draw_noise(shape, dtype)
 
-    def initial_state(self, mask: Any, num_heads: int) -> Any:
+    def initial_state(self, mask: Mask, num_heads: int) -> State:
         return ops.zeros((ops.shape(mask)[0], num_heads), "int32")  # [B, H]
 
     def advance(
-        self, energies: Any, mask: Any, query: Any, state: Any, training: bool = False
-    ) -> tuple[Any, Any]:
+        self,
+        energies: Tensor,
+        mask: Mask,
+        query: Tensor,
+        state: State,
+        training: bool = False,
+    ) -> tuple[Tensor, State]:
         if training and self.when == "inference":
             return self.alignment.align(energies, mask, query, ()), state
-        place = ops.expand_dims(places(mask, "int32"), 1)  # [B, 1, S]
-        distance = place - ops.expand_dims(state, -1)  # [B, H, S]
+        position = ops.expand_dims(valid_before(mask, "int32"), 1)  # [B, 1, S]
+        distance = position - ops.expand_dims(state, -1)  # [B, H, S]
         inside = ops.logical_and(distance >= -self.before, distance <= self.after)
         inside = ops.logical_and(inside, ops.expand_dims(mask, 1))
         weights = self.alignment.align(energies, inside, query, ())  # [B, H, 1, S]
-        return weights, self._moved(ops.stop_gradient(weights), place, mask, state)
+        centre = self._next_centre(ops.stop_gradient(weights), position, mask, state)
+        return weights, centre
 
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {
-            "alignment": keras.saving.serialize_keras_object(self.alignment),
-            "before": self.before,
-            "after": self.after,
-            "centre": self.centre,
-            "when": self.when,
-        }
+    def _next_centre(
+        self, weights: Tensor, position: Tensor, mask: Mask, centre_before: Tensor
+    ) -> Tensor:
+        """Centre `[B, H]` of weights `[B, H, 1, S]`; where there are none, as before.
 
-    def _moved(self, weights: Any, place: Any, mask: Any, state: Any) -> Any:
-        """The next centre, `[B, H]`.
-
-        Args:
-            weights: `[B, H, 1, S]`.
-            place: Places of the positions, `[B, 1, S]`.
-            mask: `[B, S]`.
-            state: Where it was, and stays where there are no weights.
+        Positions `[B, 1, S]` count the valid ones of the mask `[B, S]`.
         """
         by_head = ops.squeeze(weights, 2)  # [B, H, S]
         total = ops.sum(by_head, axis=-1)  # [B, H]
-        there = total > 0
+        any_weight = total > 0
         if self.centre == "argmax":
             best = ops.squeeze(best_position(weights), 2)  # [B, H, S]
-            centre = ops.sum(ops.cast(best, "int32") * place, axis=-1)
+            centre = ops.sum(ops.cast(best, "int32") * position, axis=-1)
         elif self.centre == "median":
             below = ops.cumsum(by_head, axis=-1) < ops.expand_dims(total, -1) / 2.0
             below = ops.logical_and(below, ops.expand_dims(mask, 1))
             centre = ops.sum(ops.cast(below, "int32"), axis=-1)
         else:
-            moment = ops.sum(by_head * ops.cast(place, by_head.dtype), axis=-1)
-            mean = moment / ops.where(there, total, ops.ones_like(total))
-            centre = ops.round(ops.where(there, mean, ops.zeros_like(mean)))
-        return ops.where(there, ops.cast(centre, "int32"), state)  # [B, H]
-
-
-def _positions(argument: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise ValueError(
-            f"`{argument}` must be an integer of at least 0. "
-            f"Received: {argument}={value!r}"
-        )
-    return value
+            moment = ops.sum(by_head * ops.cast(position, by_head.dtype), axis=-1)
+            mean = moment / ops.where(any_weight, total, ops.ones_like(total))
+            centre = ops.round(ops.where(any_weight, mean, ops.zeros_like(mean)))
+        return ops.where(any_weight, ops.cast(centre, "int32"), centre_before)

@@ -6,13 +6,24 @@ import keras
 from keras import ops
 
 from keras_attention.attention.heads import check_heads
-from keras_attention.attention.scores.base import Score
+from keras_attention.attention.scores.base import registry
+from keras_attention.attention.scores.kernel import KernelScore
 from keras_attention.backend.precision import at_least_float32
 from keras_attention.layer_support.argument_checks import positive_integer
+from keras_attention.layer_support.building import build_part
+from keras_attention.layer_support.types import (
+    Constraint,
+    Initializer,
+    Memory,
+    Regularizer,
+    Shape,
+    State,
+    Tensor,
+)
 
 
-@keras.saving.register_keras_serializable(package="keras_attention")
-class AdditiveScore(Score):
+@registry.register("additive")
+class AdditiveScore(KernelScore):
     r"""Additive score, the one of the first attention paper.
 
     $$ e_{ts} = v^\top \tanh(W_q q_t + W_k k_s + b) $$
@@ -68,66 +79,53 @@ class AdditiveScore(Score):
         units: int | None = None,
         normalize: bool = False,
         use_bias: bool = False,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: Initializer = "glorot_uniform",
+        bias_initializer: Initializer = "zeros",
+        kernel_regularizer: Regularizer = None,
+        bias_regularizer: Regularizer = None,
+        kernel_constraint: Constraint = None,
+        bias_constraint: Constraint = None,
         layer_normalize: bool = False,
         **layer: Any,
     ) -> None:
-        super().__init__(**layer)
+        super().__init__(
+            kernel_initializer, kernel_regularizer, kernel_constraint, **layer
+        )
         self.units = positive_integer("units", units, optional=True)
         self.normalize = normalize
         self.use_bias = use_bias
         self.layer_normalize = layer_normalize
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.bias_initializer = keras.initializers.get(bias_initializer)
-        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
         self.bias_regularizer = keras.regularizers.get(bias_regularizer)
-        self.kernel_constraint = keras.constraints.get(kernel_constraint)
         self.bias_constraint = keras.constraints.get(bias_constraint)
 
-    def build(self, query_shape: Any, key_shape: Any) -> None:
+    def build(self, query_shape: Shape, key_shape: Shape) -> None:
         units = self.units if self.units is not None else query_shape[-1]
         check_heads(units, self.num_heads, "`units`")
         kernel = {
             "use_bias": False,
+            # Each takes an initializer of its own.
+            "kernel_initializer": keras.saving.serialize_keras_object(
+                self.kernel_initializer
+            ),
             "kernel_regularizer": self.kernel_regularizer,
             "kernel_constraint": self.kernel_constraint,
             "dtype": self.dtype_policy,
         }
-        clone = keras.saving.serialize_keras_object(self.kernel_initializer)
-        self.query = keras.layers.Dense(
-            units, name="query", kernel_initializer=clone, **kernel
-        )
-        self.query.build(query_shape)
-        self.key = keras.layers.Dense(
-            units, name="key", kernel_initializer=clone, **kernel
-        )
-        self.key.build(key_shape)
-        self.v = self.add_weight(
-            name="v",
-            shape=(units,),
-            initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
+        dense, norm = keras.layers.Dense, keras.layers.LayerNormalization
+        self.query = build_part(dense(units, name="query", **kernel), query_shape)
+        self.key = build_part(dense(units, name="key", **kernel), key_shape)
+        self.v = self.add_kernel("v", units)
         self.query_norm = self.key_norm = None
         if self.layer_normalize:
-            norm = {"center": False, "dtype": self.dtype_policy}
-            self.query_norm = keras.layers.LayerNormalization(name="query_norm", **norm)
-            self.query_norm.build((None, units))
-            self.key_norm = keras.layers.LayerNormalization(name="key_norm", **norm)
-            self.key_norm.build((None, None, units))
+            plain = {"center": False, "dtype": self.dtype_policy}
+            units_last = (None, units)
+            self.query_norm = build_part(norm(name="query_norm", **plain), units_last)
+            self.key_norm = build_part(norm(name="key_norm", **plain), units_last)
         self.g = self.b = None
         if self.normalize:
-            self.g = self.add_weight(
-                name="g",
-                shape=(),
-                initializer=keras.initializers.Constant(units**-0.5),
-            )
+            start = keras.initializers.Constant(units**-0.5)
+            self.g = self.add_weight(name="g", shape=(), initializer=start)
         if self.normalize or self.use_bias:
             self.b = self.add_weight(
                 name="b",
@@ -137,7 +135,7 @@ class AdditiveScore(Score):
                 constraint=self.bias_constraint,
             )
 
-    def precompute(self, key: Any) -> Any:
+    def precompute(self, key: Tensor) -> Memory:
         keys = self.key(key)  # [B, S, U]
         if self.key_norm is not None:
             keys = self.key_norm(keys)
@@ -145,7 +143,7 @@ class AdditiveScore(Score):
             keys = keys + ops.cast(self.b, keys.dtype)
         return keys
 
-    def energies(self, query: Any, keys: Any, state: Any) -> Any:
+    def energies(self, query: Tensor, keys: Memory, state: State) -> Tensor:
         batch, targets, depth = ops.shape(query)
         # Flat: TensorFlow's product of rank 3 and 2 does not train under XLA when
         # it stands in a loop and the batch is dynamic.
@@ -162,22 +160,8 @@ class AdditiveScore(Score):
             v = v * (ops.cast(self.g, v.dtype) * ops.rsqrt(square))
         return tanh_energies(projected, keys, v, self.num_heads)
 
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {
-            "units": self.units,
-            "normalize": self.normalize,
-            "use_bias": self.use_bias,
-            "layer_normalize": self.layer_normalize,
-            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
-            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
-            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
-            "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
-            "kernel_constraint": keras.constraints.serialize(self.kernel_constraint),
-            "bias_constraint": keras.constraints.serialize(self.bias_constraint),
-        }
 
-
-def tanh_energies(query: Any, keys: Any, v: Any, num_heads: int) -> Any:
+def tanh_energies(query: Tensor, keys: Tensor, v: Tensor, num_heads: int) -> Tensor:
     """`v . tanh(query + key)` of every pair, head after head.
 
     Args:
@@ -191,23 +175,18 @@ def tanh_energies(query: Any, keys: Any, v: Any, num_heads: int) -> Any:
     """
     batch, targets, units = ops.shape(query)
     sources = ops.shape(keys)[1]
-    hidden = ops.tanh(
-        ops.expand_dims(query, 2) + ops.expand_dims(keys, 1)
-    )  # [B, T, S, U]
+    pairs = ops.expand_dims(query, 2) + ops.expand_dims(keys, 1)  # [B, T, S, U]
+    hidden = ops.tanh(pairs)
     # As one flat matrix product: a sum over the last axis is far slower.
-    energies = ops.matmul(
-        ops.reshape(hidden, (-1, units)),
-        _by_head(ops.cast(v, hidden.dtype), num_heads),
-    )  # [B*T*S, H]
-    energies = ops.reshape(
-        energies, (batch, targets, sources, num_heads)
-    )  # [B, T, S, H]
+    v = _by_head(ops.cast(v, hidden.dtype), num_heads)  # [U, H]
+    energies = ops.matmul(ops.reshape(hidden, (-1, units)), v)  # [B*T*S, H]
     if num_heads == 1:
         return ops.reshape(energies, (batch, 1, targets, sources))  # [B, 1, T, S]
-    return ops.transpose(energies, (0, 3, 1, 2))  # [B, H, T, S]
+    shape = (batch, targets, sources, num_heads)
+    return ops.transpose(ops.reshape(energies, shape), (0, 3, 1, 2))  # [B, H, T, S]
 
 
-def _by_head(v: Any, num_heads: int) -> Any:
+def _by_head(v: Tensor, num_heads: int) -> Tensor:
     """`v [U]` as a block matrix `[U, H]`."""
     if num_heads == 1:
         return ops.expand_dims(v, -1)  # [U, 1]

@@ -1,9 +1,10 @@
-"""The contract of a score function."""
+"""Contract of a score function, and the registry of all scores."""
 
 import abc
-from typing import Any
 
 from keras_attention.attention.part import AttentionPart
+from keras_attention.layer_support.registry import Registry
+from keras_attention.layer_support.types import Mask, Memory, Shape, State, Tensor
 
 
 class Score(AttentionPart, abc.ABC):
@@ -13,7 +14,8 @@ class Score(AttentionPart, abc.ABC):
     are dropped by the alignment. To add one, extend this class, implement
     `precompute` and `energies` (and the state methods when it has a memory of
     its own), and pass an instance to `ka.Attention`. Weights are made in
-    `build(query_shape, key_shape)`.
+    `build(query_shape, key_shape)`. An argument of the constructor that is kept as
+    the attribute of its name is saved without a `get_config`.
 
     Attributes:
         num_heads: H, set by the attention: how many energies it makes for a pair.
@@ -27,11 +29,11 @@ class Score(AttentionPart, abc.ABC):
     log_weights: bool = False
     pairwise: bool = False
 
-    def build(self, query_shape: Any, key_shape: Any) -> None:
+    def build(self, query_shape: Shape, key_shape: Shape) -> None:
         """Make weights that depend on the depths; none by default."""
 
     @abc.abstractmethod
-    def precompute(self, key: Any) -> Any:
+    def precompute(self, key: Tensor) -> Memory:
         """Everything that depends on the keys alone, once per sentence.
 
         Args:
@@ -43,7 +45,7 @@ class Score(AttentionPart, abc.ABC):
         """
 
     @abc.abstractmethod
-    def energies(self, query: Any, keys: Any, state: Any) -> Any:
+    def energies(self, query: Tensor, keys: Memory, state: State) -> Tensor:
         """Energies of every query against every key.
 
         Args:
@@ -56,13 +58,18 @@ class Score(AttentionPart, abc.ABC):
             `[B, H, T, S]` in the compute dtype.
         """
 
-    def initial_state(self, keys: Any, mask: Any) -> Any:
+    def initial_state(self, keys: Memory, mask: Mask) -> State:
         """State before the first step: `()` for a score without state."""
         return ()
 
-    def next_state(self, state: Any, weights: Any, context: Any, query: Any) -> Any:
+    def next_state(
+        self, state: State, weights: Tensor, context: Tensor, query: Tensor
+    ) -> State:
         """State after a step with `weights [B, H, S]`, `context [B, Dv]`, `query`."""
         return state
 
-    def call(self, query: Any, keys: Any, state: Any = ()) -> Any:
+    def call(self, query: Tensor, keys: Memory, state: State = ()) -> Tensor:
         return self.energies(query, keys, state)
+
+
+registry: Registry[Score] = Registry("score", Score)

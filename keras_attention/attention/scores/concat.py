@@ -2,17 +2,26 @@
 
 from typing import Any
 
-import keras
 from keras import ops
 
 from keras_attention.attention.heads import check_heads
 from keras_attention.attention.scores.additive import tanh_energies
-from keras_attention.attention.scores.base import Score
+from keras_attention.attention.scores.base import registry
+from keras_attention.attention.scores.kernel import KernelScore
 from keras_attention.layer_support.argument_checks import positive_integer
+from keras_attention.layer_support.types import (
+    Constraint,
+    Initializer,
+    Memory,
+    Regularizer,
+    Shape,
+    State,
+    Tensor,
+)
 
 
-@keras.saving.register_keras_serializable(package="keras_attention")
-class ConcatScore(Score):
+@registry.register("concat")
+class ConcatScore(KernelScore):
     r"""Additive score with one kernel over query and key together.
 
     $$ e_{ts} = v^\top \tanh(W [q_t; k_s]) $$
@@ -49,50 +58,31 @@ class ConcatScore(Score):
     def __init__(
         self,
         units: int | None = None,
-        kernel_initializer: Any = "glorot_uniform",
-        kernel_regularizer: Any = None,
-        kernel_constraint: Any = None,
+        kernel_initializer: Initializer = "glorot_uniform",
+        kernel_regularizer: Regularizer = None,
+        kernel_constraint: Constraint = None,
         **layer: Any,
     ) -> None:
-        super().__init__(**layer)
+        super().__init__(
+            kernel_initializer, kernel_regularizer, kernel_constraint, **layer
+        )
         self.units = positive_integer("units", units, optional=True)
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
-        self.kernel_constraint = keras.constraints.get(kernel_constraint)
 
-    def build(self, query_shape: Any, key_shape: Any) -> None:
+    def build(self, query_shape: Shape, key_shape: Shape) -> None:
         units = self.units if self.units is not None else query_shape[-1]
         check_heads(units, self.num_heads, "`units`")
         self.query_depth = query_shape[-1]
-        for name, shape in (
-            ("kernel", (query_shape[-1] + key_shape[-1], units)),
-            ("v", (units,)),
-        ):
-            weight = self.add_weight(
-                name=name,
-                shape=shape,
-                initializer=self.kernel_initializer,
-                regularizer=self.kernel_regularizer,
-                constraint=self.kernel_constraint,
-            )
-            setattr(self, name, weight)
+        self.kernel = self.add_kernel("kernel", query_shape[-1] + key_shape[-1], units)
+        self.v = self.add_kernel("v", units)
 
-    def precompute(self, key: Any) -> Any:
+    def precompute(self, key: Tensor) -> Memory:
         kernel = ops.cast(self.kernel, key.dtype)[self.query_depth :]
         return ops.matmul(key, kernel)  # [B, S, U]
 
-    def energies(self, query: Any, keys: Any, state: Any) -> Any:
+    def energies(self, query: Tensor, keys: Memory, state: State) -> Tensor:
         batch, targets, depth = ops.shape(query)
         kernel = ops.cast(self.kernel, query.dtype)[: self.query_depth]
         # Flat, as in `AdditiveScore`.
         flat = ops.matmul(ops.reshape(query, (-1, depth)), kernel)  # [B*T, U]
         projected = ops.reshape(flat, (batch, targets, ops.shape(keys)[-1]))
         return tanh_energies(projected, keys, self.v, self.num_heads)
-
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {
-            "units": self.units,
-            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
-            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
-            "kernel_constraint": keras.constraints.serialize(self.kernel_constraint),
-        }

@@ -6,13 +6,15 @@ import keras
 from keras import ops
 
 from keras_attention.attention.heads import check_heads, split_heads
-from keras_attention.attention.scores.base import Score
+from keras_attention.attention.scores.base import Score, registry
 from keras_attention.backend.precision import at_least_float32
+from keras_attention.layer_support.building import build_part
+from keras_attention.layer_support.types import Memory, Shape, State, Tensor
 
 _LEAST_SQUARE = 1e-12
 
 
-@keras.saving.register_keras_serializable(package="keras_attention")
+@registry.register("cosine")
 class CosineScore(Score):
     r"""Cosine of the angle between query and key, times a sharpness.
 
@@ -61,7 +63,7 @@ class CosineScore(Score):
             )
         self.sharpness = sharpness
 
-    def build(self, query_shape: Any, key_shape: Any) -> None:
+    def build(self, query_shape: Shape, key_shape: Shape) -> None:
         if query_shape[-1] != key_shape[-1]:
             raise ValueError(
                 "The cosine score compares query and key directly: expected the same "
@@ -69,24 +71,23 @@ class CosineScore(Score):
             )
         check_heads(query_shape[-1], self.num_heads, "the depth of the query")
         if self.sharpness == "learned":
-            self.g = self.add_weight(
-                name="g", shape=(self.num_heads,), initializer="ones"
-            )
+            heads = (self.num_heads,)
+            self.g = self.add_weight(name="g", shape=heads, initializer="ones")
         if self.sharpness == "query":
-            self.emitted = keras.layers.Dense(
+            emitted = keras.layers.Dense(
                 self.num_heads, name="sharpness", dtype=self.dtype_policy
             )
-            self.emitted.build(query_shape)
+            self.emitted = build_part(emitted, query_shape)
 
-    def precompute(self, key: Any) -> Any:
+    def precompute(self, key: Tensor) -> Memory:
         return _unit(split_heads(key, self.num_heads))  # [B, H, S, D/H]
 
-    def energies(self, query: Any, keys: Any, state: Any) -> Any:
+    def energies(self, query: Tensor, keys: Memory, state: State) -> Tensor:
         unit = _unit(split_heads(query, self.num_heads))  # [B, H, T, D/H]
         cosines = ops.matmul(unit, ops.swapaxes(keys, -1, -2))  # [B, H, T, S]
         return cosines * ops.cast(self._sharpness(query), cosines.dtype)
 
-    def _sharpness(self, query: Any) -> Any:
+    def _sharpness(self, query: Tensor) -> Tensor:
         """`[B, H, T, 1]`, or what broadcasts to it."""
         if self.sharpness == "learned":
             return ops.reshape(self.g, (1, -1, 1, 1))
@@ -98,11 +99,8 @@ class CosineScore(Score):
             return ops.softplus(ops.transpose(emitted, (0, 2, 1, 3)))  # [B, H, T, 1]
         return ops.convert_to_tensor(float(self.sharpness))
 
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"sharpness": self.sharpness}
 
-
-def _unit(x: Any) -> Any:
+def _unit(x: Tensor) -> Tensor:
     """Vectors of length 1 (or 0) along the last axis."""
     exact = ops.cast(x, at_least_float32(x.dtype))
     square = ops.sum(ops.square(exact), axis=-1, keepdims=True)

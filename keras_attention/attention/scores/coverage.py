@@ -1,18 +1,16 @@
-"""Coverage in the score: Tu et al. 2016, See et al. 2017."""
+"""Coverage score: Tu et al. 2016, See et al. 2017."""
 
 from typing import Any
 
-import keras
 from keras import ops
 
-from keras_attention.attention.scores.additive import AdditiveScore
-from keras_attention.attention.scores.base import Score
-from keras_attention.backend.precision import at_least_float32
-from keras_attention.layer_support.building import build_part
+from keras_attention.attention.scores.additive_with_history import AdditiveWithHistory
+from keras_attention.attention.scores.base import registry
+from keras_attention.layer_support.types import Mask, Memory, Shape, State, Tensor
 
 
-@keras.saving.register_keras_serializable(package="keras_attention")
-class CoverageScore(Score):
+@registry.register("coverage")
+class CoverageScore(AdditiveWithHistory):
     r"""Additive score that knows how much attention each position has had.
 
     $$ e_{ts} = v^\top \tanh(W_q q_t + W_k k_s + w_c\, c_{ts} + b),
@@ -46,58 +44,28 @@ class CoverageScore(Score):
     """
 
     def __init__(self, units: int | None = None, **additive: Any) -> None:
-        layer, additive = split_layer_arguments(additive)
-        super().__init__(**layer)
-        self.additive = AdditiveScore(
-            units, **({"use_bias": True} | additive), name="additive", **_dtype(layer)
-        )
+        super().__init__(units, **additive)
 
-    def build(self, query_shape: Any, key_shape: Any) -> None:
-        self.additive.num_heads = self.num_heads
-        build_part(self.additive, query_shape, key_shape)
+    def build(self, query_shape: Shape, key_shape: Shape) -> None:
+        super().build(query_shape, key_shape)
         self.w_c = self.add_weight(
             name="w_c",
             shape=self.additive.v.shape,
             initializer="glorot_uniform",
         )
 
-    def precompute(self, key: Any) -> Any:
-        return self.additive.precompute(key)  # [B, S, U]
+    def initial_state(self, keys: Memory, mask: Mask) -> State:
+        return self.no_weights(keys, mask)  # [B, H, S]
 
-    def initial_state(self, keys: Any, mask: Any) -> Any:
-        shape = (ops.shape(mask)[0], self.num_heads, ops.shape(mask)[1])
-        return ops.zeros(shape, at_least_float32(keys.dtype))  # [B, H, S]
-
-    def next_state(self, state: Any, weights: Any, context: Any, query: Any) -> Any:
+    def next_state(
+        self, state: State, weights: Tensor, context: Tensor, query: Tensor
+    ) -> State:
         return state + ops.cast(weights, state.dtype)
 
-    def energies(self, query: Any, keys: Any, state: Any) -> Any:
+    def energies(self, query: Tensor, keys: Memory, state: State) -> Tensor:
         coverage = ops.transpose(ops.cast(state, keys.dtype), (0, 2, 1))  # [B, S, H]
         # Every head's coverage beside the units of that head.
         w_c = ops.cast(ops.reshape(self.w_c, (self.num_heads, -1)), keys.dtype)
         covered = ops.expand_dims(coverage, -1) * w_c  # [B, S, H, U/H]
         covered = ops.reshape(covered, ops.shape(keys))  # [B, S, U]
         return self.additive.energies(query, keys + covered, ())
-
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | inner_config(self.additive)
-
-
-_LAYER = ("name", "dtype", "trainable")
-
-
-def split_layer_arguments(arguments: dict[str, Any]) -> tuple[dict, dict]:
-    """Those of the layer itself, and the others."""
-    layer = {key: value for key, value in arguments.items() if key in _LAYER}
-    others = {key: value for key, value in arguments.items() if key not in _LAYER}
-    return layer, others
-
-
-def inner_config(additive: AdditiveScore) -> dict[str, Any]:
-    """Configuration of an additive score within another, without the layer's own."""
-    config = split_layer_arguments(additive.get_config())[1]
-    return {key: value for key, value in config.items() if key != "num_heads"}
-
-
-def _dtype(layer: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in layer.items() if key == "dtype"}

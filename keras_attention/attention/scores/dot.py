@@ -2,15 +2,15 @@
 
 from typing import Any
 
-import keras
 from keras import ops
 
 from keras_attention.attention.heads import check_heads, split_heads
-from keras_attention.attention.scores.base import Score
+from keras_attention.attention.scores.base import Score, registry
 from keras_attention.attention.scores.scale import add_scale_weight, check_scale, scaled
+from keras_attention.layer_support.types import Memory, Shape, State, Tensor
 
 
-@keras.saving.register_keras_serializable(package="keras_attention")
+@registry.register("dot")
 class DotScore(Score):
     r"""Dot score.
 
@@ -44,7 +44,7 @@ class DotScore(Score):
         check_scale(scale)
         self.scale = scale
 
-    def build(self, query_shape: Any, key_shape: Any) -> None:
+    def build(self, query_shape: Shape, key_shape: Shape) -> None:
         if query_shape[-1] != key_shape[-1]:
             raise ValueError(
                 "The dot score compares query and key directly: expected the same "
@@ -54,13 +54,10 @@ class DotScore(Score):
         check_heads(query_shape[-1], self.num_heads, "the depth of the query")
         self.g = add_scale_weight(self, self.scale)
 
-    def precompute(self, key: Any) -> Any:
+    def precompute(self, key: Tensor) -> Memory:
         return split_heads(key, self.num_heads)  # [B, H, S, D/H]
 
-    def energies(self, query: Any, keys: Any, state: Any) -> Any:
+    def energies(self, query: Tensor, keys: Memory, state: State) -> Tensor:
         query = split_heads(query, self.num_heads)  # [B, H, T, D/H]
         query = scaled(query, self.scale, self.g, query.shape[-1])
         return ops.matmul(query, ops.swapaxes(keys, -1, -2))  # [B, H, T, S]
-
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"scale": self.scale}

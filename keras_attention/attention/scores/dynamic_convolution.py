@@ -8,12 +8,14 @@ from keras import ops
 
 from keras_attention.attention.alignments.valid_positions import first_position
 from keras_attention.attention.heads import check_heads
-from keras_attention.attention.scores.base import Score
+from keras_attention.attention.scores.base import Score, registry
 from keras_attention.backend.precision import at_least_float32
 from keras_attention.layer_support.argument_checks import (
     positive_integer,
     positive_number,
 )
+from keras_attention.layer_support.building import build_part
+from keras_attention.layer_support.types import Mask, Memory, Shape, State, Tensor
 
 # The logarithm of the prior needs a floor: beyond the reach of its filter it is 0.
 _FLOOR = 1e-6
@@ -32,7 +34,7 @@ def beta_binomial(count: int, alpha: float, beta: float) -> list[float]:
     ]
 
 
-@keras.saving.register_keras_serializable(package="keras_attention")
+@registry.register("dynamic_convolution")
 class DynamicConvolutionScore(Score):
     r"""Energies from where attention was, through filters that the query makes.
 
@@ -95,35 +97,36 @@ class DynamicConvolutionScore(Score):
         self.prior_alpha = positive_number("prior_alpha", prior_alpha)
         self.prior_beta = positive_number("prior_beta", prior_beta)
 
-    def build(self, query_shape: Any, key_shape: Any) -> None:
+    def build(self, query_shape: Shape, key_shape: Shape) -> None:
         units = self.units or query_shape[-1]
         check_heads(units, self.num_heads, "`units`")
-        self.dynamic = keras.layers.Dense(
+        dynamic = keras.layers.Dense(
             units, activation="tanh", name="dynamic", dtype=self.dtype_policy
         )
-        self.dynamic.build(query_shape)
+        self.dynamic = build_part(dynamic, query_shape)
 
-        def kernel(name: str, *shape: int, initializer: str = "glorot_uniform") -> Any:
-            return self.add_weight(name=name, shape=shape, initializer=initializer)
+        def kernel(name: str, *shape: int, start: str = "glorot_uniform") -> Tensor:
+            return self.add_weight(name=name, shape=shape, initializer=start)
 
         self.static = kernel("static", self.width, self.filters)
-        self.dynamic_filters = kernel(
-            "dynamic_filters", units, self.width * self.filters
-        )
+        made = self.width * self.filters
+        self.dynamic_filters = kernel("dynamic_filters", units, made)
         self.location = kernel("location", 2 * self.filters, units)
-        self.b = kernel("b", units, initializer="zeros")
+        self.b = kernel("b", units, start="zeros")
         self.v = kernel("v", units)
 
-    def precompute(self, key: Any) -> Any:
+    def precompute(self, key: Tensor) -> Memory:
         return key[:, :, :1]  # [B, S, 1], for its length alone
 
-    def initial_state(self, keys: Any, mask: Any) -> Any:
+    def initial_state(self, keys: Memory, mask: Mask) -> State:
         return first_position(mask, self.num_heads, at_least_float32(keys.dtype))
 
-    def next_state(self, state: Any, weights: Any, context: Any, query: Any) -> Any:
+    def next_state(
+        self, state: State, weights: Tensor, context: Tensor, query: Tensor
+    ) -> State:
         return ops.cast(weights, state.dtype)  # [B, H, S]
 
-    def energies(self, query: Any, keys: Any, state: Any) -> Any:
+    def energies(self, query: Tensor, keys: Memory, state: State) -> Tensor:
         batch, heads, positions = ops.shape(state)
         dtype = self.compute_dtype
         side = self.width // 2
@@ -146,7 +149,7 @@ class DynamicConvolutionScore(Score):
         found = ops.cast(found, state.dtype) + self._log_prior(state)
         return ops.expand_dims(found, 2)  # [B, H, 1, S]
 
-    def _of_head(self, features: Any, head: int) -> Any:
+    def _of_head(self, features: Tensor, head: int) -> Tensor:
         """Energies `[B, S]` of a head's features `[B, S, 2 * F]`."""
         units = self.v.shape[0] // self.num_heads
         part = slice(head * units, (head + 1) * units)
@@ -159,7 +162,7 @@ class DynamicConvolutionScore(Score):
         energies = ops.matmul(hidden, ops.expand_dims(v[part], -1))  # [B*S, 1]
         return ops.reshape(energies, (batch, positions))
 
-    def _log_prior(self, weights: Any) -> Any:
+    def _log_prior(self, weights: Tensor) -> Tensor:
         """`[B, H, S]` of the same."""
         prior = beta_binomial(self.prior_steps, self.prior_alpha, self.prior_beta)
         # Entry 0 of a window is what stands `prior_steps` before its position.
@@ -168,18 +171,8 @@ class DynamicConvolutionScore(Score):
         expected = ops.sum(reached * column, axis=-1)
         return ops.log(ops.maximum(expected, _FLOOR))
 
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {
-            "units": self.units,
-            "filters": self.filters,
-            "width": self.width,
-            "prior_steps": self.prior_steps,
-            "prior_alpha": self.prior_alpha,
-            "prior_beta": self.prior_beta,
-        }
 
-
-def windows(x: Any, before: int, after: int) -> Any:
+def windows(x: Tensor, before: int, after: int) -> Tensor:
     """What stands around every position, zeros beyond the ends.
 
     Args:

@@ -6,13 +6,15 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_attention.attention.alignments.valid_positions import places
-from keras_attention.attention.scores.base import Score
+from keras_attention.attention.alignments.valid_positions import valid_before
+from keras_attention.attention.scores.base import Score, registry
 from keras_attention.backend.precision import at_least_float32
 from keras_attention.layer_support.argument_checks import (
     positive_integer,
     positive_number,
 )
+from keras_attention.layer_support.building import build_part
+from keras_attention.layer_support.types import Mask, Memory, Shape, State, Tensor
 
 _VERSIONS = ("v0", "v1", "v2")
 
@@ -20,7 +22,7 @@ _VERSIONS = ("v0", "v1", "v2")
 _NARROWEST = 1e-3
 
 
-@keras.saving.register_keras_serializable(package="keras_attention")
+@registry.register({f"gmm_{version}": {"version": version} for version in _VERSIONS})
 class GaussianMixtureScore(Score):
     r"""Log-weights of a mixture of Gaussians over positions, whose means only grow.
 
@@ -99,44 +101,35 @@ class GaussianMixtureScore(Score):
             "initial_width", initial_width, optional=True
         )
 
-    def build(self, query_shape: Any, key_shape: Any) -> None:
+    def build(self, query_shape: Shape, key_shape: Shape) -> None:
         units = self.units or query_shape[-1]
-        self.hidden = keras.layers.Dense(
+        hidden = keras.layers.Dense(
             units, activation="tanh", name="hidden", dtype=self.dtype_policy
         )
-        self.hidden.build(query_shape)
+        self.hidden = build_part(hidden, query_shape)
         count = self.num_heads * self.components
         self.mixture = self.add_weight(
             name="mixture", shape=(units, 3 * count), initializer="glorot_uniform"
         )
-        self.step_bias = self.width_bias = None
-        if self.initial_step is not None:
-            self.step_bias = self.add_weight(
-                name="step_bias",
-                shape=(count,),
-                initializer=keras.initializers.Constant(self._raw_step()),
-            )
-        if self.initial_width is not None:
-            self.width_bias = self.add_weight(
-                name="width_bias",
-                shape=(count,),
-                initializer=keras.initializers.Constant(self._raw_width()),
-            )
+        self.step_bias = self._bias("step_bias", self._raw_step(), count)
+        self.width_bias = self._bias("width_bias", self._raw_width(), count)
 
-    def precompute(self, key: Any) -> Any:
+    def precompute(self, key: Tensor) -> Memory:
         return key[:, :, :1]  # [B, S, 1], for its length alone
 
-    def initial_state(self, keys: Any, mask: Any) -> Any:
+    def initial_state(self, keys: Memory, mask: Mask) -> State:
         dtype = at_least_float32(keys.dtype)
         shape = (ops.shape(mask)[0], self.num_heads, self.components)
-        return ops.zeros(shape, dtype), places(mask, dtype) + 1.0
+        return ops.zeros(shape, dtype), valid_before(mask, dtype) + 1.0
 
-    def next_state(self, state: Any, weights: Any, context: Any, query: Any) -> Any:
+    def next_state(
+        self, state: State, weights: Tensor, context: Tensor, query: Tensor
+    ) -> State:
         means, positions = state
         _, step, _ = self._gaussians(query)
         return means + ops.cast(step, means.dtype), positions
 
-    def energies(self, query: Any, keys: Any, state: Any) -> Any:
+    def energies(self, query: Tensor, keys: Memory, state: State) -> Tensor:
         means, positions = state
         weight, step, width = self._gaussians(ops.squeeze(query, 1))
         mean = ops.expand_dims(means + ops.cast(step, means.dtype), -1)  # [B, H, K, 1]
@@ -145,7 +138,7 @@ class GaussianMixtureScore(Score):
         parts = ops.expand_dims(weight, -1) - 0.5 * ops.square(away)
         return ops.expand_dims(ops.logsumexp(parts, axis=2), 2)  # [B, H, 1, S]
 
-    def _gaussians(self, query: Any) -> Any:
+    def _gaussians(self, query: Tensor) -> Tensor:
         """log(w / Z), Delta and sigma of queries `[B, Dq]`, each `[B, H, K]`."""
         raw = ops.matmul(self.hidden(query), ops.cast(self.mixture, self.compute_dtype))
         raw = ops.cast(raw, at_least_float32(raw.dtype))  # [B, 3*H*K]
@@ -164,27 +157,28 @@ class GaussianMixtureScore(Score):
         weight = ops.log_softmax(weight, axis=-1) - ops.log(width)
         return weight - 0.5 * math.log(2 * math.pi), step, width
 
-    def _raw_step(self) -> float:
-        step = float(self.initial_step or 0.0)
+    def _bias(self, name: str, start: float | None, count: int) -> Tensor | None:
+        if start is None:
+            return None
+        initializer = keras.initializers.Constant(start)
+        return self.add_weight(name=name, shape=(count,), initializer=initializer)
+
+    def _raw_step(self) -> float | None:
+        step = self.initial_step
+        if step is None:
+            return None
         return math.log(math.expm1(step)) if self.version == "v2" else math.log(step)
 
-    def _raw_width(self) -> float:
-        width = float(self.initial_width or 0.0)
+    def _raw_width(self) -> float | None:
+        width = self.initial_width
+        if width is None:
+            return None
         if self.version == "v0":
             return -math.log(2 * width**2)
         if self.version == "v2":
             return math.log(math.expm1(width))
         return 2 * math.log(width)
 
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {
-            "version": self.version,
-            "components": self.components,
-            "units": self.units,
-            "initial_step": self.initial_step,
-            "initial_width": self.initial_width,
-        }
 
-
-def _at_least_narrowest(width: Any) -> Any:
+def _at_least_narrowest(width: Tensor) -> Tensor:
     return ops.maximum(width, _NARROWEST)

@@ -2,18 +2,27 @@
 
 from typing import Any
 
-import keras
 from keras import ops
 
 from keras_attention.attention.heads import check_heads, split_heads
-from keras_attention.attention.scores.base import Score
+from keras_attention.attention.scores.base import registry
+from keras_attention.attention.scores.kernel import KernelScore
 from keras_attention.attention.scores.scale import add_scale_weight, check_scale, scaled
+from keras_attention.layer_support.types import (
+    Constraint,
+    Initializer,
+    Memory,
+    Regularizer,
+    Shape,
+    State,
+    Tensor,
+)
 
 _SIDES = ("memory", "query")
 
 
-@keras.saving.register_keras_serializable(package="keras_attention")
-class GeneralScore(Score):
+@registry.register("general")
+class GeneralScore(KernelScore):
     r"""General score, also called bilinear or multiplicative.
 
     $$ e_{ts} = c \; q_t^\top (W^\top k_s) = c \; (W q_t)^\top k_s $$
@@ -51,47 +60,40 @@ class GeneralScore(Score):
     def __init__(
         self,
         scale: str | None = None,
-        kernel_initializer: Any = "glorot_uniform",
-        kernel_regularizer: Any = None,
-        kernel_constraint: Any = None,
+        kernel_initializer: Initializer = "glorot_uniform",
+        kernel_regularizer: Regularizer = None,
+        kernel_constraint: Constraint = None,
         side: str = "memory",
         **layer: Any,
     ) -> None:
-        super().__init__(**layer)
+        super().__init__(
+            kernel_initializer, kernel_regularizer, kernel_constraint, **layer
+        )
         check_scale(scale)
         if side not in _SIDES:
             raise ValueError(f"`side` must be one of {_SIDES}. Received: side={side!r}")
         self.side = side
         self.scale = scale
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
-        self.kernel_constraint = keras.constraints.get(kernel_constraint)
 
-    def build(self, query_shape: Any, key_shape: Any) -> None:
+    def build(self, query_shape: Shape, key_shape: Shape) -> None:
         check_heads(query_shape[-1], self.num_heads, "the depth of the query")
-        self.kernel = self.add_weight(
-            name="kernel",
-            shape=(key_shape[-1], query_shape[-1]),
-            initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
+        self.kernel = self.add_kernel("kernel", key_shape[-1], query_shape[-1])
         self.g = add_scale_weight(self, self.scale)
 
-    def precompute(self, key: Any) -> Any:
+    def precompute(self, key: Tensor) -> Memory:
         if self.side == "query":
             return key  # [B, S, Dk]
         keys = ops.matmul(key, ops.cast(self.kernel, key.dtype))  # [B, S, Dq]
         return split_heads(keys, self.num_heads)  # [B, H, S, Dq/H]
 
-    def energies(self, query: Any, keys: Any, state: Any) -> Any:
+    def energies(self, query: Tensor, keys: Memory, state: State) -> Tensor:
         query = split_heads(query, self.num_heads)  # [B, H, T, Dq/H]
         query = scaled(query, self.scale, self.g, query.shape[-1])
         if self.side == "query":
             return self._against_keys(query, keys)
         return ops.matmul(query, ops.swapaxes(keys, -1, -2))  # [B, H, T, S]
 
-    def _against_keys(self, query: Any, keys: Any) -> Any:
+    def _against_keys(self, query: Tensor, keys: Tensor) -> Tensor:
         """Energies of queries `[B, H, T, Dq/H]` and keys `[B, S, Dk]`."""
         batch, heads, targets, depth = ops.shape(query)
         kernel = ops.cast(self.kernel, query.dtype)  # [Dk, Dq]
@@ -107,12 +109,3 @@ class GeneralScore(Score):
         )  # [B, H*T, Dk]
         energies = ops.matmul(rows, ops.swapaxes(keys, 1, 2))  # [B, H*T, S]
         return ops.reshape(energies, (batch, heads, targets, ops.shape(keys)[1]))
-
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {
-            "scale": self.scale,
-            "side": self.side,
-            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
-            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
-            "kernel_constraint": keras.constraints.serialize(self.kernel_constraint),
-        }

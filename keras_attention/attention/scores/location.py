@@ -2,15 +2,15 @@
 
 from typing import Any
 
-import keras
 from keras import ops
 
-from keras_attention.attention.scores.base import Score
+from keras_attention.attention.scores.base import Score, registry
 from keras_attention.backend.precision import at_least_float32
 from keras_attention.layer_support.argument_checks import positive_integer
+from keras_attention.layer_support.types import Memory, Shape, State, Tensor
 
 
-@keras.saving.register_keras_serializable(package="keras_attention")
+@registry.register("location")
 class LocationScore(Score):
     r"""Energies of positions from the query alone, whatever stands there.
 
@@ -47,17 +47,17 @@ class LocationScore(Score):
         super().__init__(**layer)
         self.max_length = positive_integer("max_length", max_length)
 
-    def build(self, query_shape: Any, key_shape: Any) -> None:
+    def build(self, query_shape: Shape, key_shape: Shape) -> None:
         self.kernel = self.add_weight(
             name="kernel",
             shape=(query_shape[-1], self.num_heads * self.max_length),
             initializer="glorot_uniform",
         )
 
-    def precompute(self, key: Any) -> Any:
+    def precompute(self, key: Tensor) -> Memory:
         return key[:, :, :1]  # [B, S, 1], for its length alone
 
-    def energies(self, query: Any, keys: Any, state: Any) -> Any:
+    def energies(self, query: Tensor, keys: Memory, state: State) -> Tensor:
         batch, targets, depth = ops.shape(query)
         kernel = ops.cast(self.kernel, query.dtype)
         flat = ops.matmul(ops.reshape(query, (-1, depth)), kernel)  # [B*T, H*L]
@@ -65,11 +65,8 @@ class LocationScore(Score):
         known = ops.transpose(ops.reshape(flat, shape), (0, 2, 1, 3))  # [B, H, T, L]
         # Minus infinity has no place in half precision sums that follow.
         known = ops.cast(known, at_least_float32(known.dtype))
-        places = ops.arange(ops.shape(keys)[1], dtype="int32")  # [S]
+        position = ops.arange(ops.shape(keys)[1], dtype="int32")  # [S]
         last = self.max_length - 1
-        energies = ops.take(known, ops.minimum(places, last), axis=-1)  # [B, H, T, S]
+        energies = ops.take(known, ops.minimum(position, last), axis=-1)  # [B, H, T, S]
         nothing = ops.full_like(energies, -float("inf"))
-        return ops.where(places <= last, energies, nothing)
-
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"max_length": self.max_length}
+        return ops.where(position <= last, energies, nothing)

@@ -2,24 +2,18 @@
 
 from typing import Any
 
-import keras
 from keras import ops
 
-from keras_attention.attention.scores.additive import AdditiveScore
-from keras_attention.attention.scores.base import Score
-from keras_attention.attention.scores.coverage import (
-    inner_config,
-    split_layer_arguments,
-)
-from keras_attention.backend.precision import at_least_float32
+from keras_attention.attention.scores.additive_with_history import AdditiveWithHistory
+from keras_attention.attention.scores.base import registry
 from keras_attention.layer_support.argument_checks import positive_integer
-from keras_attention.layer_support.building import build_part
+from keras_attention.layer_support.types import Mask, Memory, Shape, State, Tensor
 
 _SOURCES = {"previous": 1, "cumulative": 1, "both": 2}
 
 
-@keras.saving.register_keras_serializable(package="keras_attention")
-class LocationSensitiveScore(Score):
+@registry.register("location_sensitive")
+class LocationSensitiveScore(AdditiveWithHistory):
     r"""Additive score that sees where attention was, through a convolution.
 
     $$ f_t = F * a_{t-1}, \qquad
@@ -65,8 +59,7 @@ class LocationSensitiveScore(Score):
         sources: str = "previous",
         **additive: Any,
     ) -> None:
-        layer, additive = split_layer_arguments(additive)
-        super().__init__(**layer)
+        super().__init__(units, **additive)
         if sources not in _SOURCES:
             raise ValueError(
                 f"`sources` must be one of {list(_SOURCES)}. "
@@ -75,14 +68,9 @@ class LocationSensitiveScore(Score):
         self.filters = positive_integer("filters", filters)
         self.width = positive_integer("width", width, odd=True)
         self.sources = sources
-        dtype = {key: value for key, value in layer.items() if key == "dtype"}
-        self.additive = AdditiveScore(
-            units, **({"use_bias": True} | additive), name="additive", **dtype
-        )
 
-    def build(self, query_shape: Any, key_shape: Any) -> None:
-        self.additive.num_heads = self.num_heads
-        build_part(self.additive, query_shape, key_shape)
+    def build(self, query_shape: Shape, key_shape: Shape) -> None:
+        super().build(query_shape, key_shape)
         channels = _SOURCES[self.sources]
         self.filter_kernel = self.add_weight(
             name="filters",
@@ -95,15 +83,12 @@ class LocationSensitiveScore(Score):
             initializer="glorot_uniform",
         )
 
-    def precompute(self, key: Any) -> Any:
-        return self.additive.precompute(key)  # [B, S, U]
+    def initial_state(self, keys: Memory, mask: Mask) -> State:
+        return (self.no_weights(keys, mask),) * _SOURCES[self.sources]
 
-    def initial_state(self, keys: Any, mask: Any) -> Any:
-        shape = (ops.shape(mask)[0], self.num_heads, ops.shape(mask)[1])
-        zeros = ops.zeros(shape, at_least_float32(keys.dtype))  # [B, H, S]
-        return (zeros,) * _SOURCES[self.sources]
-
-    def next_state(self, state: Any, weights: Any, context: Any, query: Any) -> Any:
+    def next_state(
+        self, state: State, weights: Tensor, context: Tensor, query: Tensor
+    ) -> State:
         weights = ops.cast(weights, state[0].dtype)
         return {
             "previous": (weights,),
@@ -111,7 +96,7 @@ class LocationSensitiveScore(Score):
             "both": (weights, state[-1] + weights),
         }[self.sources]
 
-    def energies(self, query: Any, keys: Any, state: Any) -> Any:
+    def energies(self, query: Tensor, keys: Memory, state: State) -> Tensor:
         batch, heads, positions = ops.shape(state[0])
         seen = ops.stack(state, axis=-1)  # [B, H, S, C]
         seen = ops.reshape(seen, (-1, positions, len(state)))  # [B*H, S, C]
@@ -132,10 +117,3 @@ class LocationSensitiveScore(Score):
         hidden = ops.concatenate(hidden, axis=-1)  # [B*S, U]
         hidden = ops.reshape(hidden, ops.shape(keys))  # [B, S, U]
         return self.additive.energies(query, keys + hidden, ())
-
-    def get_config(self) -> dict[str, Any]:
-        return (
-            super().get_config()
-            | inner_config(self.additive)
-            | {"filters": self.filters, "width": self.width, "sources": self.sources}
-        )

@@ -5,6 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_attention.layer_support.types import Tensor
+
 SCALES = (None, "sqrt", "learned")
 
 
@@ -14,14 +16,14 @@ def check_scale(scale: Any) -> None:
         raise ValueError(f"`scale` must be one of {SCALES}. Received: scale={scale!r}")
 
 
-def add_scale_weight(layer: keras.layers.Layer, scale: str | None) -> Any:
+def add_scale_weight(layer: keras.layers.Layer, scale: str | None) -> Tensor:
     """The scalar weight `g`, which starts at 1, when `scale` is learned."""
     if scale != "learned":
         return None
     return layer.add_weight(name="g", shape=(), initializer="ones")
 
 
-def scaled(query: Any, scale: str | None, g: Any, depth: int) -> Any:
+def scaled(query: Tensor, scale: str | None, g: Tensor, depth: int) -> Tensor:
     """`query` times the factor: cheaper than scaling the energies `[B, H, T, S]`."""
     if scale == "sqrt":
         # A Python number takes the tensor's precision; a cast one would have

@@ -1,19 +1,20 @@
-"""The score that has no opinion, for alignments that look at the mask alone."""
+"""Zero score, for alignments that look at the mask alone."""
 
-from typing import Any
-
-import keras
 from keras import ops
 
-from keras_attention.attention.scores.base import Score
+from keras_attention.attention.scores.base import Score, registry
+from keras_attention.layer_support.types import Memory, State, Tensor
 
 
-@keras.saving.register_keras_serializable(package="keras_attention")
+@registry.register("zero")
 class ZeroScore(Score):
     r"""Energies that are all zero: $e_{ts} = 0$.
 
     With the `softmax` alignment this is mean pooling over the valid positions,
     with `last` the fixed context of an encoder-decoder without attention.
+
+    References:
+        None: for alignments that look at the mask alone.
 
     Example:
 
@@ -26,10 +27,10 @@ class ZeroScore(Score):
 
     pairwise = True
 
-    def precompute(self, key: Any) -> Any:
+    def precompute(self, key: Tensor) -> Memory:
         return key[:, :, :1]  # [B, S, 1]
 
-    def energies(self, query: Any, keys: Any, state: Any) -> Any:
+    def energies(self, query: Tensor, keys: Memory, state: State) -> Tensor:
         column = ops.zeros_like(query[:, :, :1])  # [B, T, 1]
         row = ops.swapaxes(ops.zeros_like(keys), 1, 2)  # [B, 1, S]
         energies = ops.expand_dims(column + row, 1)  # [B, 1, T, S]

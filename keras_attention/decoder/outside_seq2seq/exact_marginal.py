@@ -5,7 +5,10 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from keras_attention.attention.alignments.valid_positions import first_position, places
+from keras_attention.attention.alignments.valid_positions import (
+    first_position,
+    valid_before,
+)
 from keras_attention.backend.loop import scan
 from keras_attention.backend.masks import as_mask, keep_where_masked, zero_where_masked
 from keras_attention.backend.precision import at_least_float32, require_concrete
@@ -346,7 +349,7 @@ class MarginalAttention(keras.layers.Layer):
             energies: `[B, S]` of the places, or `[B, W]` of the jumps.
         """
         positions = ops.shape(memory.mask)[1]
-        place = places(memory.mask, "int32")  # [B, S]
+        place = valid_before(memory.mask, "int32")  # [B, S]
         jump = ops.expand_dims(place, 1) - ops.expand_dims(place, 2)  # [B, S, S]
         possible = ops.expand_dims(memory.mask, 1)  # [B, 1, S]
         if self.monotonic:

@@ -1,0 +1,29 @@
+"""Configuration of a layer, read off the arguments of its constructors."""
+
+import inspect
+
+import keras
+
+from keras_attention.layer_support.types import Config
+
+
+def constructor_config(layer: keras.layers.Layer) -> Config:
+    """The arguments by name, of every class of the layer above Keras' own.
+
+    An argument is kept as the attribute of the same name. One that a class keeps
+    nowhere, or passes on by `**`, is left to the class's `get_config`.
+    """
+    config = {}
+    for cls in type(layer).__mro__:
+        constructor = vars(cls).get("__init__")
+        if constructor is None or issubclass(keras.layers.Layer, cls):
+            continue
+        for name, parameter in inspect.signature(constructor).parameters.items():
+            named = parameter.kind in (
+                parameter.POSITIONAL_OR_KEYWORD,
+                parameter.KEYWORD_ONLY,
+            )
+            if named and name != "self" and hasattr(layer, name):
+                value = getattr(layer, name)
+                config[name] = keras.saving.serialize_keras_object(value)
+    return config
