@@ -10,7 +10,6 @@ import keras_attention as ka
 from tests.layers.cases import ATTENTIONS, DV, B, D, S, T
 from tests.layers.gradients import to_numpy
 from tests.layers.weights import randomize, weight
-from tests.reference import attention as attention_oracle
 from tests.reference import cells as cell_oracles
 from tests.reference import decoders as oracles
 
@@ -137,13 +136,9 @@ def expected(case, attention, decoder, data, heads=1, masks=None):
     value = np.asarray(data["value"], "float64")
 
     def attend(query):
-        if ATTENTIONS[attention].alignment == "last":
-            context, weights = attention_oracle.last_valid(value, value_mask)
-            return context, weights[:, None]
-        energies = ATTENTIONS[attention].energies(
-            decoder.attention, query[:, None], value, heads
+        context, weights = ATTENTIONS[attention].expected(
+            decoder.attention, query[:, None], value, value, value_mask, None, heads
         )
-        context, weights = attention_oracle.attend(energies, value, value_mask)
         return context[:, 0], weights[:, :, 0]
 
     readout = {

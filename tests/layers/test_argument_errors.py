@@ -19,10 +19,6 @@ def _decoder(**options):
     return ka.AttentionDecoder(cell, ka.LuongAttention("dot"), **options)
 
 
-def _alignment(name):
-    return lambda **options: ka.alignments.get(name, **options)
-
-
 # what takes it -> the argument, values that it must refuse
 NUMBERS = {
     "Attention heads": (
@@ -49,11 +45,6 @@ NUMBERS = {
     ),
     "attentional": (ka.readouts.AttentionalReadout, "units", NO_INTEGER),
     "maxout": (ka.readouts.MaxoutReadout, "units", NO_INTEGER),
-    "entmax": (_alignment("entmax"), "alpha", (1.0, 0.5, INF, NAN, "1.5", True)),
-    "monotonic noise": (_alignment("monotonic"), "noise", NEGATIVE),
-    "mocha noise": (_alignment("mocha"), "noise", NEGATIVE),
-    "monotonic bias": (_alignment("monotonic"), "score_bias", NOT_FINITE),
-    "stepwise bias": (_alignment("stepwise_monotonic"), "score_bias", NOT_FINITE),
     "pooling penalty": (
         lambda **options: ka.AttentionPooling(4, **options),
         "penalty",

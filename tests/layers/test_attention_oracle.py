@@ -7,8 +7,6 @@ from numpy.testing import assert_allclose
 from tests.layers.cases import ATTENTIONS, HEADS, inputs, masks
 from tests.layers.gradients import EXACT, to_numpy
 from tests.layers.weights import randomize
-from tests.reference import attention as oracle
-from tests.reference.alignments import over_rows
 
 TOLERANCE = {
     "float32": {"rtol": 1e-5, "atol": 1e-6},
@@ -22,32 +20,6 @@ def _built(name, heads, dtype):
     layer.build(query.shape, value.shape, key.shape)
     randomize(layer)
     return layer, query, value, key
-
-
-def _expected(name, layer, query, value, key, heads, query_mask, value_mask):
-    case = ATTENTIONS[name]
-    if case.alignment == "last":
-        context, weights = oracle.last_valid(value, value_mask)
-        shape = query.shape[:2]
-        kept = np.ones(shape) if query_mask is None else query_mask
-        context = context[:, None] * kept[:, :, None]
-        return context, (weights[:, None] * kept[:, :, None])[:, None]
-    if case.weights is not None:
-        masks = [value_mask, query_mask]
-        for index, like in enumerate((value, query)):
-            if masks[index] is None:
-                masks[index] = np.ones(like.shape[:2], bool)
-        weights = case.weights(layer, query, key, value, *masks, heads)
-        return oracle.weighed(weights, value, value_mask), weights
-    energies = case.energies(layer, query, key, heads)
-    if case.row is None:
-        return oracle.attend(energies, value, value_mask, query_mask)
-
-    def row(valid, b, h, t, place):
-        return case.row(layer, valid, query[b, t], h, place)
-
-    weights = over_rows(energies, value_mask, row, query_mask)
-    return oracle.weighed(weights, value, value_mask), weights
 
 
 @pytest.mark.parametrize("dtype", sorted({"float32", EXACT}))
@@ -64,7 +36,9 @@ def test_equations(name, heads, dtype):
             value_mask=selected[1],
             return_attention_scores=True,
         )
-        wanted = _expected(name, layer, query, value, key, heads, *selected)
+        wanted = ATTENTIONS[name].expected(
+            layer, query, key, value, selected[1], selected[0], heads
+        )
         expected_weights = wanted[1][:, 0] if heads == 1 else wanted[1]
         assert_allclose(to_numpy(context), wanted[0], **TOLERANCE[dtype])
         assert_allclose(to_numpy(weights), expected_weights, **TOLERANCE[dtype])
@@ -83,7 +57,7 @@ def test_a_single_query_has_no_time_axis(name, heads):
         return_attention_scores=True,
     )
     one, mask = query[:, 1:2], query_mask[:, 1:2]
-    wanted = _expected(name, layer, one, value, key, heads, mask, value_mask)
+    wanted = ATTENTIONS[name].expected(layer, one, key, value, value_mask, mask, heads)
     expected_weights = wanted[1][:, 0, 0] if heads == 1 else wanted[1][:, :, 0]
     assert tuple(weights.shape) == expected_weights.shape
     assert_allclose(to_numpy(context), wanted[0][:, 0], **TOLERANCE["float32"])

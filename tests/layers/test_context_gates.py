@@ -19,7 +19,6 @@ from tests.layers.gradients import (
 )
 from tests.layers.test_padding import RECURRENT_POLICIES, compare
 from tests.layers.weights import randomize, weight
-from tests.reference import attention as attention_oracle
 from tests.reference import context_gates as oracle
 from tests.reference import decoders
 
@@ -66,10 +65,9 @@ def _data(dtype=EXACT):
 
 def _attend(decoder, value, value_mask):
     def attend(query):
-        energies = ATTENTIONS["luong_general"].energies(
-            decoder.attention, query[:, None], value, 1
+        context, weights = ATTENTIONS["luong_general"].expected(
+            decoder.attention, query[:, None], value, value, value_mask, None
         )
-        context, weights = attention_oracle.attend(energies, value, value_mask)
         return context[:, 0], weights[:, 0, 0]
 
     return attend

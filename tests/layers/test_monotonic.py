@@ -9,7 +9,6 @@ from numpy.testing import assert_allclose
 import keras_attention as ka
 from keras_attention.attention.alignments.monotonic import monotonic_weights
 from keras_attention.backend.linear_recurrence import linear_recurrence
-from tests.layers import cases
 from tests.layers.gradients import (
     BACKEND,
     COMPILERS,
@@ -20,7 +19,7 @@ from tests.layers.gradients import (
 from tests.layers.weights import randomize
 from tests.reference import monotonic as oracle
 
-FORWARD_ONLY = list(cases.CARRIED)
+FORWARD_ONLY = oracle.FORWARD_ONLY
 
 
 def _recurrence(decay, new):
@@ -292,17 +291,3 @@ def test_a_decoder_trains_with_noise_in_a_compiled_loop():
         one, two = step(inputs, value), step(inputs, value)
     assert np.abs(to_numpy(one) - to_numpy(two)).max() > 1e-3
     assert np.isfinite(to_numpy(one)).all()
-
-
-@pytest.mark.parametrize(
-    "name, options, message",
-    [
-        ("monotonic", {"mode": "parallel"}, "`mode` must be one of.*parallel"),
-        ("stepwise_monotonic", {"noise": -1.0}, "`noise` must be .*noise=-1.0"),
-        ("mocha", {"chunk_size": 0}, "`chunk_size` must be .*chunk_size=0"),
-        ("gumbel", {"temperature": 0.0}, "`temperature` must be .*temperature=0.0"),
-    ],
-)
-def test_bad_arguments(name, options, message):
-    with pytest.raises(ValueError, match=message):
-        ka.alignments.get(name, **options)

@@ -8,36 +8,18 @@ import keras_attention as ka
 from tests.layers import cases
 from tests.layers.gradients import to_numpy
 from tests.layers.weights import randomize
+from tests.reference import entries
 
 # JAX would compile every operation of every pair.
 pytestmark = pytest.mark.tensorflow_only
 
 # Twice as many heads in the score for `mocha`.
 HEADS, DEPTH = 2, 8
-SCORES = {
-    "coverage": {"units": cases.U},
-    "location": {"max_length": cases.S - 1},
-    "location_sensitive": {"units": cases.U, "filters": 3, "width": 3},
-    "dynamic_convolution": {
-        "units": cases.U,
-        "filters": 2,
-        "width": 3,
-        "prior_steps": 2,
-    },
-}
-SCORES |= {f"gmm_{version}": {"components": 2} for version in ("v0", "v1", "v2")}
-SCORES |= {name: {"units": cases.U} for name in ("additive", "concat")}
-ALIGNMENTS = {
-    "local_m": {"window": 1},
-    "local_p": {"window": 2},
-    "mocha": {"chunk_size": 2},
-}
-LOG_WEIGHTS = ("gmm_v0", "gmm_v1", "gmm_v2")
 PAIRS = [
     (s, a)
     for s in ka.scores.names()
     for a in ka.alignments.names()
-    if a != "exp" or s in LOG_WEIGHTS
+    if a != "exp" or s in ka.scores.registry.names(log_weights=True)
 ]
 # Every score with a few alignments, every alignment with a few scores: those that
 # bring a state and those that do not. `make test-mechanisms` runs the others too.
@@ -55,8 +37,8 @@ PAIRS = [_marked(*names) for names in PAIRS]
 
 def pair(score, alignment):
     layer = ka.Attention(
-        ka.scores.get(score, **SCORES.get(score, {})),
-        ka.alignments.get(alignment, **ALIGNMENTS.get(alignment, {})),
+        ka.scores.get(score, **entries.SCORES[score].small),
+        ka.alignments.get(alignment, **entries.ALIGNMENTS[alignment].small),
         num_heads=HEADS,
     )
     random = np.random.default_rng(7)
@@ -64,15 +46,6 @@ def pair(score, alignment):
     value = random.normal(size=(cases.B, cases.S, DEPTH)).astype("float32")
     layer.build(query.shape, value.shape)
     return randomize(layer), query, value
-
-
-@pytest.mark.parametrize("score", ka.scores.names())
-def test_exponentials_of_what_is_no_log_weight_are_refused(score):
-    if score in LOG_WEIGHTS:
-        ka.Attention(score, "exp")
-        return
-    with pytest.raises(ValueError, match=f"logarithms of weights.*score='{score}'"):
-        ka.Attention(score, "exp")
 
 
 @pytest.mark.parametrize("score, alignment", PAIRS)

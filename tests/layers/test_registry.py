@@ -1,55 +1,66 @@
-"""Parts are found by name, configuration or instance, and each has a case."""
+"""Registered parts: found by name, configuration or instance; each has an entry."""
+
+import inspect
+import re
+import sys
+from pathlib import Path
 
 import keras
-import numpy as np
 import pytest
-from keras import ops
-from numpy.testing import assert_allclose
 
 import keras_attention as ka
-from tests.layers.cases import ATTENTIONS
-from tests.layers.gradients import to_numpy
+from tests.layers import cases
+from tests.reference import entries
+
+ROOT = Path(__file__).parents[2]
+ROOMS = {"score": ka.scores, "alignment": ka.alignments}
+ENTRIES = {"score": entries.SCORES, "alignment": entries.ALIGNMENTS}
+NAMES = [(kind, name) for kind, room in ROOMS.items() for name in room.names()]
 
 
-def test_every_registered_part_has_a_case():
-    cases = ATTENTIONS.values()
-    assert set(ka.scores.names()) == {case.score for case in cases}
-    assert set(ka.alignments.names()) == {case.alignment for case in cases}
+@pytest.mark.parametrize("kind, name", NAMES)
+def test_every_part_has_an_entry(kind, name):
+    modules = cases.ENTRIES_IN[kind]
+    files = " or ".join(str(Path(m.__file__).relative_to(ROOT)) for m in modules)
+    assert name in ENTRIES[kind], (
+        f"The {kind} {name!r} has no entry. Write its oracle, and below it "
+        f"`entries.{kind}({name!r}, ...)`, in {files}"
+    )
+    used = {getattr(case.of, kind) for case in cases.ATTENTIONS.values()}
+    assert name in used, f"No case of {files} is made with the {kind} {name!r}"
 
 
-@pytest.mark.parametrize("name", ka.scores.names())
-def test_scores_by_name_configuration_and_instance(name):
-    instance = ka.scores.get(name)
-    again = ka.scores.get(keras.saving.serialize_keras_object(instance))
-    assert ka.scores.get(instance) is instance
+@pytest.mark.parametrize("kind", ROOMS)
+def test_every_entry_is_of_a_part(kind):
+    assert set(ENTRIES[kind]) == set(ROOMS[kind].names())
+
+
+@pytest.mark.parametrize("kind", ROOMS)
+def test_every_class_of_the_room_is_announced(kind):
+    room = ROOMS[kind]
+    for module in [m for n, m in sys.modules.items() if n.startswith(room.__name__)]:
+        for name, cls in vars(module).items():
+            if inspect.isclass(cls) and issubclass(cls, room.registry.base):
+                assert inspect.isabstract(cls) or name in room.registry.classes(), (
+                    f"{name} of {module.__file__} has no `@registry.register(name)`"
+                )
+    assert set(room.registry.classes()) < set(room.__all__)
+
+
+@pytest.mark.parametrize("kind, name", NAMES)
+def test_by_name_configuration_and_instance(kind, name):
+    room = ROOMS[kind]
+    instance = room.get(name)
+    again = room.get(keras.saving.serialize_keras_object(instance))
+    assert room.get(instance) is instance
     assert type(again) is type(instance)
     assert again.get_config() == instance.get_config()
 
 
-@pytest.mark.parametrize("name", ka.alignments.names())
-def test_alignments_by_name_configuration_and_instance(name):
-    instance = ka.alignments.get(name)
-    again = ka.alignments.get(keras.saving.serialize_keras_object(instance))
-    assert ka.alignments.get(instance) is instance
-    assert type(again) is type(instance)
-
-
-class NegativeDistance(ka.scores.Score):
-    """A user's score: minus the squared distance."""
-
-    def precompute(self, key):
-        return key
-
-    def energies(self, query, keys, state):
-        difference = ops.expand_dims(query, 2) - ops.expand_dims(keys, 1)
-        return ops.expand_dims(-ops.sum(difference**2, axis=-1), 1)
-
-
-def test_one_class_adds_a_score():
-    random = np.random.default_rng(0)
-    query, value = random.normal(size=(2, 3, 4)), random.normal(size=(2, 5, 4))
-    layer = ka.Attention(NegativeDistance())
-    _, weights = layer(query, value, return_attention_scores=True)
-    distance = ((query[:, :, None] - value[:, None]) ** 2).sum(-1)
-    wanted = np.exp(-distance) / np.exp(-distance).sum(-1, keepdims=True)
-    assert_allclose(to_numpy(weights), wanted, rtol=1e-4, atol=1e-6)
+@pytest.mark.parametrize("kind, name", NAMES)
+def test_every_docstring_says_the_equation_and_its_source(kind, name):
+    (entry,) = [e for e in ROOMS[kind].registry.entries if name in e.names]
+    cells, file = entry.cells(), inspect.getsourcefile(entry.part)
+    assert re.fullmatch(r"\$[^$]{3,}\$", cells["equation"]), f"no $$ ... $$ in {file}"
+    assert cells["source"], f"no section `References:` in {file}"
+    assert f"`{name}`" in ROOMS[kind].__doc__

@@ -7,7 +7,6 @@ from keras import ops
 from numpy.testing import assert_allclose
 
 import keras_attention as ka
-from keras_attention.attention.linear_time_monotonic import Walk
 from tests.layers.gradients import to_numpy, value_and_gradients
 from tests.layers.weights import randomize, variable
 
@@ -56,31 +55,9 @@ def test_the_general_score_is_the_same_on_either_side(heads):
     assert depths == [4 // heads, 6]
 
 
-def test_the_side_of_the_general_score_is_kept_and_checked():
-    layer = ka.LuongAttention(side="query")
-    again = ka.LuongAttention.from_config(layer.get_config())
-    assert again.score.side == "query"
-    assert ka.scores.get("general").side == "memory"
+def test_the_side_of_the_general_score_was_not_always_there():
     config = ka.scores.get("general").get_config()
     del config["side"]  # what was saved before there was one
     assert ka.scores.GeneralScore.from_config(config).side == "memory"
-    with pytest.raises(ValueError, match="`side` must be one of.*side='key'"):
-        ka.scores.GeneralScore(side="key")
     with pytest.raises(ValueError, match='`side` is for score="general" only'):
         ka.LuongAttention("dot", side="query")
-
-
-def test_a_walk_asks_the_query_side_about_one_key():
-    attention = ka.Attention(ka.scores.GeneralScore(side="query"), "monotonic")
-    attention.build(QUERY.shape, VALUE.shape)
-    randomize(attention)
-    memory = attention.precompute(VALUE)
-    walking = ka.WalkingAttention(attention, memory)
-    nothing = ops.zeros((2,), "int32")
-    walk = Walk(nothing, nothing)
-    state, walked = attention.initial_state(memory), ka.AttentionState((), walk)
-    for t in range(3):
-        query = ops.convert_to_tensor(QUERY[:, t])
-        _, wanted, state = attention.step(query, memory, state)
-        _, weights, walked = walking.advance(query, memory, walked)
-        assert_allclose(to_numpy(weights)[:, 0], to_numpy(wanted))

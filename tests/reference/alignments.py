@@ -9,7 +9,19 @@ import math
 
 import numpy as np
 
-from tests.reference.attention import masked_softmax
+from tests.reference import entries
+from tests.reference.attention import last_valid, masked_softmax
+from tests.reference.entries import (
+    COUNT,
+    FROM_ZERO,
+    INF,
+    NAN,
+    POSITIVE,
+    Case,
+    Mechanism,
+    U,
+    aligned,
+)
 
 
 def softmax(energies, temperature=1.0):
@@ -98,3 +110,100 @@ def over_rows(energies, value_mask, row_weights, query_mask=None):
         place = int(query_mask[b, :t].sum())
         weights[b, h, t, valid] = row_weights(energies[b, h, t, valid], b, h, t, place)
     return weights
+
+
+_TEMPERATURE = {"temperature": POSITIVE}
+
+entries.alignment(
+    "softmax",
+    cases={
+        "softmax_sharp": aligned(
+            "softmax",
+            lambda w, e, *_: softmax(e, 0.5),
+            {"temperature": 0.5},
+            distinct=False,
+        )
+    },
+    refuses=_TEMPERATURE,
+    learns={},
+)
+entries.alignment("sigmoid", lambda w, e, *_: sigmoid(e))
+entries.alignment("sparsemax", lambda w, e, *_: sparsemax(e))
+entries.alignment("entmax15", lambda w, e, *_: entmax(e, 1.5))
+
+
+def _entmax(w, energies, query, head, place):
+    logit = w.alignment("alpha_logit")[head]
+    return entmax(energies, 1.01 + 0.99 / (1 + np.exp(-logit)))
+
+
+entries.alignment(
+    "entmax",
+    _entmax,
+    cases={
+        "entmax_3": aligned(
+            "entmax", lambda w, e, *_: entmax(e, 3.0), {"alpha": 3.0}, distinct=False
+        )
+    },
+    refuses={"alpha": ((1.0, 0.5, -2, INF, NAN, "1.5", True), "")},
+)
+
+
+def _with_additive(name):
+    return {name: lambda longest: Mechanism("additive", name)}
+
+
+entries.alignment("hard", lambda w, e, *_: hard(e), learns=_with_additive("hard"))
+entries.alignment(
+    "gumbel",
+    lambda w, e, *_: hard(e),
+    refuses=_TEMPERATURE,
+    learns=_with_additive("gumbel"),
+)
+
+
+def _local(name, window):
+    return {name: lambda longest: Mechanism("general", name, {}, {"window": window})}
+
+
+entries.alignment(
+    "local_m",
+    lambda w, e, query, head, place: local_m(e, place, 1),
+    small={"window": 1},
+    refuses={"window": FROM_ZERO},
+    learns=_local("local_m", 1),
+    task="copy",
+)
+
+
+def _local_p(w, energies, query, head, place):
+    kernel, v = w.alignment("position/kernel"), w.alignment("v_p")
+    return local_p(energies, query, kernel, v, 1)
+
+
+entries.alignment(
+    "local_p",
+    _local_p,
+    small={"window": 1, "units": U},
+    refuses={"window": COUNT, "units": COUNT},
+    learns=_local("local_p", 2),
+    task="copy",
+)
+
+
+def _last(w, query, key, value, value_mask, query_mask, heads):
+    row = last_valid(value, value_mask)[1][:, None, None]  # [B, 1, 1, S]
+    return row * query_mask[:, None, :, None]
+
+
+entries.alignment(
+    "last",
+    cases={
+        "fixed": Case(
+            Mechanism("zero", "last", preset="FixedContext"), weights=_last, heads=(1,)
+        )
+    },
+    learns={},
+)
+# Its cases are those of the mixtures, which make logarithms of weights.
+entries.alignment("exp", learns={})

@@ -4,7 +4,9 @@ import math
 
 import numpy as np
 
+from tests.reference import entries
 from tests.reference.attention import masked_softmax
+from tests.reference.entries import COUNT, ODD, POSITIVE, Case, Mechanism, U
 
 
 def gaussian_mixture(version, raw, means, count):
@@ -116,3 +118,79 @@ def dynamic_convolution_weights(query, parts, prior, value_mask, query_mask, hea
                 previous[h] = masked_softmax(energies, value_mask[row])
                 weights[row, h, t] = previous[h]
     return weights
+
+
+def _mixture(version, alignment="softmax", options=None, **case):
+    options = options or {}
+
+    def weights(w, query, key, value, value_mask, query_mask, heads):
+        parts = [w.score(name) for name in ("hidden/kernel", "hidden/bias", "mixture")]
+        biases = [
+            w.score(name) if options else np.zeros(2 * heads)
+            for name in ("step_bias", "width_bias")
+        ]
+        normalised = alignment == "softmax"
+        parts += biases
+        return mixture_weights(
+            version, query, parts, value_mask, query_mask, heads, normalised
+        )
+
+    made = {"components": 2, "units": U} | options
+    of = Mechanism(f"gmm_{version}", alignment, made)
+    return Case(of, weights=weights, heads=(2,), **case)
+
+
+def _learned(version):
+    # "GMMv2b" of its paper: without a first step they stay where they begin.
+    options = {"initial_step": 1.0, "initial_width": 1.0}
+    return lambda longest: Mechanism(f"gmm_{version}", "exp", options)
+
+
+for _version in ("v0", "v1", "v2"):
+    _name = f"gmm_{_version}"
+    _cases = {_name: _mixture(_version, distinct=_version == "v2")}
+    if _version == "v2":
+        _begins = {"initial_step": 1.0, "initial_width": 2.0}
+        _cases["gmm_v2b_exp"] = _mixture("v2", "exp", _begins)
+    else:
+        _cases[f"{_name}_exp"] = _mixture(_version, "exp", distinct=False)
+    entries.score(
+        _name,
+        cases=_cases,
+        small={"components": 2},
+        # Its name stands for the version.
+        other={"version": _version},
+        refuses={
+            **{"components": COUNT, "units": COUNT},
+            **{"initial_step": POSITIVE, "initial_width": POSITIVE},
+        },
+        learns={_name: _learned(_version)},
+        task="copy",
+    )
+
+
+def _dynamic_convolution(w, query, key, value, value_mask, query_mask, heads):
+    names = ("static", "dynamic/kernel", "dynamic/bias", "dynamic_filters", "location")
+    parts = [w.score(name) for name in (*names, "b", "v")]
+    prior = beta_binomial(3, 0.1, 0.9)
+    return dynamic_convolution_weights(
+        query, parts, prior, value_mask, query_mask, heads
+    )
+
+
+entries.score(
+    "dynamic_convolution",
+    weights=_dynamic_convolution,
+    small={"units": U, "filters": 2, "width": 3, "prior_steps": 3},
+    heads=(2,),
+    refuses={
+        **{"units": COUNT, "filters": COUNT, "width": ODD, "prior_steps": COUNT},
+        **{"prior_alpha": POSITIVE, "prior_beta": POSITIVE},
+    },
+    learns={
+        "dynamic_convolution": lambda longest: Mechanism(
+            "dynamic_convolution", "softmax", {"width": 5, "prior_steps": 3}
+        )
+    },
+    task="copy",
+)

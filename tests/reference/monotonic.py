@@ -9,6 +9,10 @@ import itertools
 
 import numpy as np
 
+from tests.reference import entries
+from tests.reference.entries import COUNT, INF, NAN, Case, Mechanism, U
+from tests.reference.scores import additive_energies, general_energies
+
 
 def sigmoid(x):
     return 1 / (1 + np.exp(-np.asarray(x, "float64")))
@@ -143,3 +147,110 @@ def over_steps(query, value, value_mask, query_mask, heads, step):
                 [row @ part for (row, _), part in zip(found, parts, strict=True)]
             )
     return weights
+
+
+def carried(
+    name, step, score="general", energies=None, num_energies=1, options=None, **case
+):
+    """An alignment that carries its weights on, with a score that has no state.
+
+    ``step(w, energies, previous, head, query, context)`` of the valid positions
+    gives the weights and what is carried; ``energies [num_energies, S]`` are a head's.
+    """
+    energies = energies or general_energies()
+
+    def weights(w, query, key, value, value_mask, query_mask, heads):
+        found = energies(w, query, key, num_energies * heads)
+
+        def one(b, t, h, previous, context):
+            own = found[b, h::heads, t][:, value_mask[b]]
+            before = query[b, : t + 1][query_mask[b, : t + 1]][-2:]
+            return step(w, own, previous, h, before[0], context)
+
+        return over_steps(query, value, value_mask, query_mask, heads, one)
+
+    made = {"units": U} if score == "additive" else {}
+    of = Mechanism(score, name, made, options or {})
+    return Case(of, weights=weights, heads=(2,), **case)
+
+
+def _probabilities(w, energies, head):
+    return sigmoid(energies + w.alignment("score_bias")[head])
+
+
+def _monotonic(w, energies, previous, head, *_):
+    found = monotonic(_probabilities(w, energies[0], head), previous)
+    return found, found
+
+
+def _mocha(w, energies, previous, head, *_):
+    stops = monotonic(_probabilities(w, energies[0], head), previous)
+    return chunkwise(stops, energies[1], 2), stops
+
+
+def _stepwise(w, energies, previous, head, *_):
+    found = stepwise(_probabilities(w, energies[0], head), previous)
+    return found, found
+
+
+def _forward(w, energies, previous, *_):
+    found = forward(energies[0], previous)
+    return found, found
+
+
+def _forward_transition(w, energies, previous, head, query, context):
+    move = 0.5
+    if context is not None:
+        seen = np.concatenate([context, query]) @ w.alignment("transition/kernel")
+        move = sigmoid(seen + w.alignment("transition/bias"))[head]
+    found = forward(energies[0], previous, move)
+    return found, found
+
+
+_NO_FINITE = (INF, -INF, NAN, "1", None, True)
+_SELECTING = {
+    "mode": (("parallel", None), "one of"),
+    "noise": ((-1.0, *_NO_FINITE), "a number of at least 0"),
+    "score_bias": (_NO_FINITE, "a number"),
+}
+_SOFT = {"mode": "soft"}
+
+
+FORWARD_ONLY = []
+
+
+def _moving(name, case, options=None, learned=None, **entry):
+    FORWARD_ONLY.append(name)
+    entries.alignment(
+        name,
+        cases={name: case},
+        learns={name: lambda longest: Mechanism("additive", name, {}, learned or {})},
+        task="copy",
+        **entry,
+    )
+
+
+_moving(
+    "monotonic",
+    carried("monotonic", _monotonic, options=_SOFT),
+    other=_SOFT,
+    refuses=_SELECTING,
+)
+_moving(
+    "mocha",
+    carried(
+        "mocha", _mocha, "additive", additive_energies, 2, _SOFT | {"chunk_size": 2}
+    ),
+    small={"chunk_size": 2},
+    other=_SOFT,
+    refuses=_SELECTING | {"chunk_size": COUNT},
+    learned={"chunk_size": 3},
+)
+_moving(
+    "stepwise_monotonic",
+    carried("stepwise_monotonic", _stepwise, options=_SOFT),
+    other=_SOFT,
+    refuses=_SELECTING,
+)
+_moving("forward", carried("forward", _forward))
+_moving("forward_transition", carried("forward_transition", _forward_transition))

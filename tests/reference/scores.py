@@ -7,7 +7,9 @@ slice h of both sides.
 
 import numpy as np
 
+from tests.reference import entries
 from tests.reference.attention import masked_softmax
+from tests.reference.entries import COUNT, ODD, POSITIVE, Case, D, Mechanism, U
 
 
 def _slices(array, heads):
@@ -168,3 +170,267 @@ def convolved(history, filters):
             for s in range(len(history))
         ]
     )
+
+
+def additive_energies(w, query, keys, heads, v=None, bias=None):
+    kernels = w.score("query/kernel"), w.score("key/kernel")
+    v = w.score("v") if v is None else v
+    return additive(query, keys, *kernels, v, bias, heads)
+
+
+def _biased(w, query, keys, heads):
+    return additive_energies(w, query, keys, heads, bias=w.score("b"))
+
+
+def _normalized(w, query, keys, heads):
+    kernels = w.score("query/kernel"), w.score("key/kernel")
+    parts = w.score("v"), w.score("g"), w.score("b")
+    return normalized_additive(query, keys, *kernels, *parts, heads)
+
+
+def _layer_normalized(w, query, keys, heads, v=None):
+    return layer_normalized_additive(
+        query,
+        keys,
+        (w.score("query/kernel"), w.score("query_norm/gamma")),
+        (w.score("key/kernel"), w.score("key_norm/gamma")),
+        w.score("v") if v is None else v,
+        w.score("b"),
+        heads,
+    )
+
+
+def _both_normalized(w, query, keys, heads):
+    v = w.score("v")
+    return _layer_normalized(
+        w, query, keys, heads, w.score("g") * v / np.linalg.norm(v)
+    )
+
+
+def _bahdanau(energies, heads=(1, 2), distinct=False, **options):
+    options = {"units": U} | options
+    of = Mechanism("additive", preset="BahdanauAttention", preset_options=options)
+    return Case(of, energies, heads=heads, distinct=distinct)
+
+
+def _luong(name, energies, key_depth=4, distinct=False, **options):
+    options = {"score": name} | options
+    of = Mechanism(name, preset="LuongAttention", preset_options=options)
+    return Case(of, energies, key_depth=key_depth, distinct=distinct)
+
+
+def _learned(name, alignment="softmax", **options):
+    return lambda longest: Mechanism(name, alignment, options)
+
+
+entries.score(
+    "additive",
+    small={"units": U},
+    cases={
+        "bahdanau": _bahdanau(additive_energies, distinct=True),
+        "bahdanau_bias": _bahdanau(_biased, use_bias=True),
+        "bahdanau_norm": _bahdanau(_normalized, normalize=True, distinct=True),
+        "bahdanau_layer_norm": _bahdanau(
+            _layer_normalized, (2,), True, layer_normalize=True, use_bias=True
+        ),
+        "bahdanau_both_norms": _bahdanau(
+            _both_normalized, (2,), layer_normalize=True, normalize=True
+        ),
+    },
+    refuses={"units": COUNT},
+    learns={
+        "bahdanau": _learned("additive", units=32),
+        "bahdanau_norm": _learned("additive", units=32, normalize=True),
+        "bahdanau_layer_norm": _learned("additive", units=32, layer_normalize=True),
+    },
+)
+
+
+def _concat(w, query, keys, heads):
+    return concat(query, keys, w.score("kernel"), w.score("v"), heads)
+
+
+entries.score(
+    "concat",
+    small={"units": U},
+    cases={"luong_concat": _luong("concat", _concat, units=U, distinct=True)},
+    refuses={"units": COUNT},
+)
+
+
+def _dot(scale=None):
+    def energies(w, query, keys, heads):
+        g = w.score("g") if scale == "learned" else None
+        depth = query.shape[-1] // heads
+        return scaled(dot(query, keys, heads), scale, depth, g)
+
+    return energies
+
+
+_SCALE = {"scale": (("root", 2.0), "one of")}
+
+entries.score(
+    "dot",
+    cases={
+        "luong_dot": _luong("dot", _dot(), D, distinct=True),
+        "luong_dot_sqrt": _luong("dot", _dot("sqrt"), D, scale="sqrt"),
+        "luong_dot_learned": _luong("dot", _dot("learned"), D, scale="learned"),
+    },
+    other={"scale": "sqrt"},
+    refuses=_SCALE,
+)
+
+
+def general_energies(scale=None):
+    def energies(w, query, keys, heads):
+        g = w.score("g") if scale == "learned" else None
+        plain = general(query, keys, w.score("kernel"), heads)
+        return scaled(plain, scale, query.shape[-1] // heads, g)
+
+    return energies
+
+
+entries.score(
+    "general",
+    cases={
+        "luong_general": _luong("general", general_energies(), distinct=True),
+        "luong_general_sqrt": _luong("general", general_energies("sqrt"), scale="sqrt"),
+        "luong_general_learned": _luong(
+            "general", general_energies("learned"), scale="learned"
+        ),
+        "luong_general_query": _luong(
+            "general", general_energies("sqrt"), side="query", scale="sqrt"
+        ),
+        "composed": Case(Mechanism("general"), general_energies(), distinct=False),
+    },
+    other={"scale": "learned", "side": "query"},
+    refuses=_SCALE | {"side": (("key",), "one of")},
+    learns={
+        "general": lambda longest: Mechanism("general"),
+        "general_heads": lambda longest: Mechanism(
+            preset="LuongAttention", preset_options={"num_heads": 2}
+        ),
+    },
+)
+
+
+def _cosine(sharpness, **case):
+    def energies(w, query, keys, heads):
+        plain = cosine(query, keys, heads)
+        if sharpness == "learned":
+            return plain * w.score("g")[None, :, None, None]
+        if sharpness == "query":
+            kernel = w.score("sharpness/kernel")
+            emitted = query @ kernel + w.score("sharpness/bias")
+            beta = np.log1p(np.exp(emitted))  # [B, T, H]
+            return plain * np.transpose(beta, (0, 2, 1))[..., None]
+        return plain * sharpness
+
+    of = Mechanism("cosine", score_options={"sharpness": sharpness})
+    return Case(of, energies, key_depth=D, **case)
+
+
+entries.score(
+    "cosine",
+    cases={
+        "cosine": _cosine("learned"),
+        "cosine_query": _cosine("query", heads=(2,), distinct=False),
+        "cosine_fixed": _cosine(3.0, heads=(2,), distinct=False),
+    },
+    other={"sharpness": "query"},
+    refuses={"sharpness": ((*POSITIVE[0], "key", None), "a positive number")},
+    learns={"cosine": _learned("cosine", sharpness=10.0)},
+)
+
+
+def _parts(w):
+    names = ("query/kernel", "key/kernel", "v", "b")
+    return [w.score(f"additive/{name}") for name in names]
+
+
+def _coverage(w, query, key, value, value_mask, query_mask, heads):
+    w_c = w.score("w_c")
+
+    def feature(history, part, positions):
+        total = np.sum([np.zeros(positions), *history], axis=0)
+        return total[:, None] * w_c[part]
+
+    return with_memory(query, key, _parts(w), feature, value_mask, query_mask, heads)
+
+
+entries.score(
+    "coverage", weights=_coverage, small={"units": U}, refuses={"units": COUNT}
+)
+
+_MAX_LENGTH = 4
+
+
+def _location(w, query, keys, heads):
+    return location(query, w.score("kernel"), keys.shape[1], _MAX_LENGTH, heads)
+
+
+entries.score(
+    "location",
+    _location,
+    small={"max_length": _MAX_LENGTH},
+    refuses={"max_length": COUNT},
+    learns={
+        "location": lambda longest: Mechanism(
+            "location", "softmax", {"max_length": longest}
+        )
+    },
+    task="copy",
+)
+
+
+def _location_sensitive(sources, **case):
+    def weights(w, query, key, value, value_mask, query_mask, heads):
+        filters, location = w.score("filters"), w.score("location")
+
+        def feature(history, part, positions):
+            past = [np.zeros(positions), *history]
+            channels = {
+                "previous": [past[-1]],
+                "cumulative": [np.sum(past, axis=0)],
+                "both": [past[-1], np.sum(past, axis=0)],
+            }[sources]
+            found = convolved(np.stack(channels, axis=-1), filters)
+            return found @ location[:, part]
+
+        parts = _parts(w)
+        return with_memory(query, key, parts, feature, value_mask, query_mask, heads)
+
+    options = _SMALL_CONVOLUTION | {"sources": sources}
+    return Case(
+        Mechanism("location_sensitive", score_options=options), weights=weights, **case
+    )
+
+
+_SMALL_CONVOLUTION = {"units": U, "filters": 3, "width": 3}
+
+entries.score(
+    "location_sensitive",
+    small=_SMALL_CONVOLUTION,
+    cases={
+        "location_sensitive": _location_sensitive("previous"),
+        "location_sensitive_sum": _location_sensitive(
+            "cumulative", heads=(2,), distinct=False
+        ),
+        "location_sensitive_both": _location_sensitive(
+            "both", heads=(2,), distinct=False
+        ),
+    },
+    other={"sources": "both"},
+    refuses={
+        **{"units": COUNT, "filters": COUNT, "width": ODD},
+        "sources": (("current", None), "one of .*'previous'"),
+    },
+    learns={"location_sensitive": _learned("location_sensitive", filters=8, width=3)},
+)
+
+
+def _zero(w, query, keys, heads):
+    return np.zeros((len(query), heads, query.shape[1], keys.shape[1]))
+
+
+entries.score("zero", _zero, learns={})
