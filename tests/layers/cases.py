@@ -19,6 +19,7 @@ from tests.reference import (
 )
 from tests.reference.entries import DV, B, D, S, T
 
+ENTRIES = {"score": entries.SCORES, "alignment": entries.ALIGNMENTS}
 # Where the entries stand: these modules make them.
 ENTRIES_IN = {
     "score": (scores, locations),

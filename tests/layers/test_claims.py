@@ -8,10 +8,9 @@ from numpy.testing import assert_allclose
 import keras_attention as ka
 from keras_attention.attention.linear_time_monotonic import Walk
 from tests.layers import cases
-from tests.layers.cases import B, D, S, T
+from tests.layers.cases import ENTRIES, B, D, S, T
 from tests.layers.gradients import to_numpy
 from tests.layers.weights import randomize
-from tests.reference import entries
 
 RANDOM = np.random.default_rng(4)
 QUERY = RANDOM.normal(size=(B, T, D)).astype("float32")
@@ -20,7 +19,7 @@ MASK = np.ones((B, S), bool)
 
 
 def _score(name, **options):
-    score = ka.scores.get(name, **entries.SCORES[name].small, **options)
+    score = ka.scores.get(name, **ENTRIES["score"][name].small, **options)
     score.build(QUERY.shape, KEY.shape)
     return randomize(score)
 
@@ -76,7 +75,7 @@ def test_a_walk_asks_about_one_key_at_a_time(name, options):
 @pytest.mark.parametrize("name", ka.scores.registry.names(log_weights=True))
 def test_log_weights(name):
     # An oracle that does not normalise, and nothing that a key could blow up.
-    unnormalised = entries.Mechanism(name, "exp")[:2]
+    unnormalised = (name, "exp")
     assert any(case.of[:2] == unnormalised for case in cases.ATTENTIONS.values())
     score, sums = _score(name), []
     for keys in (KEY, 1e4 * KEY):
@@ -89,7 +88,7 @@ def test_log_weights(name):
 
 
 def _alignment(name):
-    alignment = ka.alignments.get(name, **entries.ALIGNMENTS[name].small)
+    alignment = ka.alignments.get(name, **ENTRIES["alignment"][name].small)
     alignment.with_heads(2).build_for(QUERY.shape, KEY.shape)
     return randomize(alignment)
 

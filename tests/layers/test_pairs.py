@@ -8,7 +8,6 @@ import keras_attention as ka
 from tests.layers import cases
 from tests.layers.gradients import to_numpy
 from tests.layers.weights import randomize
-from tests.reference import entries
 
 # JAX would compile every operation of every pair.
 pytestmark = pytest.mark.tensorflow_only
@@ -37,8 +36,8 @@ PAIRS = [_marked(*names) for names in PAIRS]
 
 def pair(score, alignment):
     layer = ka.Attention(
-        ka.scores.get(score, **entries.SCORES[score].small),
-        ka.alignments.get(alignment, **entries.ALIGNMENTS[alignment].small),
+        ka.scores.get(score, **cases.ENTRIES["score"][score].small),
+        ka.alignments.get(alignment, **cases.ENTRIES["alignment"][alignment].small),
         num_heads=HEADS,
     )
     random = np.random.default_rng(7)

@@ -4,15 +4,12 @@ import numpy as np
 import pytest
 
 import keras_attention as ka
-from tests.reference import entries
+from tests.layers.cases import ENTRIES
 
 TABLE = [
     (room, name, argument)
-    for room, found in (
-        (ka.scores, entries.SCORES),
-        (ka.alignments, entries.ALIGNMENTS),
-    )
-    for name, entry in found.items()
+    for room in (ka.scores, ka.alignments)
+    for name, entry in ENTRIES[room.registry.kind].items()
     for argument in entry.refuses
 ]
 
@@ -21,8 +18,7 @@ TABLE = [
     "room, name, argument", TABLE, ids=[f"{name}-{x}" for _, name, x in TABLE]
 )
 def test_bad_arguments(room, name, argument):
-    found = entries.SCORES if room is ka.scores else entries.ALIGNMENTS
-    values, expected = found[name].refuses[argument]
+    values, expected = ENTRIES[room.registry.kind][name].refuses[argument]
     for value in values:
         with pytest.raises(ValueError, match=f"`{argument}` must be {expected}") as e:
             room.get(name, **{argument: value})

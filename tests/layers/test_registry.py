@@ -10,11 +10,9 @@ import pytest
 
 import keras_attention as ka
 from tests.layers import cases
-from tests.reference import entries
 
 ROOT = Path(__file__).parents[2]
 ROOMS = {"score": ka.scores, "alignment": ka.alignments}
-ENTRIES = {"score": entries.SCORES, "alignment": entries.ALIGNMENTS}
 NAMES = [(kind, name) for kind, room in ROOMS.items() for name in room.names()]
 
 
@@ -22,7 +20,7 @@ NAMES = [(kind, name) for kind, room in ROOMS.items() for name in room.names()]
 def test_every_part_has_an_entry(kind, name):
     modules = cases.ENTRIES_IN[kind]
     files = " or ".join(str(Path(m.__file__).relative_to(ROOT)) for m in modules)
-    assert name in ENTRIES[kind], (
+    assert name in cases.ENTRIES[kind], (
         f"The {kind} {name!r} has no entry. Write its oracle, and below it "
         f"`entries.{kind}({name!r}, ...)`, in {files}"
     )
@@ -32,7 +30,7 @@ def test_every_part_has_an_entry(kind, name):
 
 @pytest.mark.parametrize("kind", ROOMS)
 def test_every_entry_is_of_a_part(kind):
-    assert set(ENTRIES[kind]) == set(ROOMS[kind].names())
+    assert set(cases.ENTRIES[kind]) == set(ROOMS[kind].names())
 
 
 @pytest.mark.parametrize("kind", ROOMS)

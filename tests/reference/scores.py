@@ -359,7 +359,11 @@ def _coverage(w, query, key, value, value_mask, query_mask, heads):
 
 
 entries.score(
-    "coverage", weights=_coverage, small={"units": U}, refuses={"units": COUNT}
+    "coverage",
+    weights=_coverage,
+    small={"units": U},
+    other={"use_bias": False},
+    refuses={"units": COUNT},
 )
 
 _MAX_LENGTH = 4
@@ -420,7 +424,7 @@ entries.score(
             "both", heads=(2,), distinct=False
         ),
     },
-    other={"sources": "both"},
+    other={"sources": "both", "use_bias": False},
     refuses={
         **{"units": COUNT, "filters": COUNT, "width": ODD},
         "sources": (("current", None), "one of .*'previous'"),
