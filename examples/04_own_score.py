@@ -33,6 +33,7 @@ class BiasedDotScore(ka.scores.Score):
 
     def __init__(self, initializer="zeros", **layer):
         super().__init__(**layer)
+        # Kept under the name of the argument: saved without a `get_config`.
         self.initializer = keras.initializers.get(initializer)
 
     def build(self, query_shape, key_shape):
@@ -56,13 +57,9 @@ class BiasedDotScore(ka.scores.Score):
 
     def by_head(self, x):
         batch, length, depth = ops.shape(x)
-        heads = self.num_heads  # The attention has set it.
+        heads = self.num_heads  # The attention has handed it over.
         x = ops.reshape(x, (batch, length, heads, depth // heads))
         return ops.transpose(x, (0, 2, 1, 3))
-
-    def get_config(self):
-        initializer = keras.initializers.serialize(self.initializer)
-        return super().get_config() | {"initializer": initializer}
 
 
 END, FIRST, SYMBOLS = 2, 3, 10

@@ -6,6 +6,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import keras_attention as ka
+from tests.layers import cases
 
 MECHANISMS = {
     "coverage": lambda: ka.Attention(ka.scores.CoverageScore(6)),
@@ -22,6 +23,7 @@ MECHANISMS = {
     "hard_monotonic": lambda: ka.Attention("additive", "monotonic"),
     "gmm_v2_forward_transition": lambda: ka.Attention("gmm_v2", "forward_transition"),
     "sparsemax": lambda: ka.Attention("general", "sparsemax"),
+    **{name: cases.OWN[name].make for name in ("own_inhibited", "own_lagging")},
 }
 
 

@@ -19,12 +19,9 @@ from tests.reference import (
 )
 from tests.reference.entries import DV, B, D, S, T
 
+# Importing these makes the entries.
+ENTRIES_IN = (alignments, locations, monotonic, scores, windows)
 ENTRIES = {"score": entries.SCORES, "alignment": entries.ALIGNMENTS}
-# Where the entries stand: these modules make them.
-ENTRIES_IN = {
-    "score": (scores, locations),
-    "alignment": (alignments, monotonic, windows),
-}
 
 
 class Weights:

@@ -1,5 +1,6 @@
 """Parts from outside the library, as users write them, with the oracle of each."""
 
+import functools
 import importlib.util
 import re
 from pathlib import Path
@@ -56,14 +57,21 @@ class LaggingAlignment(ka.alignments.CarriedAlignment):
 
 @keras.saving.register_keras_serializable(package="tests")
 class DistanceScore(ka.scores.Score):
-    """Minus the squared distance: two methods and nothing else."""
+    """Minus the squared distance, saved as Keras' own layers are."""
+
+    def __init__(self, sharpness=1.0, **layer):
+        super().__init__(**layer)
+        self.beta = sharpness
+
+    def get_config(self):
+        return super().get_config() | {"sharpness": self.beta}
 
     def precompute(self, key):
         return key
 
     def energies(self, query, keys, state):
         difference = ops.expand_dims(query, 2) - ops.expand_dims(keys, 1)
-        energies = ops.expand_dims(-ops.sum(difference**2, axis=-1), 1)
+        energies = ops.expand_dims(-ops.sum(difference**2, axis=-1), 1) * self.beta
         return ops.repeat(energies, self.num_heads, axis=1)
 
 
@@ -101,7 +109,7 @@ def _biased_dot(w, query, keys, heads):
 
 def _distance(w, query, keys, heads):
     difference = query[:, :, None] - keys[:, None]
-    return np.stack([-(difference**2).sum(-1)] * heads, axis=1)
+    return np.stack([-0.5 * (difference**2).sum(-1)] * heads, axis=1)
 
 
 CASES = {
@@ -111,6 +119,10 @@ CASES = {
         Mechanism(EXAMPLE.BiasedDotScore), _biased_dot, key_depth=D, heads=(2,)
     ),
     "own_distance": Case(
-        Mechanism(DistanceScore), _distance, key_depth=D, heads=(2,), distinct=False
+        Mechanism(functools.partial(DistanceScore, 0.5)),
+        _distance,
+        key_depth=D,
+        heads=(2,),
+        distinct=False,
     ),
 }

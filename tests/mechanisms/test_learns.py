@@ -7,28 +7,15 @@ that look at positions alone, copy.
 import pytest
 
 import keras_attention as ka
-from benchmarks.mechanisms import MECHANISMS
+from benchmarks.mechanisms import MECHANISMS, TASKS
 from tests.mechanisms import tasks
 
 pytestmark = [pytest.mark.mechanisms, pytest.mark.tensorflow_only]
 
-COPY = {
-    *("location", "local_m", "local_p", "monotonic", "mocha", "stepwise_monotonic"),
-    *("forward", "forward_transition", "window"),
-    *("gmm_v0", "gmm_v1", "gmm_v2", "dynamic_convolution"),
-}
-
-
-def test_every_mechanism_is_here():
-    # Those that ignore what is there, and what every mixture is made with.
-    apart = {"zero", "last", "exp", "additive", "softmax"}
-    names = {*ka.scores.names(), *ka.alignments.names()} - apart
-    assert names | COPY <= set(MECHANISMS)
-
 
 @pytest.mark.parametrize("name", MECHANISMS)
 def test_learns(name):
-    task = tasks.copy if name in COPY else tasks.reverse
+    task = getattr(tasks, TASKS[name])
     assert tasks.learned(MECHANISMS[name](16), task) >= 0.99
 
 

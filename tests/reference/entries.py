@@ -76,8 +76,24 @@ class Entry(NamedTuple):
     task: str
 
 
-SCORES: dict[str, Entry] = {}
-ALIGNMENTS: dict[str, Entry] = {}
+class Entries(dict[str, Entry]):
+    """Entries of a kind by name; a missing one says where to write it."""
+
+    def __init__(self, kind, files):
+        super().__init__()
+        self.kind, self.files = kind, files
+
+    def __missing__(self, name):
+        raise LookupError(
+            f"The {self.kind} {name!r} has no entry. Write its oracle, and below it "
+            f"`entries.{self.kind}({name!r}, ...)`, in {self.files}"
+        )
+
+
+SCORES = Entries("score", "tests/reference/scores.py or locations.py")
+ALIGNMENTS = Entries(
+    "alignment", "tests/reference/alignments.py, monotonic.py or windows.py"
+)
 
 
 def score(

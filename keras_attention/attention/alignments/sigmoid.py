@@ -16,8 +16,10 @@ class SigmoidAlignment(Alignment):
     $$ a_{ts} = \frac{\sigma(e_{ts})}{\sum_r \sigma(e_{tr})} $$
 
     Energies that are all large share the weight evenly where softmax would pick
-    the largest: attention is spread ("smoothed") over several positions. Computed
-    as the softmax of $\log \sigma(e)$, so that very low energies do not end in 0/0.
+    the largest: attention is spread ("smoothed") over several positions.
+
+    Relative to the paper: computed as the softmax of $\log \sigma(e)$, so that very
+    low energies do not end in 0/0.
 
     References:
         Chorowski et al. 2015, arXiv 1506.07503, section 2.3 (smoothing).
