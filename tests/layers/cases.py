@@ -17,7 +17,7 @@ from tests.reference import (
     scores,
     windows,
 )
-from tests.reference.entries import DV, B, D, S, T
+from tests.reference.entries import DV, B, D, S, T, U  # noqa: F401
 
 # Importing these makes the entries.
 ENTRIES_IN = (alignments, locations, monotonic, scores, windows)

@@ -50,7 +50,7 @@ class LaggingAlignment(ka.alignments.CarriedAlignment):
 
     def advance(self, energies, mask, query, state, training=False):
         energies = ops.cast(energies, state.dtype)
-        soft = self.softmax.align(energies, mask, query, ())
+        soft = ops.cast(self.softmax.align(energies, mask, query, ()), state.dtype)
         weights = (soft + ops.expand_dims(state, 2)) / 2
         return weights, ops.squeeze(weights, 2)
 
