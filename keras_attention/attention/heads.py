@@ -1,8 +1,10 @@
-"""Splitting the last dimension into heads and back."""
+"""Heads: the last dimension split into several, and back."""
 
 from typing import Any
 
 from keras import ops
+
+from keras_attention.layer_support.types import Tensor
 
 
 def check_heads(depth: int | None, num_heads: int, what: str) -> None:
@@ -14,7 +16,7 @@ def check_heads(depth: int | None, num_heads: int, what: str) -> None:
         )
 
 
-def split_heads(x: Any, num_heads: int) -> Any:
+def split_heads(x: Tensor, num_heads: int) -> Any:
     """`[B, S, D]` to `[B, H, S, D / H]`: head h has slice h."""
     if num_heads == 1:
         return ops.expand_dims(x, 1)  # [B, 1, S, D]
@@ -23,7 +25,7 @@ def split_heads(x: Any, num_heads: int) -> Any:
     return ops.transpose(x, (0, 2, 1, 3))  # [B, H, S, D/H]
 
 
-def merge_heads(x: Any) -> Any:
+def merge_heads(x: Tensor) -> Any:
     """`[B, H, T, D / H]` to `[B, T, D]`."""
     if x.shape[1] == 1:
         return ops.squeeze(x, 1)  # [B, T, D]

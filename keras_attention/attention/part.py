@@ -1,9 +1,11 @@
-"""What scores and alignments have in common: heads, and how they are saved."""
+"""The base of scores and alignments: heads, and how they are saved."""
 
 import abc
 from typing import Any
 
 import keras
+
+from keras_attention.layer_support.types import Config
 
 
 class AttentionPart(keras.layers.Layer, abc.ABC):
@@ -15,13 +17,13 @@ class AttentionPart(keras.layers.Layer, abc.ABC):
 
     num_heads: int = 1
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         # Keras' automatic configuration cannot hold the dtype policy that the
         # layer around this part hands down. A class with arguments adds its own.
         return super().get_config() | {"num_heads": self.num_heads}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
+    def from_config(cls, config: Config) -> Any:
         """The part that `get_config` described, with its number of heads."""
         # Keras builds the parts of a saved layer before the layer itself, which is
         # who knows the number of heads.

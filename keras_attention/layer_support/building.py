@@ -1,11 +1,11 @@
 """Building the parts of a layer."""
 
-from typing import Any
-
 import keras
 
+from keras_attention.layer_support.types import Shape
 
-def build_part(part: keras.layers.Layer, *shapes: Any) -> None:
+
+def build_part(part: keras.layers.Layer, *shapes: Shape | list[Shape]) -> None:
     """Build a part, unless it is built.
 
     Keras builds every object of a saved model when it reads it, the parts before
