@@ -23,15 +23,7 @@ from keras_attention.layer_support.building import build_part, require_built
 from keras_attention.layer_support.functional_output import widest_output
 from keras_attention.layer_support.ownership import claim
 from keras_attention.layer_support.state_check import StateCheck
-from keras_attention.layer_support.types import (
-    Identifier,
-    Mask,
-    Memory,
-    Nested,
-    Shape,
-    Size,
-    Tensor,
-)
+from keras_attention.layer_support.types import Identifier, Nested, Shape, Size, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -139,8 +131,8 @@ class AttentionDecoder(keras.layers.Layer):
         self.readout = readouts.with_units(chosen, output_units, self.dtype_policy)
         self.output_units = output_units
         self.input_feeding = input_feeding
-        arguments = {"dtype": self.dtype_policy} if isinstance(bridge, str) else {}
-        self.bridge = bridges.registry.get(bridge, **arguments)
+        made = {"dtype": self.dtype_policy} if isinstance(bridge, str) else {}
+        self.bridge = bridges.registry.get(bridge, **made)
         self.bridge.check(self.attention.memory_type)
         self.dropout = number("dropout", dropout, least=0, below=1)
         self.seed = seed
@@ -179,14 +171,13 @@ class AttentionDecoder(keras.layers.Layer):
         self.stack.build(depths)
         sources = self.bridge.source_depths(initial_state_shape, context)
         if sources is not None:
-            carried = self.order.carried(self.stack.state_sizes)
-            self.bridge.build_for(sources, carried)
+            self.bridge.build_for(sources, self.order.carried(self.stack.state_sizes))
 
     def call(
         self,
         inputs: Tensor,
         value: Nested,
-        inputs_mask: Mask = None,
+        inputs_mask: Tensor = None,
         value_mask: Nested = None,
         initial_state: Nested = None,
         return_attention_scores: bool = False,
@@ -198,9 +189,8 @@ class AttentionDecoder(keras.layers.Layer):
         inputs = self.input_dropout(inputs, training=training)
         loop: Loop = cell_first
         if self.order.takes_context or self.input_feeding:
-            loop = functools.partial(
-                teacher_forced, with_weights=return_attention_scores
-            )
+            asked = return_attention_scores
+            loop = functools.partial(teacher_forced, with_weights=asked)
         outputs, weights = self.run(
             loop, inputs, mask, value, value_mask, initial_state, training
         )
@@ -212,16 +202,16 @@ class AttentionDecoder(keras.layers.Layer):
         self,
         loop: Loop,
         inputs: Tensor,
-        mask: Mask,
+        mask: Tensor,
         value: Nested,
         value_mask: Nested,
         initial_state: Nested,
         training: bool,
     ) -> tuple[Tensor, Tensor]:
-        """`call` with a loop of one's own; for symbolic tensors too, unchecked.
+        """`call` with a loop of one's own, unchecked.
 
         Args:
-            loop: What goes through the steps.
+            loop: Goes through the steps.
             inputs: `[B, T, D]`, zero at padding.
             mask: `[B, T]` booleans or None.
             value, value_mask, initial_state, training: As in a call.
@@ -252,9 +242,7 @@ class AttentionDecoder(keras.layers.Layer):
         self._check_built("precompute")
         return self.attention.precompute(value, value_mask=value_mask)
 
-    def initial_state(
-        self, memory: Memory, initial_state: Nested = None
-    ) -> DecoderState:
+    def initial_state(self, memory: Nested, initial_state: Nested = None) -> Any:
         """The decoder state before the first target step.
 
         Args:
@@ -267,7 +255,7 @@ class AttentionDecoder(keras.layers.Layer):
         return self._first_state(memory, initial_state)
 
     def step(
-        self, inputs: Tensor, memory: Memory, state: DecoderState
+        self, inputs: Tensor, memory: Nested, state: DecoderState
     ) -> tuple[Tensor, Tensor, DecoderState]:
         """One target step; deterministic, whatever the dropout.
 
@@ -290,7 +278,7 @@ class AttentionDecoder(keras.layers.Layer):
 
     def stepper(
         self,
-        memory: Memory,
+        memory: Nested,
         beam_size: Size = 1,
         attention: StepAttention | None = None,
     ) -> Callable[[Tensor, DecoderState], tuple[Tensor, Tensor, DecoderState]]:
@@ -321,7 +309,7 @@ class AttentionDecoder(keras.layers.Layer):
         return step
 
     def prepare(
-        self, memory: Memory, training: bool, attention: StepAttention | None = None
+        self, memory: Nested, training: bool, attention: StepAttention | None = None
     ) -> PreparedDecoder:
         """What no step depends on, done: for loops in other layers.
 
@@ -373,9 +361,7 @@ class AttentionDecoder(keras.layers.Layer):
             return self._context_depth
         if not self.input_feeding:
             return 0
-        if not self.readout.fed_back:
-            return self._context_depth
-        return self.readout.depth(self.stack.output_depth, self._context_depth)
+        return self.readout.fed_depth(self.stack.output_depth, self._context_depth)
 
     def _attention_from(self, attention: Identifier) -> AttentionLayer:
         if attention is None:
@@ -390,9 +376,7 @@ class AttentionDecoder(keras.layers.Layer):
             )
         return attention
 
-    def _first_state(
-        self, memory: Memory, initial_state: Nested = None
-    ) -> DecoderState:
+    def _first_state(self, memory: Nested, initial_state: Nested = None) -> Any:
         """`initial_state` for symbolic tensors too."""
         batch = ops.shape(memory.mask)[0]
         cell = self.order.carried(self.stack.zero_states(batch))

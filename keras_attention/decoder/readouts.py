@@ -41,6 +41,11 @@ class Readout(keras.layers.Layer, abc.ABC):
     def depth(self, hidden_depth: int, context_depth: int) -> int:
         """Depth of the output."""
 
+    def fed_depth(self, hidden_depth: int, context_depth: int) -> int:
+        """Depth of what input feeding feeds."""
+        fed = self.depth(hidden_depth, context_depth)
+        return fed if self.fed_back else context_depth
+
     @abc.abstractmethod
     def call(self, hidden: Tensor, context: Tensor, inputs: Tensor = None) -> Any: ...
 
