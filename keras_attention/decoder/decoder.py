@@ -164,8 +164,7 @@ class AttentionDecoder(keras.layers.Layer):
         if self.context_gate is not None:
             place = self.order.context_cell or 0
             units = self.stack.state_sizes[place][0]
-            # Only the first cell is given what was said.
-            sizes = (units, context, known if place == 0 else 0)
+            sizes = (units, context, known if place == 0 else 0)  # y_t: the first
             build_part(self.context_gate, *((None, depth) for depth in sizes))
             depths[place] = units
         self.stack.build(depths)
@@ -359,7 +358,7 @@ class AttentionDecoder(keras.layers.Layer):
         """How much of the cell's input is only known inside the loop."""
         if self.order.takes_context:
             return self._context_depth
-        if not self.input_feeding:
+        if not self._feeds_back:
             return 0
         return self.readout.fed_depth(self.stack.output_depth, self._context_depth)
 
