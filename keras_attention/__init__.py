@@ -24,10 +24,10 @@ from keras_attention.decoder import readouts
 from keras_attention.decoder import sampling_schedules as schedules
 from keras_attention.decoder.context_gate import ContextGate
 from keras_attention.decoder.decoder import AttentionDecoder
-from keras_attention.decoder.orders import DecoderState
 from keras_attention.decoder.outside_seq2seq import copying
 from keras_attention.decoder.outside_seq2seq.copying import CopyGenerator
 from keras_attention.decoder.outside_seq2seq.exact_marginal import MarginalAttention
+from keras_attention.decoder.step import DecoderState
 from keras_attention.encoder import RecurrentEncoder
 from keras_attention.generation import Generation, GenerationOptions, generate
 from keras_attention.metrics import error_rates

@@ -1,4 +1,4 @@
-"""The recurrent encoder: what attention looks at."""
+"""Recurrent encoder: what attention looks at."""
 
 from typing import Any
 
@@ -6,15 +6,16 @@ import keras
 from keras import ops
 
 from keras_attention.backend.cells import CellStack
-from keras_attention.backend.loop import scan
+from keras_attention.backend.loop import scan, swap_time
 from keras_attention.backend.masks import as_mask, keep_where_masked, zero_where_masked
 from keras_attention.layer_support.argument_checks import (
     number,
     positive_integer,
     steps,
 )
+from keras_attention.layer_support.building import build_part
+from keras_attention.layer_support.types import Shape, Tensor
 
-_NO_AFFINES: dict[str, Any] = {}
 _CELLS = {"lstm": keras.layers.LSTMCell, "gru": keras.layers.GRUCell}
 
 
@@ -95,7 +96,7 @@ class RecurrentEncoder(keras.layers.Layer):
         ]
         self.supports_masking = True
 
-    def build(self, embedded_shape: Any) -> None:
+    def build(self, embedded_shape: Shape) -> None:
         if len(embedded_shape) != 3:
             raise ValueError(
                 "`embedded` must have rank 3. "
@@ -104,11 +105,12 @@ class RecurrentEncoder(keras.layers.Layer):
         depth = embedded_shape[-1]
         for cells in self._cells_by_layer():
             for cell in cells:
-                if not cell.built:
-                    cell.build((None, depth))
+                build_part(cell, (None, depth))
             depth = self.units * len(cells)
 
-    def call(self, embedded: Any, mask: Any = None, training: bool = False) -> Any:
+    def call(
+        self, embedded: Tensor, mask: Tensor = None, training: bool = False
+    ) -> Any:
         steps("embedded", embedded)
         mask = as_mask(mask, "mask", like=embedded)
         value = zero_where_masked(embedded, mask)
@@ -120,7 +122,7 @@ class RecurrentEncoder(keras.layers.Layer):
             states.append(state)
         return value, states
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Tensor, previous_mask: Tensor) -> Any:
         if previous_mask is not None:
             previous_mask = as_mask(previous_mask, "mask")
         return [previous_mask]
@@ -139,7 +141,7 @@ class RecurrentEncoder(keras.layers.Layer):
         width = len(self.directions)
         return [self.cells[i : i + width] for i in range(0, len(self.cells), width)]
 
-    def _run(self, cells: list[Any], x: Any, mask: Any, training: bool) -> Any:
+    def _run(self, cells: list[Any], x: Tensor, mask: Tensor, training: bool) -> Any:
         """One layer: outputs `[B, S, directions * U]`, states of that depth."""
         batch = ops.shape(x)[0]
         prepared, rows, kernels, states = {}, {}, {}, []
@@ -155,7 +157,7 @@ class RecurrentEncoder(keras.layers.Layer):
                 kernels[name] = prepared[name].kernel
 
         # Both directions in one loop: their products run side by side.
-        def step(carried: Any, row: dict[str, Any], affines: Any = _NO_AFFINES) -> Any:
+        def step(carried: Any, row: dict[str, Tensor], affines: dict[str, Any]) -> Any:
             news, outputs = [], []
             for (name, run), state in zip(prepared.items(), carried, strict=True):
                 run = run.with_affine(affines.get(name))
@@ -165,9 +167,9 @@ class RecurrentEncoder(keras.layers.Layer):
             return tuple(news), tuple(outputs)
 
         states, outputs = scan(step, tuple(states), rows, kernels)
-        value = ops.swapaxes(outputs[0], 0, 1)  # [B, S, U]
+        value = swap_time(outputs[0])  # [B, S, U]
         if len(cells) == 2:
-            backward = ops.swapaxes(ops.flip(outputs[1], 0), 0, 1)  # [B, S, U]
+            backward = swap_time(ops.flip(outputs[1], 0))  # [B, S, U]
             value = ops.concatenate([value, backward], axis=-1)  # [B, S, 2U]
         joined = [
             parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=-1)
@@ -175,6 +177,6 @@ class RecurrentEncoder(keras.layers.Layer):
         ]  # each [B, directions * U]
         return zero_where_masked(value, mask), joined
 
-    def _in_order(self, x: Any, reverse: bool) -> Any:
-        x = ops.swapaxes(x, 0, 1)  # [S, B, ...]
+    def _in_order(self, x: Tensor, reverse: bool) -> Any:
+        x = swap_time(x)  # [S, B, ...]
         return ops.flip(x, 0) if reverse else x

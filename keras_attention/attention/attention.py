@@ -1,4 +1,4 @@
-"""The wiring of attention: precompute, score, align, weigh, carry."""
+"""Attention: a score and an alignment, wired together."""
 
 from typing import Any
 
@@ -6,13 +6,14 @@ import keras
 from keras import ops
 
 from keras_attention.attention import alignments, scores
-from keras_attention.attention.base import AttentionLayer, one_query
+from keras_attention.attention.base import AttentionLayer
 from keras_attention.attention.heads import check_heads, merge_heads, split_heads
 from keras_attention.attention.memory import AttentionMemory, AttentionState
 from keras_attention.backend.masks import as_mask, zero_where_masked
 from keras_attention.layer_support.argument_checks import number, positive_integer
 from keras_attention.layer_support.building import build_part
 from keras_attention.layer_support.ownership import claim
+from keras_attention.layer_support.types import Identifier, Mask, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -64,8 +65,8 @@ class Attention(AttentionLayer):
 
     def __init__(
         self,
-        score: Any,
-        alignment: Any = "softmax",
+        score: Identifier,
+        alignment: Identifier = "softmax",
         num_heads: int = 1,
         dropout: float = 0.0,
         seed: int | None = None,
@@ -97,14 +98,16 @@ class Attention(AttentionLayer):
         self.seed_generator = keras.random.SeedGenerator(seed) if dropout > 0 else None
         self.supports_masking = True
 
-    def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:
+    def build(
+        self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None
+    ) -> None:
         self._check_ranks(query=query_shape, value=value_shape, key=key_shape)
         check_heads(value_shape[-1], self.num_heads, "the depth of the values")
         query_shape = (query_shape[0], None, query_shape[-1])
         build_part(self.score, query_shape, key_shape or value_shape)
         self.alignment.build_for(query_shape, value_shape)
 
-    def context_depth(self, value_shape: Any) -> int:
+    def context_depth(self, value_shape: Shape) -> int:
         self._check_ranks(value=value_shape)
         return value_shape[-1]
 
@@ -116,13 +119,15 @@ class Attention(AttentionLayer):
 
     def advance(
         self,
-        query: Any,
+        query: Tensor,
         memory: AttentionMemory,
         state: AttentionState,
-        drawn: Any = None,
-    ) -> Any:
+        drawn: dict[str, Tensor] | None = None,
+    ) -> tuple[Tensor, Tensor, AttentionState]:
+        if drawn is not None:
+            drawn = {name: ops.expand_dims(x, 2) for name, x in drawn.items()}
         context, weights, aligned = self.weigh(
-            ops.expand_dims(query, 1), memory, state, one_query(drawn)
+            ops.expand_dims(query, 1), memory, state, drawn
         )
         context = ops.squeeze(context, 1)  # [B, Dv]
         weights = ops.squeeze(weights, 2)  # [B, H, S]
@@ -136,7 +141,9 @@ class Attention(AttentionLayer):
         )
         return context, weights, carried
 
-    def draw(self, query: Any, memory: AttentionMemory, training: bool) -> Any:
+    def draw(
+        self, query: Tensor, memory: AttentionMemory, training: bool
+    ) -> dict[str, Tensor] | None:
         """What is random in a call, drawn before any loop over its queries.
 
         Returns:
@@ -172,7 +179,9 @@ class Attention(AttentionLayer):
             "seed": self.seed,
         }
 
-    def _precompute(self, value: Any, key: Any, value_mask: Any) -> AttentionMemory:
+    def memory_of(
+        self, value: Tensor, key: Tensor = None, value_mask: Mask = None
+    ) -> AttentionMemory:
         if value_mask is None:
             value_mask = getattr(value, "_keras_mask", None)
         value = ops.cast(ops.convert_to_tensor(value), self.compute_dtype)
@@ -201,8 +210,12 @@ class Attention(AttentionLayer):
         )
 
     def weigh(
-        self, query: Any, memory: AttentionMemory, state: Any, drawn: Any = None
-    ) -> Any:
+        self,
+        query: Tensor,
+        memory: AttentionMemory,
+        state: AttentionState,
+        drawn: dict[str, Tensor] | None = None,
+    ) -> tuple[Tensor, Tensor, Any]:
         """Queries `[B, T, Dq]` in one state.
 
         Args:
@@ -224,7 +237,7 @@ class Attention(AttentionLayer):
         context = merge_heads(ops.matmul(kept, memory.values))  # [B, T, Dv]
         return context, weights, aligned
 
-    def _check_ranks(self, **shapes: Any) -> None:
+    def _check_ranks(self, **shapes: Shape | None) -> None:
         ranks = {"query": (2, 3), "value": (3,), "key": (3,)}
         for argument, shape in shapes.items():
             if shape is None:

@@ -11,7 +11,9 @@ import keras
 
 from keras_attention.attention.attention import Attention
 from keras_attention.attention.scores import AdditiveScore
+from keras_attention.attention.scores.base import Score
 from keras_attention.layer_support.argument_checks import positive_integer
+from keras_attention.layer_support.types import Constraint, Initializer, Regularizer
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -23,7 +25,7 @@ class BahdanauAttention(Attention):
 
     A preset of `ka.Attention` with the additive score. In `ka.AttentionDecoder`
     it brings the paper's order: the query is the state before the step,
-    $s_{t-1}$, and the cell eats $[y_t; c_t]$.
+    $s_{t-1}$, and the cell takes $[y_t; c_t]$.
 
     Args:
         units: Depth U of the score's hidden layer.
@@ -65,12 +67,12 @@ class BahdanauAttention(Attention):
         num_heads: int = 1,
         dropout: float = 0.0,
         use_bias: bool = False,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: Initializer = "glorot_uniform",
+        bias_initializer: Initializer = "zeros",
+        kernel_regularizer: Regularizer = None,
+        bias_regularizer: Regularizer = None,
+        kernel_constraint: Constraint = None,
+        bias_constraint: Constraint = None,
         seed: int | None = None,
         layer_normalize: bool = False,
         **layer: Any,
@@ -94,7 +96,7 @@ class BahdanauAttention(Attention):
         return preset_config(super().get_config(), self.score)
 
 
-def preset_config(config: dict[str, Any], score: Any) -> dict[str, Any]:
+def preset_config(config: dict[str, Any], score: Score) -> dict[str, Any]:
     """The configuration of a preset: its score's arguments instead of the score."""
     own = {
         name: value

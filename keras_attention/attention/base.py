@@ -1,17 +1,41 @@
-"""What every attention can be asked, whatever it is made of."""
+"""The contract of an attention layer: what may be asked of any, whatever is inside."""
 
 import abc
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 from keras import ops
 
-from keras_attention.backend.loop import scan
-from keras_attention.backend.masks import as_mask, keep_where_masked, zero_where_masked
+from keras_attention.attention.memory import AttentionMemory
+from keras_attention.backend.loop import scan, swap_time
+from keras_attention.backend.masks import (
+    as_mask,
+    keep_where_masked,
+    zero_rows,
+    zero_where_masked,
+)
 from keras_attention.backend.precision import require_concrete
+from keras_attention.backend.weights import public_weights
 from keras_attention.layer_support.building import require_built
 from keras_attention.layer_support.functional_output import widest_output
-from keras_attention.layer_support.state_check import StateForm
+from keras_attention.layer_support.state_check import StateCheck
+from keras_attention.layer_support.types import (
+    Mask,
+    Memory,
+    Nested,
+    Shape,
+    State,
+    Tensor,
+)
+
+
+class StepAttention(Protocol):
+    """What attends in a decoder's step: an attention layer or what takes its place."""
+
+    def advance(
+        self, query: Tensor, memory: Memory, state: State, drawn: Nested = None
+    ) -> tuple[Tensor, Tensor, State]:
+        """One query a row: context, weights `[B, H, S]` and the next state."""
 
 
 class AttentionLayer(keras.layers.Layer, abc.ABC):
@@ -23,19 +47,19 @@ class AttentionLayer(keras.layers.Layer, abc.ABC):
     Attributes:
         num_heads: H of the weights.
         default_order: The decoder's order where none is named.
-        one_memory: Whether its memory is an `AttentionMemory`, with values.
+        memory_type: What its memory is.
     """
 
     num_heads: int
     default_order: str = "luong"
-    one_memory: bool = True
+    memory_type: type = AttentionMemory
 
     def __init__(self, **layer: Any) -> None:
         super().__init__(**layer)
-        self._state_form = StateForm()
+        self._state_check = StateCheck()
 
     @abc.abstractmethod
-    def context_depth(self, value_shape: Any) -> int:
+    def context_depth(self, value_shape: Shape) -> int:
         """Depth of the context for values of this shape.
 
         Raises:
@@ -43,27 +67,31 @@ class AttentionLayer(keras.layers.Layer, abc.ABC):
         """
 
     @abc.abstractmethod
-    def _precompute(self, value: Any, key: Any, value_mask: Any) -> Any:
-        """`precompute`, for symbolic tensors too."""
+    def memory_of(
+        self, value: Nested, key: Tensor = None, value_mask: Nested = None
+    ) -> Any:
+        """`precompute` for other layers: for symbolic tensors too, unchecked."""
 
     @abc.abstractmethod
-    def initial_state(self, memory: Any) -> Any:
+    def initial_state(self, memory: Memory) -> Any:
         """The attention state before the first target step."""
 
     @abc.abstractmethod
-    def draw(self, query: Any, memory: Any, training: bool) -> Any:
+    def draw(self, query: Tensor, memory: Memory, training: bool) -> Any:
         """What is random in a call, drawn before any loop over its queries.
 
         Args:
             query: `[B, T, ...]`.
 
         Returns:
-            None outside training. In training a dict of tensors `[B, H, T, S]`,
+            None outside training. In training a structure of tensors `[B, H, T, S]`,
             whatever their H and S are.
         """
 
     @abc.abstractmethod
-    def weigh(self, query: Any, memory: Any, state: Any, drawn: Any = None) -> Any:
+    def weigh(
+        self, query: Tensor, memory: Memory, state: State, drawn: Nested = None
+    ) -> tuple[Tensor, Tensor, State]:
         """Queries `[B, T, Dq]` in one state.
 
         Args:
@@ -75,7 +103,9 @@ class AttentionLayer(keras.layers.Layer, abc.ABC):
         """
 
     @abc.abstractmethod
-    def advance(self, query: Any, memory: Any, state: Any, drawn: Any = None) -> Any:
+    def advance(
+        self, query: Tensor, memory: Memory, state: State, drawn: Nested = None
+    ) -> tuple[Tensor, Tensor, State]:
         """One query `[B, Dq]`: context, weights `[B, H, S]` and the next state.
 
         Args:
@@ -84,11 +114,11 @@ class AttentionLayer(keras.layers.Layer, abc.ABC):
 
     def call(
         self,
-        query: Any,
-        value: Any,
-        key: Any = None,
-        query_mask: Any = None,
-        value_mask: Any = None,
+        query: Tensor,
+        value: Nested,
+        key: Tensor = None,
+        query_mask: Mask = None,
+        value_mask: Nested = None,
         return_attention_scores: bool = False,
         training: bool = False,
     ) -> Any:
@@ -103,16 +133,18 @@ class AttentionLayer(keras.layers.Layer, abc.ABC):
             query = ops.expand_dims(query, 1)  # [B, 1, Dq]
             if query_mask is not None:
                 query_mask = ops.expand_dims(query_mask, 1)  # [B, 1]
-        memory = self._precompute(value, key, value_mask)
+        memory = self.memory_of(value, key, value_mask)
         context, weights = self.attend(query, memory, query_mask, training)
         if single:
             context = ops.squeeze(context, 1)  # [B, Dv]
-        if not return_attention_scores:
-            return context
-        weights = self._public_weights(weights)  # [B, T, S] or [B, H, T, S]
-        return context, ops.squeeze(weights, -2) if single else weights
+            weights = ops.squeeze(weights, 2)  # [B, H, S]
+        return (
+            (context, public_weights(weights)) if return_attention_scores else context
+        )
 
-    def precompute(self, value: Any, key: Any = None, value_mask: Any = None) -> Any:
+    def precompute(
+        self, value: Nested, key: Tensor = None, value_mask: Nested = None
+    ) -> Any:
         """Everything that depends on the source alone, once per sentence.
 
         Args:
@@ -128,9 +160,11 @@ class AttentionLayer(keras.layers.Layer, abc.ABC):
         """
         self._check_built("precompute")
         require_concrete("precompute", value, key, value_mask)
-        return self._precompute(value, key, value_mask)
+        return self.memory_of(value, key, value_mask)
 
-    def step(self, query: Any, memory: Any, state: Any) -> Any:
+    def step(
+        self, query: Tensor, memory: Memory, state: State
+    ) -> tuple[Tensor, Tensor, Any]:
         """Attend with one query; deterministic, whatever the dropout.
 
         Args:
@@ -153,11 +187,13 @@ class AttentionLayer(keras.layers.Layer, abc.ABC):
                 "`query` must have rank 2: one query per row. "
                 f"Received: query of shape {tuple(query.shape)}"
             )
-        self._state_form.check(self.initial_state, memory, state)
+        self._state_check(self.initial_state, memory, state)
         context, weights, state = self.advance(query, memory, state)
-        return context, self._public_weights(weights), state
+        return context, public_weights(weights), state
 
-    def attend(self, query: Any, memory: Any, query_mask: Any, training: bool) -> Any:
+    def attend(
+        self, query: Tensor, memory: Memory, query_mask: Mask, training: bool
+    ) -> tuple[Tensor, Tensor]:
         """All queries at once: context `[B, T, Dv]`, weights `[B, H, T, S]`."""
         query = zero_where_masked(query, query_mask)
         state = self.initial_state(memory)
@@ -168,55 +204,54 @@ class AttentionLayer(keras.layers.Layer, abc.ABC):
             context, weights = self._attend_in_order(
                 query, memory, state, query_mask, drawn
             )
-        if query_mask is not None:
-            context = zero_where_masked(context, query_mask)
-            rows = ops.expand_dims(ops.expand_dims(query_mask, 1), -1)  # [B,1,T,1]
-            weights = ops.where(rows, weights, ops.zeros_like(weights))
-        return context, weights
+        return zero_where_masked(context, query_mask), zero_rows(weights, query_mask)
 
     @property
     def output(self) -> Any:
         return widest_output(self, super())
 
     def _attend_in_order(
-        self, query: Any, memory: Any, state: Any, query_mask: Any, drawn: Any
-    ) -> Any:
+        self,
+        query: Tensor,
+        memory: Memory,
+        state: State,
+        query_mask: Mask,
+        drawn: Nested,
+    ) -> tuple[Tensor, Tensor]:
         """Step through the queries: for parts that carry a state."""
 
-        def step(carried: Any, inputs: dict[str, Any]) -> Any:
-            (before,) = carried
+        def step(before: State, row: dict[str, Any]) -> Any:
             context, weights, new = self.advance(
-                inputs["query"], memory, before, inputs.get("drawn")
+                row["query"], memory, before, row.get("drawn")
             )
-            new = keep_where_masked(inputs.get("mask"), new, before)
-            return (new,), (context, weights)
+            new = keep_where_masked(row.get("mask"), new, before)
+            return new, (context, weights)
 
-        rows: dict[str, Any] = {"query": ops.swapaxes(query, 0, 1)}  # [T, B, Dq]
-        if query_mask is not None:
-            rows["mask"] = ops.swapaxes(query_mask, 0, 1)  # [T, B]
-        if drawn is not None:
-            rows["drawn"] = queries_first(drawn)
-        _, (context, weights) = scan(step, (state,), rows)
-        context = ops.swapaxes(context, 0, 1)  # [B, T, Dv]
-        return context, ops.transpose(weights, (1, 2, 0, 3))  # [B, H, T, S]
-
-    def _public_weights(self, weights: Any) -> Any:
-        return ops.squeeze(weights, 1) if self.num_heads == 1 else weights
+        rows = loop_rows(query=query, mask=query_mask) | drawn_rows(drawn)
+        _, (context, weights) = scan(step, state, rows)
+        return swap_time(context), weights_of_rows(weights)
 
     def _check_built(self, method: str) -> None:
         require_built(self, method, "query_shape, value_shape")
 
 
-def queries_first(drawn: dict[str, Any]) -> dict[str, Any]:
+def loop_rows(**tensors: Tensor) -> dict[str, Tensor]:
+    """Tensors `[B, T, ...]` as rows of a loop `[T, B, ...]`, without those of None."""
+    return {name: swap_time(x) for name, x in tensors.items() if x is not None}
+
+
+def drawn_rows(drawn: Nested) -> dict[str, Nested]:
     """What `AttentionLayer.draw` gave, `[B, H, T, S]`, as rows of a loop."""
+    if drawn is None:
+        return {}
     return {
-        name: ops.transpose(x, (2, 0, 1, 3))  # [T, B, H, S]
-        for name, x in drawn.items()
+        "drawn": keras.tree.map_structure(
+            lambda x: ops.transpose(x, (2, 0, 1, 3)),  # [T, B, H, S]
+            drawn,
+        )
     }
 
 
-def one_query(drawn: dict[str, Any] | None) -> dict[str, Any] | None:
-    """A row of `queries_first`, `[B, H, S]`, as `weigh` takes it: `[B, H, 1, S]`."""
-    if drawn is None:
-        return None
-    return {name: ops.expand_dims(x, 2) for name, x in drawn.items()}
+def weights_of_rows(weights: Tensor) -> Tensor:
+    """Weights of a loop's rows, `[T, B, H, S]`, as `[B, H, T, S]`."""
+    return ops.transpose(weights, (1, 2, 0, 3))  # [B, H, T, S]

@@ -1,12 +1,10 @@
-"""Attention for several hypotheses of each row over one memory."""
+"""Attention of several hypotheses of each row over one memory."""
 
-from typing import Any
-
-import keras
-from keras import ops
+from keras import ops, tree
 
 from keras_attention.attention.base import AttentionLayer
-from keras_attention.backend.loop import scan
+from keras_attention.backend.loop import scan, swap_time
+from keras_attention.layer_support.types import Memory, Nested, Size, State, Tensor
 
 
 class BeamAttention:
@@ -21,42 +19,35 @@ class BeamAttention:
         beam_size: K, a number or a scalar of a graph.
     """
 
-    def __init__(self, attention: AttentionLayer, beam_size: Any) -> None:
+    def __init__(self, attention: AttentionLayer, beam_size: Size) -> None:
         self.attention = attention
         self.beam_size = beam_size
-        self.num_heads = attention.num_heads
 
     def advance(
-        self,
-        query: Any,
-        memory: Any,
-        state: Any,
-        drawn: Any = None,
-    ) -> Any:
+        self, query: Tensor, memory: Memory, state: State, drawn: Nested = None
+    ) -> tuple[Tensor, Tensor, State]:
         """Context `[B * K, Dv]`, weights `[B * K, H, S]` and the next state."""
         query = self._by_beam(query)  # [B, K, Dq]
-        if not keras.tree.flatten(state):
+        if not tree.flatten(state):
             context, weights, _ = self.attention.weigh(query, memory, state)
             weights = ops.transpose(weights, (0, 2, 1, 3))  # [B, K, H, S]
             return self._flat(context), self._flat(weights), state
 
-        def of_one(carried: Any, hypothesis: Any) -> Any:
-            own, carried_state = hypothesis
-            return carried, self.attention.advance(own, memory, carried_state)
+        def of_one(carried: State, hypothesis: Nested) -> tuple[State, Nested]:
+            own, before = hypothesis
+            return carried, self.attention.advance(own, memory, before)
 
-        by_beam = keras.tree.map_structure(self._by_beam, state)
-        hypotheses = keras.tree.map_structure(
-            lambda x: ops.swapaxes(x, 0, 1), (query, by_beam)
-        )  # [K, B, ...]
+        by_beam = tree.map_structure(self._by_beam, state)
+        hypotheses = tree.map_structure(swap_time, (query, by_beam))  # [K, B, ...]
         _, answers = scan(of_one, (), hypotheses)
-        return keras.tree.map_structure(
-            lambda x: self._flat(ops.swapaxes(x, 0, 1)), answers
-        )
+        return tree.map_structure(lambda x: self._flat(swap_time(x)), answers)
 
-    def _by_beam(self, x: Any) -> Any:
-        shape = ops.shape(x)
-        return ops.reshape(x, (shape[0] // self.beam_size, self.beam_size, *shape[1:]))
+    def _by_beam(self, x: Tensor) -> Tensor:
+        """`[B * K, ...]` to `[B, K, ...]`."""
+        rows, *rest = ops.shape(x)
+        return ops.reshape(x, (rows // self.beam_size, self.beam_size, *rest))
 
-    def _flat(self, x: Any) -> Any:
-        shape = ops.shape(x)
-        return ops.reshape(x, (shape[0] * shape[1], *shape[2:]))
+    def _flat(self, x: Tensor) -> Tensor:
+        """`[B, K, ...]` to `[B * K, ...]`."""
+        rows, hypotheses, *rest = ops.shape(x)
+        return ops.reshape(x, (rows * hypotheses, *rest))

@@ -1,4 +1,4 @@
-"""The plain encoder-decoder as an attention mechanism."""
+"""Fixed context: the plain encoder-decoder as an attention mechanism."""
 
 from typing import Any
 

@@ -1,10 +1,10 @@
-r"""Hard monotonic attention in linear time: one key after the other.
+r"""Linear-time monotonic attention: hard, and one key after the other.
 
 $$ z_t = \min \{ s \ge z_{t-1} : \sigma(e_{ts} + r) > \tfrac{1}{2} \} $$
 
 `MonotonicAlignment` needs the energies of all S keys at each of the T steps, S T of
-them. Each step goes on where the last one stopped, so that a walk asks for T of them,
-and for one more wherever it moves on: S + T in all.
+them. Here a step goes on where the last one stopped, so that T steps ask for T of them,
+and for one more wherever attention moves on: S + T in all.
 """
 
 from typing import Any, NamedTuple
@@ -17,26 +17,27 @@ from keras_attention.attention.alignments.monotonic import MonotonicAlignment
 from keras_attention.attention.attention import Attention
 from keras_attention.attention.memory import AttentionMemory, AttentionState
 from keras_attention.backend.gather import gather
+from keras_attention.layer_support.types import Nested, Tensor
 
 
-class Walk(NamedTuple):
-    """How far the walks of a batch have come.
+class MonotonicPosition(NamedTuple):
+    """How far attention has come in each row of a batch.
 
     Attributes:
-        place: `[B]` int32, how many valid positions lie before the one that was
-            attended to; all of them where a walk has run off the end.
+        position: `[B]` int32, the one attended to, counted among the valid ones; as
+            many as there are where attention has run off the end.
         energies: `[B]` int32, how many energies were asked for.
     """
 
-    place: Any
-    energies: Any
+    position: Tensor
+    energies: Tensor
 
 
 class WalkingAttention:
     """Takes the place of hard monotonic attention in a decoder's step.
 
-    It gives the same contexts and weights. With several rows all walks are made side
-    by side, and a step takes as long as the one that goes furthest.
+    It gives the same contexts and weights. With several rows a step takes as long
+    as the row that moves furthest.
 
     Args:
         attention: `ka.Attention` with the alignment `monotonic`, `mode="hard"`, one
@@ -68,8 +69,6 @@ class WalkingAttention:
     (1, 5)
     """
 
-    num_heads = 1
-
     def __init__(self, attention: Attention, memory: AttentionMemory) -> None:
         _check(attention)
         self.attention = attention
@@ -82,80 +81,82 @@ class WalkingAttention:
         self.count = ops.cast(ops.sum(valid, axis=-1), "int32")  # [B]
 
     def begin(self, state: Any) -> Any:
-        """A decoder's first state, with walks that stand at the first position."""
-        nothing = ops.zeros_like(self.count)
-        walk = Walk(nothing, nothing)
-        return state._replace(attention=AttentionState((), walk))
+        """A decoder's first state, with attention at the first position."""
+        first = MonotonicPosition(
+            ops.zeros_like(self.count), ops.zeros_like(self.count)
+        )
+        return state._replace(attention=AttentionState((), first))
 
     def advance(
         self,
-        query: Any,
+        query: Tensor,
         memory: AttentionMemory,
         state: AttentionState,
-        drawn: Any = None,
-    ) -> Any:
+        drawn: Nested = None,
+    ) -> tuple[Tensor, Tensor, AttentionState]:
         """Context `[B, Dv]`, weights `[B, 1, S]` and the next state.
 
         Args:
             query: `[B, Dq]`.
             memory: That of the constructor.
-            state: Its alignment's part is a `Walk`.
+            state: Its alignment's part is a `MonotonicPosition`.
             drawn: None: this is not for training.
         """
         query = ops.expand_dims(query, 1)  # [B, 1, Dq]
 
-        def going(place: Any, goes: Any, energies: Any) -> Any:
-            return ops.any(goes)
+        def any_moving(position: Tensor, moving: Tensor, energies: Tensor) -> Tensor:
+            return ops.any(moving)
 
-        def look(place: Any, goes: Any, energies: Any) -> Any:
-            stops = self._stops(query, self._position(place))  # [B]
-            energies = energies + ops.cast(goes, "int32")
-            goes = ops.logical_and(goes, ops.logical_not(stops))
-            place = place + ops.cast(goes, "int32")
-            return place, ops.logical_and(goes, place < self.count), energies
+        def look(position: Tensor, moving: Tensor, energies: Tensor) -> Any:
+            stops = self._stops(query, self._index(position))  # [B]
+            energies = energies + ops.cast(moving, "int32")
+            moving = ops.logical_and(moving, ops.logical_not(stops))
+            position = position + ops.cast(moving, "int32")
+            return position, ops.logical_and(moving, position < self.count), energies
 
-        walk = state.alignment
-        first = (walk.place, walk.place < self.count, walk.energies)
-        place, _, energies = ops.while_loop(going, look, first)
-        found = place < self.count  # [B]
-        position = self._position(place)
-        context = _row(self.memory.values, position)  # [B, 1, 1, Dv]
+        position, energies = state.alignment
+        position, _, energies = ops.while_loop(
+            any_moving, look, (position, position < self.count, energies)
+        )
+        found = ops.expand_dims(position < self.count, 1)  # [B, 1]
+        index = self._index(position)
+        context = _row(self.memory.values, index)  # [B, 1, 1, Dv]
         context = ops.reshape(context, (-1, context.shape[-1]))  # [B, Dv]
-        there = ops.expand_dims(found, 1)  # [B, 1]
-        context = ops.where(there, context, ops.zeros_like(context))
-        index = ops.arange(ops.shape(self.positions)[1], dtype="int32")  # [S]
-        attended = ops.equal(index, ops.expand_dims(position, 1))
-        attended = ops.logical_and(attended, there)  # [B, S]
+        context = ops.where(found, context, ops.zeros_like(context))
+        indices = ops.arange(ops.shape(self.positions)[1], dtype="int32")  # [S]
+        attended = ops.equal(indices, ops.expand_dims(index, 1))
+        attended = ops.logical_and(attended, found)  # [B, S]
         weights = ops.expand_dims(ops.cast(attended, context.dtype), 1)  # [B, 1, S]
-        return context, weights, AttentionState((), Walk(place, energies))
+        carried = AttentionState((), MonotonicPosition(position, energies))
+        return context, weights, carried
 
-    def _position(self, place: Any) -> Any:
-        """Where the valid position of each row stands, `[B]`; any, off the end."""
+    def _index(self, position: Tensor) -> Tensor:
+        """Where a valid position stands among all, `[B]`; anywhere, off the end."""
         last = ops.shape(self.positions)[1] - 1
-        return gather(self.positions, ops.minimum(place, last), batch_axes=1)
+        return gather(self.positions, ops.minimum(position, last), batch_axes=1)
 
-    def _stops(self, query: Any, position: Any) -> Any:
+    def _stops(self, query: Tensor, index: Tensor) -> Tensor:
         """Whether attention stops there, `[B]` booleans."""
         keys = keras.tree.map_structure(
-            lambda x: _row(x, position), self.memory.keys
+            lambda x: _row(x, index), self.memory.keys
         )  # [B, 1, U] or [B, 1, 1, D]
         energies = self.attention.score.energies(query, keys, ())  # [B, 1, 1, 1]
-        valid = ops.ones_like(ops.expand_dims(position, 1), "bool")  # [B, 1]
+        valid = ops.ones_like(ops.expand_dims(index, 1), "bool")  # [B, 1]
         stop, _ = self.attention.alignment.probabilities(energies, valid, hard=True)
-        return ops.reshape(stop, ops.shape(position)) > 0
+        return ops.reshape(stop, ops.shape(index)) > 0
 
 
-def _row(x: Any, position: Any) -> Any:
+def _row(x: Tensor, index: Tensor) -> Tensor:
     """Of `x [B, S, U]` or `[B, 1, S, D]` a position for each row, the axes kept."""
     axis = len(x.shape) - 2
     rows = x if axis == 1 else ops.squeeze(x, 1)  # [B, S, ...]
-    row = gather(rows, position, batch_axes=1)  # [B, ...]
+    row = gather(rows, index, batch_axes=1)  # [B, ...]
     for _ in range(axis):
         row = ops.expand_dims(row, 1)
     return row
 
 
-def _check(attention: Any) -> None:
+def _check(attention: Attention) -> None:
     if not isinstance(attention, Attention):
         raise TypeError(
             f"`attention` must be a ka.Attention. Received: attention={attention!r}"

@@ -15,6 +15,7 @@ import keras
 from keras_attention.attention import scores
 from keras_attention.attention.attention import Attention
 from keras_attention.attention.bahdanau import preset_config
+from keras_attention.layer_support.types import Constraint, Initializer, Regularizer
 
 _SCORES = ("dot", "general", "concat")
 
@@ -28,7 +29,7 @@ class LuongAttention(Attention):
 
     A preset of `ka.Attention`. In `ka.AttentionDecoder` it brings the paper's
     order: the query is the cell's output $h_t$, and with input feeding the cell
-    eats $[y_t; \tilde h_{t-1}]$.
+    takes $[y_t; \tilde h_{t-1}]$.
 
     Args:
         score: `"dot"`, `"general"` or `"concat"`.
@@ -73,12 +74,12 @@ class LuongAttention(Attention):
         scale: str | None = None,
         num_heads: int = 1,
         dropout: float = 0.0,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: Initializer = "glorot_uniform",
+        bias_initializer: Initializer = "zeros",
+        kernel_regularizer: Regularizer = None,
+        bias_regularizer: Regularizer = None,
+        kernel_constraint: Constraint = None,
+        bias_constraint: Constraint = None,
         seed: int | None = None,
         side: str = "memory",
         **layer: Any,

@@ -1,6 +1,8 @@
-"""What attention is given once per sentence and what it carries: two values."""
+"""Memory and state of an attention: what it is given once, and what it carries."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from keras_attention.layer_support.types import Mask, Nested, State, Tensor
 
 
 class AttentionMemory(NamedTuple):
@@ -13,9 +15,9 @@ class AttentionMemory(NamedTuple):
         mask: `[B, S]` booleans.
     """
 
-    keys: Any
-    values: Any
-    mask: Any
+    keys: Nested
+    values: Tensor
+    mask: Mask
 
 
 class AttentionState(NamedTuple):
@@ -26,5 +28,5 @@ class AttentionState(NamedTuple):
         alignment: The alignment's part, `()` when it carries nothing.
     """
 
-    score: Any = ()
-    alignment: Any = ()
+    score: State = ()
+    alignment: State = ()

@@ -12,6 +12,7 @@ from keras_attention.backend.precision import at_least_float32
 from keras_attention.layer_support.argument_checks import number, positive_integer
 from keras_attention.layer_support.building import build_part
 from keras_attention.layer_support.functional_output import widest_output
+from keras_attention.layer_support.types import Initializer, Regularizer, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -76,8 +77,8 @@ class AttentionPooling(keras.layers.Layer):
         use_bias: bool = False,
         alignment: Any = "softmax",
         dropout: float = 0.0,
-        kernel_initializer: Any = "glorot_uniform",
-        kernel_regularizer: Any = None,
+        kernel_initializer: Initializer = "glorot_uniform",
+        kernel_regularizer: Regularizer = None,
         seed: int | None = None,
         **layer: Any,
     ) -> None:
@@ -112,7 +113,7 @@ class AttentionPooling(keras.layers.Layer):
         )
         self.supports_masking = True
 
-    def build(self, value_shape: Any) -> None:
+    def build(self, value_shape: Shape) -> None:
         if len(value_shape) != 3:
             raise ValueError(
                 "`value` must have rank 3. "
@@ -130,8 +131,8 @@ class AttentionPooling(keras.layers.Layer):
 
     def call(
         self,
-        value: Any,
-        value_mask: Any = None,
+        value: Tensor,
+        value_mask: Tensor = None,
         return_attention_scores: bool = False,
         training: bool = False,
     ) -> Any:
@@ -155,7 +156,7 @@ class AttentionPooling(keras.layers.Layer):
             weights = ops.squeeze(weights, 1)  # [B, S]
         return (pooled, weights) if return_attention_scores else pooled
 
-    def compute_mask(self, value: Any, previous_mask: Any = None) -> None:
+    def compute_mask(self, value: Tensor, previous_mask: Tensor = None) -> None:
         return None
 
     @property
@@ -176,7 +177,7 @@ class AttentionPooling(keras.layers.Layer):
         }
 
 
-def structured_penalty(weights: Any, mask: Any = None) -> Any:
+def structured_penalty(weights: Tensor, mask: Tensor = None) -> Any:
     r"""$\lVert A A^\top - I \rVert_F^2$, a mean over rows with a valid position.
 
     Args:

@@ -10,8 +10,10 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_attention.layer_support.types import Tensor
 
-def gather(x: Any, index: Any, batch_axes: int = 0) -> Any:
+
+def gather(x: Tensor, index: Tensor, batch_axes: int = 0) -> Any:
     """`x[b, index[b, k]]` for every b: the leading axes are those of both.
 
     Args:

@@ -6,8 +6,10 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_attention.layer_support.types import Mask, Nested, Tensor
 
-def as_mask(mask: Any, argument: str, like: Any = None) -> Any:
+
+def as_mask(mask: Mask, argument: str, like: Tensor = None) -> Any:
     """Return `mask` as a boolean tensor.
 
     Args:
@@ -44,7 +46,7 @@ def as_mask(mask: Any, argument: str, like: Any = None) -> Any:
     return ops.cast(mask, "bool")
 
 
-def _dtype_name(mask: Any) -> str:
+def _dtype_name(mask: Mask) -> str:
     dtype = mask.dtype if hasattr(mask, "dtype") else np.asarray(mask).dtype
     try:
         return str(keras.backend.standardize_dtype(dtype))
@@ -52,14 +54,14 @@ def _dtype_name(mask: Any) -> str:
         return str(dtype)
 
 
-def for_energies(mask: Any) -> Any:
+def for_energies(mask: Mask) -> Any:
     """`mask [B, S]` or `[B, H, S]` as what broadcasts to energies `[B, H, T, S]`."""
     if len(mask.shape) == 2:
         mask = ops.expand_dims(mask, 1)
     return ops.expand_dims(mask, -2)  # [B, 1, 1, S] or [B, H, 1, S]
 
 
-def zero_where_masked(x: Any, mask: Any) -> Any:
+def zero_where_masked(x: Tensor, mask: Mask) -> Any:
     """Put exact zeros where `mask` is False, so that not even NaN gets through.
 
     Args:
@@ -73,7 +75,15 @@ def zero_where_masked(x: Any, mask: Any) -> Any:
     return ops.where(mask, x, ops.zeros_like(x))
 
 
-def keep_where_masked(mask: Any, new: Any, old: Any) -> Any:
+def zero_rows(weights: Tensor, mask: Mask) -> Any:
+    """Exact zeros in weights `[B, H, T, S]` where the mask `[B, T]` is False."""
+    if mask is None:
+        return weights
+    rows = ops.expand_dims(ops.expand_dims(mask, 1), -1)  # [B, 1, T, 1]
+    return ops.where(rows, weights, ops.zeros_like(weights))
+
+
+def keep_where_masked(mask: Mask, new: Nested, old: Nested) -> Any:
     """Take `new` in valid rows and `old` in masked ones, leaf by leaf.
 
     Args:
@@ -84,7 +94,7 @@ def keep_where_masked(mask: Any, new: Any, old: Any) -> Any:
     if mask is None:
         return new
 
-    def select(a: Any, b: Any) -> Any:
+    def select(a: Tensor, b: Tensor) -> Any:
         row = mask
         for _ in range(len(a.shape) - 1):
             row = ops.expand_dims(row, -1)

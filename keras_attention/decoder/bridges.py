@@ -9,7 +9,8 @@ r"""Bridges: from the encoder's last states to the decoder's first ones.
 """  # noqa: E501
 
 import abc
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import keras
 from keras import ops
@@ -18,51 +19,56 @@ from keras_attention.attention.heads import merge_heads
 from keras_attention.attention.memory import AttentionMemory
 from keras_attention.backend.precision import at_least_float32
 from keras_attention.layer_support.registry import Registry
+from keras_attention.layer_support.types import Nested, Tensor
 
-States = Any
+Depths: TypeAlias = list[list[int]]
+"""Of every state tensor, layer by layer."""
+
+States: TypeAlias = tuple[Tensor, ...]
+"""The state tensors of one cell."""
 
 
-def per_layer(initial_state: Any) -> list[list[Any]]:
+def per_layer(
+    states: Nested,
+    is_leaf: Callable[[Nested], bool] = lambda x: not isinstance(x, (list, tuple)),
+) -> list[list[Any]]:
     """Encoder states as one list of tensors a layer, whatever nesting came in."""
-    if not isinstance(initial_state, (list, tuple)):
-        return [[initial_state]]
-    if all(not isinstance(part, (list, tuple)) for part in initial_state):
-        return [list(initial_state)]
-    return [
-        list(part) if isinstance(part, (list, tuple)) else [part]
-        for part in initial_state
-    ]
+    if is_leaf(states):
+        return [[states]]
+    if all(map(is_leaf, states)):
+        return [list(states)]
+    return [[part] if is_leaf(part) else list(part) for part in states]
 
 
-def shapes_per_layer(shapes: Any) -> list[list[tuple[int | None, ...]]]:
-    """The same for the shapes of the states."""
-
-    def is_shape(value: Any) -> bool:
-        return all(part is None or isinstance(part, int) for part in value)
-
-    if is_shape(shapes):
-        return [[tuple(shapes)]]
-    if all(is_shape(part) for part in shapes):
-        return [[tuple(part) for part in shapes]]
-    return [
-        [tuple(part)] if is_shape(part) else [tuple(shape) for shape in part]
-        for part in shapes
-    ]
+def _is_shape(value: Nested) -> bool:
+    return all(part is None or isinstance(part, int) for part in value)
 
 
 class Bridge(keras.layers.Layer, abc.ABC):
     """Maps the states of E encoder layers to those of the decoder's cells.
 
     Decoder layer i takes encoder layer i, or the last one when there are fewer.
-
-    Attributes:
-        of_values: Whether it takes the mean of the values for the only state of the
-            encoder, `[[mean]]`, whatever states there are.
     """
 
-    of_values = False
+    def check(self, memory_type: type) -> None:
+        """Raise ValueError where memories of this type do not have what it takes."""
 
-    def call(self, initial_state: Any, zeros: Any) -> Any:
+    def sources(self, initial_state: Nested, memory: AttentionMemory) -> Any:
+        """What is mapped: the encoder's states; None where there are none."""
+        return initial_state
+
+    def source_depths(
+        self, initial_state_shape: Nested, context_depth: int
+    ) -> Depths | None:
+        """Depths of what is mapped."""
+        if initial_state_shape is None:
+            return None
+        return [
+            [int(shape[-1] or 0) for shape in shapes]
+            for shapes in per_layer(initial_state_shape, _is_shape)
+        ]
+
+    def call(self, initial_state: Nested, zeros: Nested) -> Any:
         """`initial_state` as `per_layer` gives it, `zeros` the cells' own states."""
         layers = per_layer(initial_state)
         return tuple(
@@ -70,21 +76,17 @@ class Bridge(keras.layers.Layer, abc.ABC):
             for i, target in enumerate(zeros)
         )
 
-    def build_for(
-        self, encoder_depths: list[list[int]], sizes: list[list[int]]
-    ) -> None:
+    def build_for(self, depths: Depths, sizes: Depths) -> None:
         """Build for encoder states and cell states of these depths."""
         for i, targets in enumerate(sizes):
-            self.build_layer(
-                i, encoder_depths[min(i, len(encoder_depths) - 1)], targets
-            )
+            self.build_layer(i, depths[min(i, len(depths) - 1)], targets)
         self.built = True
 
     def build_layer(self, index: int, sources: list[int], targets: list[int]) -> None:
         """Make the weights of decoder layer `index`; none by default."""
 
     @abc.abstractmethod
-    def map_layer(self, index: int, sources: list[Any], zeros: tuple[Any, ...]) -> Any:
+    def map_layer(self, index: int, sources: list[Tensor], zeros: States) -> Any:
         """States of decoder layer `index`."""
 
     def get_config(self) -> dict[str, Any]:
@@ -97,7 +99,7 @@ class Bridge(keras.layers.Layer, abc.ABC):
 class ZeroBridge(Bridge):
     """The decoder starts from its cells' own initial states."""
 
-    def map_layer(self, index: int, sources: list[Any], zeros: tuple[Any, ...]) -> Any:
+    def map_layer(self, index: int, sources: list[Tensor], zeros: States) -> Any:
         return zeros
 
 
@@ -117,39 +119,63 @@ class CopyBridge(Bridge):
                 "(a bidirectional encoder has states of 2 * units)"
             )
 
-    def map_layer(self, index: int, sources: list[Any], zeros: tuple[Any, ...]) -> Any:
+    def map_layer(self, index: int, sources: list[Tensor], zeros: States) -> Any:
         return tuple(ops.cast(s, z.dtype) for s, z in zip(sources, zeros, strict=True))
 
 
+class MappedBridge(Bridge, abc.ABC):
+    """A layer with tanh for every state tensor, of all that its layer is given."""
+
+    def build_layer(self, index: int, sources: list[int], targets: list[int]) -> None:
+        for number, size in enumerate(targets):
+            name = f"layer_{index}_state_{number}"
+            dense = keras.layers.Dense(
+                size, activation="tanh", name=name, dtype=self.dtype_policy
+            )
+            dense.build((None, sum(sources)))
+            setattr(self, name, dense)
+
+    def map_layer(self, index: int, sources: list[Tensor], zeros: States) -> Any:
+        x = ops.concatenate(sources, axis=-1) if len(sources) > 1 else sources[0]
+        return tuple(
+            ops.cast(getattr(self, f"layer_{index}_state_{number}")(x), z.dtype)
+            for number, z in enumerate(zeros)
+        )
+
+
 @keras.saving.register_keras_serializable(package="keras_attention")
-class DenseBridge(Bridge):
+class DenseBridge(MappedBridge):
     r"""$s_0 = \tanh(W [h; c; ...] + b)$, a layer for every state tensor.
 
     Bahdanau et al. use the backward encoder's first state alone and no bias;
     here every final state of the encoder layer enters.
     """
 
-    def build_layer(self, index: int, sources: list[int], targets: list[int]) -> None:
-        _add_maps(self, index, sum(sources), targets)
-
-    def map_layer(self, index: int, sources: list[Any], zeros: tuple[Any, ...]) -> Any:
-        return _mapped(self, index, ops.concatenate(sources, axis=-1), zeros)
-
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class MeanContextBridge(Bridge):
+class MeanContextBridge(MappedBridge):
     r"""$s_0 = \tanh(W \bar v + b)$, $\bar v$ the mean of the values of valid positions.
 
     A layer for every state tensor. The encoder's last states are not used.
     """
 
-    of_values = True
+    def check(self, memory_type: type) -> None:
+        if memory_type is not AttentionMemory:
+            raise ValueError(
+                "MeanContextBridge takes the mean of one memory's values. Expected: "
+                "another bridge with ka.HierarchicalAttention, whose memories stay "
+                "apart"
+            )
 
-    def build_layer(self, index: int, sources: list[int], targets: list[int]) -> None:
-        _add_maps(self, index, sum(sources), targets)
+    def sources(
+        self, initial_state: Nested, memory: AttentionMemory
+    ) -> list[list[Tensor]]:
+        return [[mean_value(memory)]]
 
-    def map_layer(self, index: int, sources: list[Any], zeros: tuple[Any, ...]) -> Any:
-        return _mapped(self, index, sources[0], zeros)
+    def source_depths(
+        self, initial_state_shape: Nested, context_depth: int
+    ) -> Depths | None:
+        return [[context_depth]]
 
 
 def mean_value(memory: AttentionMemory) -> Any:
@@ -161,43 +187,8 @@ def mean_value(memory: AttentionMemory) -> Any:
     return ops.cast(ops.sum(exact, axis=1) / count, values.dtype)
 
 
-def _add_maps(bridge: Bridge, index: int, depth: int, targets: list[int]) -> None:
-    """A layer with tanh for each state of decoder layer `index`."""
-    for number, size in enumerate(targets):
-        dense = keras.layers.Dense(
-            size,
-            activation="tanh",
-            name=f"layer_{index}_state_{number}",
-            dtype=bridge.dtype_policy,
-        )
-        dense.build((None, depth))
-        setattr(bridge, f"layer_{index}_state_{number}", dense)
-
-
-def _mapped(bridge: Bridge, index: int, x: Any, zeros: tuple[Any, ...]) -> Any:
-    """What these layers make of `x [B, depth]`."""
-    return tuple(
-        ops.cast(getattr(bridge, f"layer_{index}_state_{number}")(x), z.dtype)
-        for number, z in enumerate(zeros)
-    )
-
-
 registry: Registry[Bridge] = Registry("bridge", Bridge)
 registry.add("copy", CopyBridge)
 registry.add("dense", DenseBridge)
 registry.add("mean_context", MeanContextBridge)
 registry.add("zero", ZeroBridge)
-
-
-def get(identifier: Any, **arguments: Any) -> Bridge:
-    """A bridge from its name, configuration or itself."""
-    return registry.get(identifier, **arguments)
-
-
-def check(bridge: Bridge, one_memory: bool) -> None:
-    """Raise ValueError where a bridge wants values that the memory does not have."""
-    if bridge.of_values and not one_memory:
-        raise ValueError(
-            f"{type(bridge).__name__} takes the mean of one memory's values. Expected: "
-            "another bridge with ka.HierarchicalAttention, whose memories stay apart"
-        )

@@ -1,17 +1,18 @@
-r"""A gate between what the decoder has said and what it looks at.
+r"""Context gate: between what the decoder has said and what it looks at.
 
 z_t = sigmoid(W_z y_t + U_z s + C_z c_t + b)
 s_t = cell((1 - z_t) * W y_t + z_t * C c_t, (1 - z_t) * s)
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import keras
 from keras import ops
 
+from keras_attention.backend.cells.cell_stack import FedCell
 from keras_attention.backend.cells.prepared_cell import PreparedCell
 from keras_attention.decoder.orders import Order
+from keras_attention.layer_support.types import Initializer, Regularizer, Shape, Tensor
 
 _VARIANTS = ("source", "target", "both")
 
@@ -22,7 +23,7 @@ class ContextGate(keras.layers.Layer):
 
     $$ z_t = \sigma(W_z y_t + U_z s_{t-1} + C_z c_t + b) $$
 
-    | variant | the cell eats | from the state |
+    | variant | the cell takes | from the state |
     |---|---|---|
     | `source` | $W y_t + z_t \circ C c_t$ | $s_{t-1}$ |
     | `target` | $z_t \circ W y_t + C c_t$ | $z_t \circ s_{t-1}$ |
@@ -66,8 +67,8 @@ class ContextGate(keras.layers.Layer):
     def __init__(
         self,
         variant: str = "both",
-        kernel_initializer: Any = "glorot_uniform",
-        kernel_regularizer: Any = None,
+        kernel_initializer: Initializer = "glorot_uniform",
+        kernel_regularizer: Regularizer = None,
         **layer: Any,
     ) -> None:
         super().__init__(**layer)
@@ -80,7 +81,9 @@ class ContextGate(keras.layers.Layer):
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
 
-    def build(self, state_shape: Any, context_shape: Any, inputs_shape: Any) -> None:
+    def build(
+        self, state_shape: Shape, context_shape: Shape, inputs_shape: Shape
+    ) -> None:
         """Make the weights; `inputs_shape` has depth 0 where y_t does not enter."""
         self.units = state_shape[-1]
         depths = {
@@ -103,8 +106,8 @@ class ContextGate(keras.layers.Layer):
             name="bias", shape=(self.units,), initializer="zeros"
         )
 
-    def in_front_of(self, cell: Callable[[Any, Any], Any]) -> PreparedCell:
-        """A cell that eats the inputs, and the context as what is fed.
+    def in_front_of(self, cell: FedCell) -> PreparedCell:
+        """A cell that takes the inputs, and the context as what is fed.
 
         Args:
             cell: `(input [B, n], states) -> (output, states)`.
@@ -114,10 +117,10 @@ class ContextGate(keras.layers.Layer):
         of_state = ops.cast(self.state_kernel, dtype)  # [n, n]
         bias = ops.cast(self.bias, dtype)  # [n]
 
-        def project(x: Any) -> Any:
+        def project(x: Tensor) -> Any:
             return ops.matmul(x, ops.cast(self.inputs_kernel, dtype))  # [..., 2n]
 
-        def step(projected: Any, context: Any, states: tuple[Any, ...]) -> Any:
+        def step(projected: Tensor, context: Tensor, states: tuple[Tensor, ...]) -> Any:
             state = states[0]
             source, pre = ops.split(ops.matmul(context, of_context), 2, axis=-1)
             pre = pre + ops.matmul(state, of_state) + bias  # [B, n]
@@ -132,8 +135,8 @@ class ContextGate(keras.layers.Layer):
                 share = gate if self.variant == "target" else 1 - gate
                 state = share * state
                 target = None if target is None else share * target
-            eaten = source if target is None else target + source  # [B, n]
-            return cell(eaten, (state, *states[1:]))
+            entering = source if target is None else target + source  # [B, n]
+            return cell(entering, (state, *states[1:]))
 
         return PreparedCell(project, step)
 
@@ -145,7 +148,9 @@ class ContextGate(keras.layers.Layer):
         }
 
 
-def for_order(identifier: Any, order: Order, dtype: Any) -> ContextGate | None:
+def for_order(
+    identifier: Any, order: Order, dtype: keras.DTypePolicy
+) -> ContextGate | None:
     """The gate of a decoder with this order.
 
     Args:
@@ -166,7 +171,7 @@ def for_order(identifier: Any, order: Order, dtype: Any) -> ContextGate | None:
             f"`context_gate` must be one of {list(_VARIANTS)}, a ka.ContextGate or "
             f"None. Received: context_gate={identifier!r}"
         )
-    if identifier is not None and order.gated_cell is None:
+    if identifier is not None and order.context_cell is None:
         raise ValueError(
             "`context_gate` is for orders where the context enters one cell: "
             f"expected None with order={order.name!r}. "

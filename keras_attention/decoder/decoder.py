@@ -1,31 +1,29 @@
 """The attention decoder: cell, attention, order and readout, put together."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import keras
 from keras import ops, tree
 
-from keras_attention.attention.base import AttentionLayer, queries_first
+from keras_attention.attention.base import AttentionLayer, StepAttention
 from keras_attention.attention.beam_attention import BeamAttention
 from keras_attention.attention.fixed_context import FixedContext
 from keras_attention.backend.cells import CellStack
-from keras_attention.backend.masks import as_mask, zero_where_masked
+from keras_attention.backend.masks import as_mask, zero_rows, zero_where_masked
 from keras_attention.backend.precision import require_concrete
+from keras_attention.backend.weights import public_weights
 from keras_attention.decoder import bridges, orders, readouts
 from keras_attention.decoder.context_gate import for_order as gate_for_order
-from keras_attention.decoder.orders import DecoderState
-from keras_attention.decoder.teacher_forcing import (
-    StepParts,
-    run_cell,
-    run_steps,
-    time_major,
-)
+from keras_attention.decoder.step import DecoderState, PreparedDecoder
+from keras_attention.decoder.teacher_forcing import Loop, cell_first, teacher_forced
 from keras_attention.layer_support.argument_checks import number, steps
 from keras_attention.layer_support.building import build_part, require_built
 from keras_attention.layer_support.functional_output import widest_output
 from keras_attention.layer_support.ownership import claim
-from keras_attention.layer_support.state_check import StateForm
+from keras_attention.layer_support.state_check import StateCheck
+from keras_attention.layer_support.types import Identifier, Nested, Shape, Size, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -102,16 +100,16 @@ class AttentionDecoder(keras.layers.Layer):
 
     def __init__(
         self,
-        cell: Any,
-        attention: Any,
-        order: Any = None,
-        readout: Any = None,
+        cell: Identifier,
+        attention: Identifier,
+        order: Identifier = None,
+        readout: Identifier = None,
         input_feeding: bool = True,
         output_units: int | None = None,
-        bridge: Any = "dense",
+        bridge: Identifier = "dense",
         dropout: float = 0.0,
         seed: int | None = None,
-        context_gate: Any = None,
+        context_gate: Identifier = None,
         **layer: Any,
     ) -> None:
         super().__init__(**layer)
@@ -124,7 +122,7 @@ class AttentionDecoder(keras.layers.Layer):
         claim(self.attention, self, "attention")
         if order is None:
             order = self.attention.default_order
-        self.order = orders.get(order)
+        self.order = orders.registry.get(order)
         self.order.check(self.stack)
         self.context_gate = gate_for_order(context_gate, self.order, self.dtype_policy)
         if self.context_gate is not None:
@@ -133,63 +131,54 @@ class AttentionDecoder(keras.layers.Layer):
         self.readout = readouts.with_units(chosen, output_units, self.dtype_policy)
         self.output_units = output_units
         self.input_feeding = input_feeding
-        arguments = {"dtype": self.dtype_policy} if isinstance(bridge, str) else {}
-        self.bridge = bridges.get(bridge, **arguments)
-        bridges.check(self.bridge, self.attention.one_memory)
+        made = {"dtype": self.dtype_policy} if isinstance(bridge, str) else {}
+        self.bridge = bridges.registry.get(bridge, **made)
+        self.bridge.check(self.attention.memory_type)
         self.dropout = number("dropout", dropout, least=0, below=1)
         self.seed = seed
-        self.input_dropout = keras.layers.Dropout(
-            dropout, seed=seed, dtype=self.dtype_policy
+        self.input_dropout, self.output_dropout = (
+            keras.layers.Dropout(dropout, seed=seed, dtype=self.dtype_policy)
+            for _ in range(2)
         )
-        self.output_dropout = keras.layers.Dropout(
-            dropout, seed=seed, dtype=self.dtype_policy
-        )
-        self._state_form = StateForm()
+        self._state_check = StateCheck()
         self.supports_masking = True
 
     def build(
-        self, inputs_shape: Any, value_shape: Any, initial_state_shape: Any = None
+        self,
+        inputs_shape: Shape,
+        value_shape: Shape,
+        initial_state_shape: Nested = None,
     ) -> None:
         if len(inputs_shape) != 3:
             raise ValueError(
                 "`inputs` must have rank 3. "
                 f"Received: inputs of shape {tuple(inputs_shape)}"
             )
+        known = inputs_shape[-1]
         context = self._context_depth = self.attention.context_depth(value_shape)
         query = self.order.query_depth(self.stack)
         build_part(self.attention, (None, None, query), value_shape)
-        hidden = (None, None, self.stack.output_depth)
-        shapes = (hidden, (None, None, context), (None, None, inputs_shape[-1]))
-        build_part(self.readout, *shapes[: 2 + self.readout.eats_inputs])
-        depths = self.order.input_depths(
-            self.stack, inputs_shape[-1], self._fed_depth()
-        )
+        seen = (self.stack.output_depth, context, known)
+        build_part(self.readout, *((None, None, depth) for depth in seen))
+        depths = self.order.input_depths(self.stack, known, self._fed_depth())
         if self.context_gate is not None:
-            place = self.order.gated_cell or 0
+            place = self.order.context_cell or 0
             units = self.stack.state_sizes[place][0]
-            # Only the first cell is given what was said.
-            said = inputs_shape[-1] if place == 0 else 0
-            sizes = (None, units), (None, context), (None, said)
-            build_part(self.context_gate, *sizes)
+            sizes = (units, context, known if place == 0 else 0)  # y_t: the first
+            build_part(self.context_gate, *((None, depth) for depth in sizes))
             depths[place] = units
         self.stack.build(depths)
-        sizes = self.order.carried(self.stack.state_sizes)
-        if self.bridge.of_values:
-            self.bridge.build_for([[context]], sizes)
-        elif initial_state_shape is not None:
-            sources = [
-                [int(shape[-1] or 0) for shape in shapes]
-                for shapes in bridges.shapes_per_layer(initial_state_shape)
-            ]
-            self.bridge.build_for(sources, sizes)
+        sources = self.bridge.source_depths(initial_state_shape, context)
+        if sources is not None:
+            self.bridge.build_for(sources, self.order.carried(self.stack.state_sizes))
 
     def call(
         self,
-        inputs: Any,
-        value: Any,
-        inputs_mask: Any = None,
-        value_mask: Any = None,
-        initial_state: Any = None,
+        inputs: Tensor,
+        value: Nested,
+        inputs_mask: Tensor = None,
+        value_mask: Nested = None,
+        initial_state: Nested = None,
         return_attention_scores: bool = False,
         training: bool = False,
     ) -> Any:
@@ -197,41 +186,49 @@ class AttentionDecoder(keras.layers.Layer):
         mask = as_mask(inputs_mask, "inputs_mask", like=inputs)
         inputs = zero_where_masked(inputs, mask)
         inputs = self.input_dropout(inputs, training=training)
-        memory = self.attention._precompute(value, None, value_mask)
-        state = self._initial_state(memory, initial_state)
-        with self.stack.dropout_masks(ops.shape(inputs)[0], training):
-            parts = self._parts(memory, training)
-            rows = {"x": time_major(parts.cell.project(inputs))}
-            if mask is not None:
-                rows["mask"] = time_major(mask)
-            if self._attends_after_loop:
-                hidden = run_cell(parts, rows, state, training)
-                context, weights = self.attention.attend(hidden, memory, mask, training)
-                outputs = self._read(hidden, context, inputs)
-            else:
-                drawn = self.attention.draw(inputs, memory, training)
-                if drawn is not None:
-                    rows["drawn"] = queries_first(drawn)
-                outputs, weights = run_steps(
-                    self.order,
-                    lambda hidden, context: self._read(hidden, context, inputs),
-                    parts,
-                    rows,
-                    state,
-                    return_attention_scores,
-                    training,
-                )
-        outputs = self.output_dropout(
-            zero_where_masked(outputs, mask), training=training
-        )  # [B, T, Do]
-        if not return_attention_scores:
-            return outputs
-        if mask is not None:
-            valid = ops.expand_dims(ops.expand_dims(mask, 1), -1)  # [B, 1, T, 1]
-            weights = ops.where(valid, weights, ops.zeros_like(weights))
-        return outputs, self.attention._public_weights(weights)
+        loop: Loop = cell_first
+        if self.order.takes_context or self.input_feeding:
+            asked = return_attention_scores
+            loop = functools.partial(teacher_forced, with_weights=asked)
+        outputs, weights = self.run(
+            loop, inputs, mask, value, value_mask, initial_state, training
+        )
+        return (
+            (outputs, public_weights(weights)) if return_attention_scores else outputs
+        )
 
-    def precompute(self, value: Any, value_mask: Any = None) -> Any:
+    def run(
+        self,
+        loop: Loop,
+        inputs: Tensor,
+        mask: Tensor,
+        value: Nested,
+        value_mask: Nested,
+        initial_state: Nested,
+        training: bool,
+    ) -> tuple[Tensor, Tensor]:
+        """`call` with a loop of one's own, unchecked.
+
+        Args:
+            loop: Goes through the steps.
+            inputs: `[B, T, D]`, zero at padding.
+            mask: `[B, T]` booleans or None.
+            value, value_mask, initial_state, training: As in a call.
+
+        Returns:
+            Outputs `[B, T, Do]`, and weights `[B, H, T, S]` where the loop gives them.
+        """
+        steps("inputs", inputs)
+        memory = self.attention.memory_of(value, None, value_mask)
+        state = self._first_state(memory, initial_state)
+        with self.stack.dropout_masks(ops.shape(inputs)[0], training):
+            prepared = self.prepare(memory, training)
+            outputs, weights = loop(prepared, inputs, mask, state, training)
+        outputs = zero_where_masked(outputs, mask)  # [B, T, Do]
+        outputs = self.output_dropout(outputs, training=training)
+        return outputs, None if weights is None else zero_rows(weights, mask)
+
+    def precompute(self, value: Nested, value_mask: Nested = None) -> Any:
         """Everything that depends on the source alone, once per sentence.
 
         Args:
@@ -244,7 +241,7 @@ class AttentionDecoder(keras.layers.Layer):
         self._check_built("precompute")
         return self.attention.precompute(value, value_mask=value_mask)
 
-    def initial_state(self, memory: Any, initial_state: Any = None) -> DecoderState:
+    def initial_state(self, memory: Nested, initial_state: Nested = None) -> Any:
         """The decoder state before the first target step.
 
         Args:
@@ -254,9 +251,11 @@ class AttentionDecoder(keras.layers.Layer):
         """
         self._check_built("initial_state")
         require_concrete("initial_state", memory, initial_state)
-        return self._initial_state(memory, initial_state)
+        return self._first_state(memory, initial_state)
 
-    def step(self, inputs: Any, memory: Any, state: DecoderState) -> Any:
+    def step(
+        self, inputs: Tensor, memory: Nested, state: DecoderState
+    ) -> tuple[Tensor, Tensor, DecoderState]:
         """One target step; deterministic, whatever the dropout.
 
         Args:
@@ -273,12 +272,15 @@ class AttentionDecoder(keras.layers.Layer):
         """
         self._check_built("step")
         require_concrete("step", inputs, memory, state)
-        self._state_form.check(self._initial_state, memory, state)
+        self._state_check(self._first_state, memory, state)
         return self.stepper(memory)(inputs, state)
 
     def stepper(
-        self, memory: Any, beam_size: Any = 1, attention: Any = None
-    ) -> Callable[[Any, DecoderState], Any]:
+        self,
+        memory: Nested,
+        beam_size: Size = 1,
+        attention: StepAttention | None = None,
+    ) -> Callable[[Tensor, DecoderState], tuple[Tensor, Tensor, DecoderState]]:
         """`step` with the work that does not depend on the step already done.
 
         For loops: `step_t = decoder.stepper(memory)` outside, then
@@ -292,24 +294,42 @@ class AttentionDecoder(keras.layers.Layer):
                 as `ka.WalkingAttention`.
         """
         self._check_built("stepper")
-        parts = self._parts(memory, training=False)
-        if attention is not None:
-            parts = parts._replace(attention=attention)
-        elif not isinstance(beam_size, int) or beam_size > 1:
-            parts = parts._replace(attention=BeamAttention(self.attention, beam_size))
+        if attention is None and not (isinstance(beam_size, int) and beam_size == 1):
+            attention = BeamAttention(self.attention, beam_size)
+        prepared = self.prepare(memory, False, attention)
 
-        def step(inputs: Any, state: DecoderState) -> Any:
+        def step(
+            inputs: Tensor, state: DecoderState
+        ) -> tuple[Tensor, Tensor, DecoderState]:
             inputs = ops.cast(ops.convert_to_tensor(inputs), self.compute_dtype)
-            result = self.order.step(parts, parts.cell.project(inputs), state, None)
-            output = result.output
-            if output is None:
-                output = self._read(result.hidden, result.context, inputs)
-            weights = result.weights  # [B, H, S]
-            if self.attention.num_heads == 1:
-                weights = ops.squeeze(weights, 1)  # [B, S]
-            return output, weights, result.state
+            result = prepared.step(inputs, state)
+            return result.output, public_weights(result.weights), result.state
 
         return step
+
+    def prepare(
+        self, memory: Nested, training: bool, attention: StepAttention | None = None
+    ) -> PreparedDecoder:
+        """What no step depends on, done: for loops in other layers.
+
+        Args:
+            memory: The attention's.
+            training: Whether the cells' own dropout is active.
+            attention: What attends in a step; None: the decoder's attention.
+        """
+        cell, second = self.order.prepare(
+            self.stack, self._fed_depth(), training, self.context_gate
+        )
+        return PreparedDecoder(
+            self.order.step,
+            cell,
+            second,
+            self.attention,
+            attention or self.attention,
+            memory,
+            self.readout,
+            self._feeds_back and self.readout.fed_back,
+        )
 
     @property
     def output(self) -> Any:
@@ -331,24 +351,18 @@ class AttentionDecoder(keras.layers.Layer):
 
     @property
     def _feeds_back(self) -> bool:
-        return self.order.feeds_back(self.input_feeding)
-
-    @property
-    def _attends_after_loop(self) -> bool:
-        return not self._feeds_back and not self.order.eats_context()
+        """Whether something of the previous step enters the cell."""
+        return self.input_feeding and not self.order.takes_context
 
     def _fed_depth(self) -> int:
         """How much of the cell's input is only known inside the loop."""
-        context_depth = self._context_depth
-        if self.order.eats_context():
-            return context_depth
+        if self.order.takes_context:
+            return self._context_depth
         if not self._feeds_back:
             return 0
-        if not self.readout.fed_back:
-            return context_depth
-        return self.readout.depth(self.stack.output_depth, context_depth)
+        return self.readout.fed_depth(self.stack.output_depth, self._context_depth)
 
-    def _attention_from(self, attention: Any) -> AttentionLayer:
+    def _attention_from(self, attention: Identifier) -> AttentionLayer:
         if attention is None:
             return FixedContext(dtype=self.dtype_policy)
         if isinstance(attention, dict):
@@ -361,37 +375,23 @@ class AttentionDecoder(keras.layers.Layer):
             )
         return attention
 
-    def _read(self, hidden: Any, context: Any, inputs: Any) -> Any:
-        if self.readout.eats_inputs:
-            return self.readout(hidden, context, inputs)
-        return self.readout(hidden, context)
-
-    def _parts(self, memory: Any, training: bool) -> StepParts:
-        fed_readout = (
-            self.readout if self._feeds_back and self.readout.fed_back else None
-        )
-        cell, second = self.order.prepare(
-            self.stack, self._fed_depth(), training, self.context_gate
-        )
-        return StepParts(cell, self.attention, memory, fed_readout, second)
-
-    def _initial_state(self, memory: Any, initial_state: Any = None) -> Any:
+    def _first_state(self, memory: Nested, initial_state: Nested = None) -> Any:
+        """`initial_state` for symbolic tensors too."""
         batch = ops.shape(memory.mask)[0]
         cell = self.order.carried(self.stack.zero_states(batch))
-        if self.bridge.of_values:
-            cell = self.bridge.call([[bridges.mean_value(memory)]], cell)
-        elif initial_state is not None:
+        sources = self.bridge.sources(initial_state, memory)
+        if sources is not None:
             if not self.bridge.built:
                 raise ValueError(
                     "This decoder was built without encoder states. Expected: "
                     "`initial_state` in the first call. Received: it only now"
                 )
-            initial_state = tree.map_structure(
+            sources = tree.map_structure(
                 lambda x: ops.cast(ops.convert_to_tensor(x), self.compute_dtype),
-                initial_state,
+                sources,
             )
-            cell = self.bridge.call(initial_state, cell)
-        fed: Any = ()
+            cell = self.bridge.call(sources, cell)
+        fed: Tensor = ()
         if self._feeds_back:
             fed = ops.zeros((batch, self._fed_depth()), self.compute_dtype)
         return DecoderState(cell, self.attention.initial_state(memory), fed)

@@ -1,10 +1,10 @@
-r"""Decoder orders: what the query is, and what the cell eats.
+r"""Decoder orders: what the query is, and what the cell takes.
 
-| order | query | the cell eats | default readout | paper |
+| order | query | the cell takes | default readout | paper |
 |---|---|---|---|---|
 | `bahdanau` | $s_{t-1}$ | $[y_t; c_t]$ | `concat` | Bahdanau et al. 2014, A.2.2 |
 | `luong` | $h_t$ | $[y_t; f_{t-1}]$ or $y_t$ | `attentional` | Luong et al. 2015, 3.3 |
-| `conditional` | $s'_t$ of the first of two cells, which eats $y_t$ | the second $c_t$, from the state $s'_t$ | `concat` | Sennrich et al. 2017, section 2 |
+| `conditional` | $s'_t$ of the first of two cells, which takes $y_t$ | the second $c_t$, from the state $s'_t$ | `concat` | Sennrich et al. 2017, section 2 |
 | `gnmt` | $s^1_{t-1}$ of the bottom cell | $[y_t; c_t]$, the cells above $[h_t; c_t]$ | `none` | Wu et al. 2016, section 3 |
 
 What `luong` feeds back, $f_{t-1}$, is the attentional vector
@@ -13,53 +13,31 @@ that the context still reaches the cell.
 """  # noqa: E501
 
 import abc
-from typing import Any, NamedTuple
+from typing import Any
 
 from keras_attention.backend.cells import CellStack
+from keras_attention.backend.cells.cell_stack import FedCell, Gate
 from keras_attention.backend.cells.prepared_cell import PreparedCell
+from keras_attention.decoder.step import DecoderState, PreparedDecoder, StepResult
 from keras_attention.layer_support.registry import Registry
-
-
-class DecoderState(NamedTuple):
-    """What a decoder carries from one target step to the next.
-
-    Attributes:
-        cell: State tensors of every cell, bottom first: `((h, c), ...)`; those of
-            the last one only in the order `conditional`.
-        attention: `ka.AttentionState`.
-        fed: What is fed back, `[B, F]`, or `()` when nothing is.
-    """
-
-    cell: Any
-    attention: Any
-    fed: Any = ()
-
-
-class StepResult(NamedTuple):
-    """One target step: output of the cell, context, readout (if fed back)."""
-
-    hidden: Any
-    context: Any
-    output: Any
-    weights: Any
-    state: DecoderState
+from keras_attention.layer_support.types import Nested, Tensor
 
 
 class Order(abc.ABC):
-    """How one target step is put together. Final subclasses hold no state."""
+    """How one target step is put together. Final subclasses hold no state.
+
+    Attributes:
+        name: What the decoder is told.
+        default_readout: Its name.
+        takes_context: Whether the context of a step enters the cell in that very step;
+            otherwise attention comes last, and input feeding is possible.
+        context_cell: The one cell that the context enters, where there is one.
+    """
 
     name: str
     default_readout: str
-    # The one cell that the context enters, where a gate may stand in front of it.
-    gated_cell: int | None = None
-
-    @abc.abstractmethod
-    def feeds_back(self, input_feeding: bool) -> bool:
-        """Whether something of the previous step enters the cell."""
-
-    @abc.abstractmethod
-    def eats_context(self) -> bool:
-        """Whether the context of this very step enters the cell."""
+    takes_context: bool = True
+    context_cell: int | None = None
 
     @abc.abstractmethod
     def query_depth(self, stack: CellStack) -> int:
@@ -83,18 +61,23 @@ class Order(abc.ABC):
         return per_cell
 
     def prepare(
-        self, stack: CellStack, fed: int, training: bool, gate: Any = None
-    ) -> tuple[PreparedCell, Any]:
+        self, stack: CellStack, fed: int, training: bool, gate: Gate | None = None
+    ) -> tuple[PreparedCell, FedCell | None]:
         """The cell, and what is stepped after attention where there is such a thing."""
         return stack.prepare(fed, training, gate=gate), None
 
     @abc.abstractmethod
-    def step(self, run: Any, projected: Any, state: DecoderState, drawn: Any) -> Any:
+    def step(
+        self,
+        decoder: PreparedDecoder,
+        projected: Tensor,
+        state: DecoderState,
+        drawn: Nested,
+    ) -> StepResult:
         """One target step.
 
         Args:
-            run: `StepParts` of `teacher_forcing.py`: the prepared cell, the
-                attention with its memory, and the readout when it is fed back.
+            decoder: What it is put together from.
             projected: This step's input, as the prepared cell wants it.
             state: The decoder state before the step.
             drawn: This step's part of what `AttentionLayer.draw` gave, or None.
@@ -106,54 +89,76 @@ class LuongOrder(Order):
 
     name = "luong"
     default_readout = "attentional"
-
-    def feeds_back(self, input_feeding: bool) -> bool:
-        return input_feeding
-
-    def eats_context(self) -> bool:
-        return False
+    takes_context = False
 
     def query_depth(self, stack: CellStack) -> int:
         return stack.output_depth
 
-    def step(self, run: Any, projected: Any, state: DecoderState, drawn: Any) -> Any:
+    def step(
+        self,
+        decoder: PreparedDecoder,
+        projected: Tensor,
+        state: DecoderState,
+        drawn: Any,
+    ) -> StepResult:
         fed = None if isinstance(state.fed, tuple) else state.fed
-        hidden, cell = run.cell.step(projected, fed, state.cell)
-        context, weights, attention = run.attention.advance(
-            hidden, run.memory, state.attention, drawn
-        )
-        output = None
-        carried: Any = ()
+        hidden, cell = decoder.cell.step(projected, fed, state.cell)
+        context, weights, attention = decoder.attend(hidden, state.attention, drawn)
+        output = decoder.readout(hidden, context) if decoder.feeds_readout else None
+        carried: Tensor = ()
         if fed is not None:
-            output = run.fed_readout and run.fed_readout(hidden, context)
             carried = context if output is None else output
-        return StepResult(
-            hidden, context, output, weights, DecoderState(cell, attention, carried)
-        )
+        new = DecoderState(cell, attention, carried)
+        return StepResult(hidden, context, output, weights, new)
 
 
-class BahdanauOrder(Order):
-    """First attention with the previous state, then the cell."""
+class AttendFirst(Order, abc.ABC):
+    """First attention with the state before, then the cell."""
+
+    query_cell: int
+
+    def query_depth(self, stack: CellStack) -> int:
+        return stack.state_sizes[self.query_cell][0]
+
+    def step(
+        self,
+        decoder: PreparedDecoder,
+        projected: Tensor,
+        state: DecoderState,
+        drawn: Any,
+    ) -> StepResult:
+        query = state.cell[self.query_cell][0]
+        context, weights, attention = decoder.attend(query, state.attention, drawn)
+        hidden, cell = decoder.cell.step(projected, context, state.cell)
+        return StepResult(hidden, context, None, weights, DecoderState(cell, attention))
+
+
+class BahdanauOrder(AttendFirst):
+    """The query is the top cell's state; the context enters the bottom cell."""
 
     name = "bahdanau"
     default_readout = "concat"
-    gated_cell = 0
+    context_cell = 0
+    query_cell = -1
 
-    def feeds_back(self, input_feeding: bool) -> bool:
-        return False
 
-    def eats_context(self) -> bool:
-        return True
+class GnmtOrder(AttendFirst):
+    """The query is the bottom cell's state; the context enters every cell.
 
-    def query_depth(self, stack: CellStack) -> int:
-        return stack.state_sizes[-1][0]
+    Relative to the paper: no residual connections between the cells.
+    """
 
-    def step(self, run: Any, projected: Any, state: DecoderState, drawn: Any) -> Any:
-        context, weights, attention = run.attention.advance(
-            state.cell[-1][0], run.memory, state.attention, drawn
-        )
-        hidden, cell = run.cell.step(projected, context, state.cell)
-        return StepResult(hidden, context, None, weights, DecoderState(cell, attention))
+    name = "gnmt"
+    default_readout = "none"
+    query_cell = 0
+
+    def input_depths(self, stack: CellStack, known: int, fed: int) -> list[int]:
+        return [known + fed, *(depth + fed for depth in stack.output_depths[:-1])]
+
+    def prepare(
+        self, stack: CellStack, fed: int, training: bool, gate: Gate | None = None
+    ) -> tuple[PreparedCell, FedCell | None]:
+        return stack.prepare(fed, training, feed_all=True), None
 
 
 class ConditionalOrder(Order):
@@ -165,13 +170,7 @@ class ConditionalOrder(Order):
 
     name = "conditional"
     default_readout = "concat"
-    gated_cell = 1
-
-    def feeds_back(self, input_feeding: bool) -> bool:
-        return False
-
-    def eats_context(self) -> bool:
-        return True
+    context_cell = 1
 
     def query_depth(self, stack: CellStack) -> int:
         return stack.output_depths[0]
@@ -192,53 +191,22 @@ class ConditionalOrder(Order):
         return per_cell[-1:]
 
     def prepare(
-        self, stack: CellStack, fed: int, training: bool, gate: Any = None
-    ) -> tuple[PreparedCell, Any]:
+        self, stack: CellStack, fed: int, training: bool, gate: Gate | None = None
+    ) -> tuple[PreparedCell, FedCell | None]:
         return stack.prepare_apart(fed, training, gate)
 
-    def step(self, run: Any, projected: Any, state: DecoderState, drawn: Any) -> Any:
-        query, between = run.cell.step(projected, None, state.cell[0])
-        context, weights, attention = run.attention.advance(
-            query, run.memory, state.attention, drawn
-        )
-        hidden, new = run.second(context, between)
-        return StepResult(
-            hidden, context, None, weights, DecoderState((new,), attention)
-        )
-
-
-class GnmtOrder(Order):
-    """Attention with the bottom cell's state before; its context feeds every cell.
-
-    Relative to the paper: no residual connections between the cells.
-    """
-
-    name = "gnmt"
-    default_readout = "none"
-
-    def feeds_back(self, input_feeding: bool) -> bool:
-        return False
-
-    def eats_context(self) -> bool:
-        return True
-
-    def query_depth(self, stack: CellStack) -> int:
-        return stack.state_sizes[0][0]
-
-    def input_depths(self, stack: CellStack, known: int, fed: int) -> list[int]:
-        return [known + fed, *(depth + fed for depth in stack.output_depths[:-1])]
-
-    def prepare(
-        self, stack: CellStack, fed: int, training: bool, gate: Any = None
-    ) -> tuple[PreparedCell, Any]:
-        return stack.prepare(fed, training, feed_all=True), None
-
-    def step(self, run: Any, projected: Any, state: DecoderState, drawn: Any) -> Any:
-        context, weights, attention = run.attention.advance(
-            state.cell[0][0], run.memory, state.attention, drawn
-        )
-        hidden, cell = run.cell.step(projected, context, state.cell)
-        return StepResult(hidden, context, None, weights, DecoderState(cell, attention))
+    def step(
+        self,
+        decoder: PreparedDecoder,
+        projected: Tensor,
+        state: DecoderState,
+        drawn: Any,
+    ) -> StepResult:
+        query, between = decoder.cell.step(projected, None, state.cell[0])
+        context, weights, attention = decoder.attend(query, state.attention, drawn)
+        hidden, new = decoder.second(context, between)
+        after = DecoderState((new,), attention)
+        return StepResult(hidden, context, None, weights, after)
 
 
 registry: Registry[Order] = Registry("order", Order)
@@ -246,8 +214,3 @@ registry.add("bahdanau", BahdanauOrder)
 registry.add("conditional", ConditionalOrder)
 registry.add("gnmt", GnmtOrder)
 registry.add("luong", LuongOrder)
-
-
-def get(identifier: Any) -> Order:
-    """An order from its name or itself."""
-    return registry.get(identifier)

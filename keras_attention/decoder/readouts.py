@@ -16,28 +16,38 @@ from keras import ops
 
 from keras_attention.layer_support.argument_checks import positive_integer
 from keras_attention.layer_support.registry import Registry
+from keras_attention.layer_support.types import Identifier, Initializer, Shape, Tensor
 
 
 class Readout(keras.layers.Layer, abc.ABC):
-    """output = readout(hidden, context), over any leading dimensions.
+    """output = readout(hidden, context, inputs), over any leading dimensions.
 
     Attributes:
-        fed_back: Whether input feeding feeds this output (else the context).
-        takes_units: Whether `output_units` means something.
-        eats_inputs: Whether `build` and `call` take the decoder's inputs, $y_t$, as
-            a third argument. Such a readout cannot be fed back.
+        fed_back: Whether input feeding feeds this output (else the context). Inside the
+            loop the inputs are None: such a readout does without them.
     """
 
     fed_back = False
-    takes_units = False
-    eats_inputs = False
+
+    def build(
+        self,
+        hidden_shape: Shape,
+        context_shape: Shape,
+        inputs_shape: Shape | None = None,
+    ) -> None:
+        """Make weights that depend on the depths; none by default."""
 
     @abc.abstractmethod
     def depth(self, hidden_depth: int, context_depth: int) -> int:
         """Depth of the output."""
 
+    def fed_depth(self, hidden_depth: int, context_depth: int) -> int:
+        """Depth of what input feeding feeds."""
+        fed = self.depth(hidden_depth, context_depth)
+        return fed if self.fed_back else context_depth
+
     @abc.abstractmethod
-    def call(self, hidden: Any, context: Any, inputs: Any = None) -> Any: ...
+    def call(self, hidden: Tensor, context: Tensor, inputs: Tensor = None) -> Any: ...
 
     def get_config(self) -> dict[str, Any]:
         # Keras' automatic configuration cannot hold the dtype policy that the
@@ -49,13 +59,10 @@ class Readout(keras.layers.Layer, abc.ABC):
 class ConcatReadout(Readout):
     r"""$o_t = [h_t; c_t]$: what Bahdanau's output layer sees, without $y_{t-1}$."""
 
-    def build(self, hidden_shape: Any, context_shape: Any) -> None:
-        pass
-
     def depth(self, hidden_depth: int, context_depth: int) -> int:
         return hidden_depth + context_depth
 
-    def call(self, hidden: Any, context: Any, inputs: Any = None) -> Any:
+    def call(self, hidden: Tensor, context: Tensor, inputs: Tensor = None) -> Any:
         return ops.concatenate([hidden, context], axis=-1)  # [..., Dh + Dc]
 
 
@@ -63,13 +70,10 @@ class ConcatReadout(Readout):
 class NoneReadout(Readout):
     r"""$o_t = h_t$: the context acts through the cell alone."""
 
-    def build(self, hidden_shape: Any, context_shape: Any) -> None:
-        pass
-
     def depth(self, hidden_depth: int, context_depth: int) -> int:
         return hidden_depth
 
-    def call(self, hidden: Any, context: Any, inputs: Any = None) -> Any:
+    def call(self, hidden: Tensor, context: Tensor, inputs: Tensor = None) -> Any:
         return hidden
 
 
@@ -89,13 +93,12 @@ class AttentionalReadout(Readout):
     """
 
     fed_back = True
-    takes_units = True
 
     def __init__(
         self,
         units: int | None = None,
-        activation: Any = "tanh",
-        kernel_initializer: Any = "glorot_uniform",
+        activation: Identifier = "tanh",
+        kernel_initializer: Initializer = "glorot_uniform",
         **layer: Any,
     ) -> None:
         super().__init__(**layer)
@@ -103,7 +106,12 @@ class AttentionalReadout(Readout):
         self.activation = keras.activations.get(activation)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
-    def build(self, hidden_shape: Any, context_shape: Any) -> None:
+    def build(
+        self,
+        hidden_shape: Shape,
+        context_shape: Shape,
+        inputs_shape: Shape | None = None,
+    ) -> None:
         self.kernel = self.add_weight(
             name="kernel",
             shape=(
@@ -116,7 +124,7 @@ class AttentionalReadout(Readout):
     def depth(self, hidden_depth: int, context_depth: int) -> int:
         return self.units or hidden_depth
 
-    def call(self, hidden: Any, context: Any, inputs: Any = None) -> Any:
+    def call(self, hidden: Tensor, context: Tensor, inputs: Tensor = None) -> Any:
         joined = ops.concatenate([context, hidden], axis=-1)  # [..., Dc + Dh]
         return self.activation(
             ops.matmul(joined, ops.cast(self.kernel, joined.dtype))
@@ -150,25 +158,27 @@ class MaxoutReadout(Readout):
         al. 2013, arXiv 1302.4389 (maxout).
     """
 
-    takes_units = True
-    eats_inputs = True
-
     def __init__(
         self,
         units: int | None = None,
-        kernel_initializer: Any = "glorot_uniform",
+        kernel_initializer: Initializer = "glorot_uniform",
         **layer: Any,
     ) -> None:
         super().__init__(**layer)
         self.units = positive_integer("units", units, optional=True)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
-    def build(self, hidden_shape: Any, context_shape: Any, inputs_shape: Any) -> None:
-        parts = (hidden_shape, inputs_shape, context_shape)
+    def build(
+        self,
+        hidden_shape: Shape,
+        context_shape: Shape,
+        inputs_shape: Shape | None = None,
+    ) -> None:
+        depths = [x[-1] for x in (hidden_shape, inputs_shape, context_shape) if x]
         units = self.depth(hidden_shape[-1], context_shape[-1])
         self.kernel = self.add_weight(
             name="kernel",
-            shape=(sum(shape[-1] for shape in parts), 2 * units),
+            shape=(sum(depths), 2 * units),
             initializer=self.kernel_initializer,
         )
         self.bias = self.add_weight(
@@ -178,7 +188,7 @@ class MaxoutReadout(Readout):
     def depth(self, hidden_depth: int, context_depth: int) -> int:
         return self.units or hidden_depth
 
-    def call(self, hidden: Any, context: Any, inputs: Any = None) -> Any:
+    def call(self, hidden: Tensor, context: Tensor, inputs: Tensor = None) -> Any:
         joined = ops.concatenate([hidden, inputs, context], axis=-1)
         linear = ops.matmul(joined, ops.cast(self.kernel, joined.dtype))
         linear = linear + ops.cast(self.bias, joined.dtype)  # [..., 2 * units]
@@ -200,12 +210,14 @@ registry.add("maxout", MaxoutReadout)
 registry.add("none", NoneReadout)
 
 
-def get(identifier: Any, **arguments: Any) -> Readout:
+def get(identifier: Identifier, **arguments: Any) -> Readout:
     """A readout from its name, configuration or itself."""
     return registry.get(identifier, **arguments)
 
 
-def with_units(readout: Any, output_units: int | None, dtype: Any) -> Readout:
+def with_units(
+    readout: Identifier, output_units: int | None, dtype: keras.DTypePolicy
+) -> Readout:
     """A readout as `get` finds it, where a name is given with its depth.
 
     Args:

@@ -1,4 +1,4 @@
-r"""How often a decoder that is trained is given the true token: scheduled sampling.
+r"""Sampling schedules: how often a decoder in training is given the true token.
 
 | class | probability of the truth at update i |
 |---|---|
@@ -18,20 +18,22 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_attention.layer_support.types import Tensor
+
 
 class Schedule(abc.ABC):
     """The probability of the true token at an update of the weights.
 
-    To add one, extend this class, implement the call and `get_config`, and register it
-    with Keras.
+    To add one, extend this class, implement the call and register it with Keras.
     """
 
     @abc.abstractmethod
-    def __call__(self, update: Any) -> Any:
+    def __call__(self, update: Tensor) -> Any:
         """The probability at `update`, a float32 scalar that counts from 0."""
 
-    @abc.abstractmethod
-    def get_config(self) -> dict[str, Any]: ...
+    def get_config(self) -> dict[str, Any]:
+        """The arguments: attributes of the same names, unless a class says else."""
+        return dict(vars(self))
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Schedule":
@@ -59,11 +61,8 @@ class Constant(Schedule):
         _check("k", k, 0.0, 1.0)
         self.k = k
 
-    def __call__(self, update: Any) -> Any:
+    def __call__(self, update: Tensor) -> Any:
         return self.k + 0.0 * ops.cast(update, "float32")
-
-    def get_config(self) -> dict[str, Any]:
-        return {"k": self.k}
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -93,13 +92,10 @@ class Linear(Schedule):
         self.slope = slope
         self.floor = floor
 
-    def __call__(self, update: Any) -> Any:
+    def __call__(self, update: Tensor) -> Any:
         return ops.maximum(
             self.start - self.slope * ops.cast(update, "float32"), self.floor
         )
-
-    def get_config(self) -> dict[str, Any]:
-        return {"start": self.start, "slope": self.slope, "floor": self.floor}
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -125,11 +121,8 @@ class Exponential(Schedule):
             raise ValueError(f"`k` must be between 0 and 1. Received: k={k!r}")
         self.k = k
 
-    def __call__(self, update: Any) -> Any:
+    def __call__(self, update: Tensor) -> Any:
         return ops.exp(math.log(self.k) * ops.cast(update, "float32"))
-
-    def get_config(self) -> dict[str, Any]:
-        return {"k": self.k}
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -155,12 +148,9 @@ class InverseSigmoid(Schedule):
         _check("k", k, 1.0, math.inf)
         self.k = k
 
-    def __call__(self, update: Any) -> Any:
+    def __call__(self, update: Tensor) -> Any:
         # As a sigmoid, which does not overflow.
         return ops.sigmoid(math.log(self.k) - ops.cast(update, "float32") / self.k)
-
-    def get_config(self) -> dict[str, Any]:
-        return {"k": self.k}
 
 
 def get(identifier: Any) -> Schedule:

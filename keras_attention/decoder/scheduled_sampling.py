@@ -1,19 +1,19 @@
-"""Training on one's own tokens: Bengio et al. 2015."""
+"""Scheduled sampling: training on one's own tokens, Bengio et al. 2015."""
 
-from collections.abc import Callable
 from typing import Any
 
 import keras
 from keras import ops
 
-from keras_attention.attention.base import queries_first
-from keras_attention.backend.loop import scan
-from keras_attention.backend.masks import keep_where_masked, zero_where_masked
+from keras_attention.attention.base import drawn_rows, loop_rows
+from keras_attention.backend.masks import zero_where_masked
 from keras_attention.backend.precision import at_least_float32
+from keras_attention.backend.weights import public_weights
 from keras_attention.decoder.decoder import AttentionDecoder
 from keras_attention.decoder.sampling_schedules import Schedule
-from keras_attention.decoder.teacher_forcing import batch_major, time_major
-from keras_attention.layer_support.argument_checks import steps
+from keras_attention.decoder.step import DecoderState, PreparedDecoder, StepResult
+from keras_attention.decoder.teacher_forcing import Affines, run_steps
+from keras_attention.layer_support.types import Ids, Mask, Nested, Tensor
 
 
 class SampledDecoding(keras.layers.Layer):
@@ -38,9 +38,9 @@ class SampledDecoding(keras.layers.Layer):
 
     def __init__(
         self,
-        embedding: Any,
+        embedding: keras.layers.Layer,
         decoder: AttentionDecoder,
-        output_layer: Any,
+        output_layer: keras.layers.Layer,
         schedule: Schedule,
         pad_id: int,
         seed: int | None = None,
@@ -65,18 +65,21 @@ class SampledDecoding(keras.layers.Layer):
 
     def call(
         self,
-        target_ids: Any,
-        value: Any,
-        value_mask: Any = None,
-        initial_state: Any = None,
+        target_ids: Ids,
+        value: Nested,
+        value_mask: Nested = None,
+        initial_state: Nested = None,
         training: bool = False,
-    ) -> Any:
+    ) -> tuple[Tensor, Tensor]:
         mask = ops.not_equal(target_ids, self.pad_id)
         inputs = self.embedding(target_ids)  # [B, T, D]
         if training:
-            outputs, weights = self._sampled(
-                inputs, mask, value, value_mask, initial_state
+            inputs = ops.cast(inputs, self.decoder.compute_dtype)
+            inputs = zero_where_masked(inputs, mask)
+            outputs, weights = self.decoder.run(
+                self._sampled, inputs, mask, value, value_mask, initial_state, True
             )
+            weights = public_weights(weights)
         else:
             outputs, weights = self.decoder(
                 inputs,
@@ -90,101 +93,43 @@ class SampledDecoding(keras.layers.Layer):
         return self.output_layer(outputs), weights
 
     def _sampled(
-        self, inputs: Any, mask: Any, value: Any, value_mask: Any, initial_state: Any
-    ) -> Any:
-        """Outputs `[B, T, Do]` and weights, in training."""
-        steps("inputs", inputs)
+        self,
+        decoder: PreparedDecoder,
+        inputs: Tensor,
+        mask: Mask,
+        state: DecoderState,
+        training: bool,
+    ) -> tuple[Tensor, Tensor]:
+        """The `Loop` over inputs that are true or drawn at the step before."""
         batch, targets = ops.shape(inputs)[:2]
         drawn = keras.random.uniform((2, batch, targets), seed=self.seed_generator)
         share = self.schedule(ops.cast(self.updates, "float32"))
         # The first token is the start of every sequence.
-        first = ops.arange(targets) == 0  # [T]
-        true = ops.logical_or(drawn[0] < share, ops.expand_dims(first, 0))
+        first = ops.expand_dims(ops.arange(targets) == 0, 0)  # [1, T]
+        true = ops.logical_or(drawn[0] < share, first)  # [B, T]
         self.updates.assign(self.updates + 1)
-        return run_sampled(
-            self.decoder,
-            inputs,
-            mask,
-            value,
-            value_mask,
-            initial_state,
-            true,
-            drawn[1],
-            lambda outputs, chance: self.embedding(
-                sample(self.output_layer(outputs), chance, self.pad_id)
-            ),
+        # One mask for both sources of a step's input, drawn before the loop.
+        kept = self.decoder.input_dropout(ops.ones_like(inputs), training=True)
+        rows = loop_rows(
+            inputs=inputs, kept=kept, mask=mask, true=true, chance=drawn[1]
         )
+        noise = decoder.layer.draw(inputs, decoder.memory, True)
 
-
-def run_sampled(
-    decoder: AttentionDecoder,
-    inputs: Any,
-    mask: Any,
-    value: Any,
-    value_mask: Any,
-    initial_state: Any,
-    true: Any,
-    chances: Any,
-    say: Callable[[Any, Any], Any],
-) -> Any:
-    """The decoder in training, fed with what is true or with what it says.
-
-    Args:
-        decoder: Built.
-        inputs: `[B, T, D]`, the true tokens, embedded.
-        mask: `[B, T]` booleans.
-        value, value_mask, initial_state: As in a call of the decoder.
-        true: `[B, T]` booleans, which of the tokens are fed; the first must be.
-        chances: `[B, T]`, passed to `say`, one step later.
-        say: Outputs of a step `[B, Do]` and chances `[B]` to what it would be fed
-            next, `[B, D]`.
-
-    Returns:
-        As a call of the decoder with its weights.
-    """
-    dtype = decoder.compute_dtype
-    inputs = zero_where_masked(ops.cast(inputs, dtype), mask)
-    # One mask for both sources of a step's input, drawn before the loop.
-    kept = decoder.input_dropout(ops.ones_like(inputs), training=True)
-    memory = decoder.attention._precompute(value, None, value_mask)
-    state = decoder._initial_state(memory, initial_state)
-    rows = {
-        "inputs": time_major(inputs),
-        "kept": time_major(kept),
-        "mask": time_major(mask),
-        "true": time_major(true),
-        "chance": time_major(chances),
-        "drawn": queries_first(decoder.attention.draw(inputs, memory, True)),
-    }
-    with decoder.stack.dropout_masks(ops.shape(inputs)[0], True):
-        parts = decoder._parts(memory, True)
-
-        def step(carried: Any, row: dict[str, Any]) -> Any:
-            state, said = carried
+        def step(row: dict[str, Any], carried: Nested, affines: Affines) -> StepResult:
+            before, said = carried
             fed = ops.where(ops.expand_dims(row["true"], -1), row["inputs"], said)
-            fed = fed * row["kept"]  # [B, D]
-            result = decoder.order.step(
-                parts, parts.cell.project(fed), state, row["drawn"]
-            )
-            output = result.output
-            if output is None:
-                output = decoder._read(result.hidden, result.context, fed)
-            new = keep_where_masked(row["mask"], result.state, state)
-            said = say(ops.stop_gradient(output), row["chance"])
-            return (new, ops.cast(said, dtype)), (output, result.weights)
+            result = decoder.step(fed * row["kept"], before, row["drawn"])
+            # A step draws with its own chance what the next one may be fed.
+            logits = self.output_layer(ops.stop_gradient(result.output))
+            said = self.embedding(sample(logits, row["chance"], self.pad_id))
+            return result._replace(state=(result.state, ops.cast(said, inputs.dtype)))
 
-        # A step draws with its own chance what the next one may be fed.
-        first = (state, ops.zeros_like(inputs[:, 0]))
-        _, (outputs, weights) = scan(step, first, rows)
-    outputs = zero_where_masked(batch_major(outputs), mask)  # [B, T, Do]
-    weights = ops.transpose(weights, (1, 2, 0, 3))  # [B, H, T, S]
-    valid = ops.expand_dims(ops.expand_dims(mask, 1), -1)  # [B, 1, T, 1]
-    weights = ops.where(valid, weights, ops.zeros_like(weights))
-    outputs = decoder.output_dropout(outputs, training=True)
-    return outputs, decoder.attention._public_weights(weights)
+        carried = (state, ops.zeros_like(inputs[:, 0]))
+        emitted, weights = run_steps(step, carried, rows | drawn_rows(noise), {})
+        return emitted["output"], weights
 
 
-def sample(logits: Any, chance: Any, excluded: int) -> Any:
+def sample(logits: Tensor, chance: Tensor, excluded: int) -> Any:
     """Ids drawn from softmax(logits), by inversion of its cumulative sum.
 
     Args:

@@ -1,116 +1,106 @@
-"""The decoder's loops over a whole target that is known."""
+"""Teacher forcing: loops over a whole target, and the one that is known beforehand."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, TypeAlias
 
-from keras import ops
-
-from keras_attention.attention.base import AttentionLayer
-from keras_attention.attention.beam_attention import BeamAttention
-from keras_attention.attention.linear_time_monotonic import WalkingAttention
-from keras_attention.backend.cells.prepared_cell import PreparedCell
-from keras_attention.backend.loop import scan
+from keras_attention.attention.base import drawn_rows, loop_rows, weights_of_rows
+from keras_attention.backend.loop import scan, swap_time
 from keras_attention.backend.masks import keep_where_masked
-from keras_attention.decoder.orders import DecoderState, Order
+from keras_attention.decoder.step import DecoderState, PreparedDecoder, StepResult
+from keras_attention.layer_support.types import Mask, State, Tensor
 
-_NO_AFFINES: dict[str, Any] = {}
-
-
-class StepParts(NamedTuple):
-    """What one target step works with, all of it per-sentence values."""
-
-    cell: PreparedCell
-    attention: AttentionLayer | BeamAttention | WalkingAttention
-    memory: Any
-    fed_readout: Callable[[Any, Any], Any] | None
-    second: Callable[[Any, Any], Any] | None = None
+Affines: TypeAlias = dict[str, Callable[[Tensor, Tensor], Tensor]]
+Loop: TypeAlias = Callable[
+    [PreparedDecoder, Tensor, Mask, DecoderState, bool], tuple[Tensor, Tensor]
+]
+"""Outputs `[B, T, Do]` and weights `[B, H, T, S]` (or None) of a decoder from inputs
+`[B, T, D]`, their mask, the state before the first step, and whether it is training."""
 
 
-def time_major(x: Any) -> Any:
-    """`[B, T, ...]` to `[T, B, ...]`."""
-    return ops.swapaxes(x, 0, 1)  # [T, B, ...]
+def teacher_forced(
+    decoder: PreparedDecoder,
+    inputs: Tensor,
+    mask: Mask,
+    state: DecoderState,
+    training: bool,
+    with_weights: bool = True,
+) -> tuple[Tensor, Tensor]:
+    """The `Loop` over inputs that are known; weights are None unless asked for."""
+    rows = loop_rows(x=decoder.cell.project(inputs), mask=mask)
+    drawn = decoder.layer.draw(inputs, decoder.memory, training)
+
+    def step(row: dict[str, Any], state: DecoderState, affines: Affines) -> StepResult:
+        run = decoder._replace(cell=decoder.cell.with_affine(affines.get("x")))
+        return run.order_step(run, row["x"], state, row.get("drawn"))
+
+    emitted, weights = run_steps(
+        step, state, rows | drawn_rows(drawn), _kernels(decoder, training), with_weights
+    )
+    if "output" in emitted:
+        return emitted["output"], weights
+    return decoder.readout(emitted["hidden"], emitted["context"], inputs), weights
 
 
-def batch_major(x: Any) -> Any:
-    """`[T, B, ...]` to `[B, T, ...]`."""
-    return ops.swapaxes(x, 0, 1)  # [B, T, ...]
+def cell_first(
+    decoder: PreparedDecoder,
+    inputs: Tensor,
+    mask: Mask,
+    state: DecoderState,
+    training: bool,
+) -> tuple[Tensor, Tensor]:
+    """The `Loop` where attention waits until the cell has run over all steps."""
 
+    def step(before: State, row: dict[str, Any], affines: Affines) -> Any:
+        cell = decoder.cell.with_affine(affines.get("x"))
+        hidden, new = cell.step(row["x"], None, before)
+        return keep_where_masked(row.get("mask"), new, before), hidden
 
-def deferred_kernels(
-    cell: PreparedCell, training: bool, name: str = "x"
-) -> dict[str, Any] | None:
-    """What to pass to `scan` for the kernel of a cell, if it has one."""
-    return {name: cell.kernel} if training and cell.kernel is not None else None
-
-
-def run_cell(
-    parts: StepParts, rows: dict[str, Any], state: DecoderState, training: bool
-) -> Any:
-    """The cell alone over all steps, for attention that comes after the loop.
-
-    Args:
-        parts: The decoder's parts, prepared.
-        rows: `x` as the prepared cell wants it, `mask` where there is one;
-            time-major.
-        state: The state before the first step.
-        training: Whether a gradient will be asked for.
-
-    Returns:
-        Outputs of the cell, `[B, T, Dh]`.
-    """
-
-    def step(carried: Any, row: dict[str, Any], affines: Any = _NO_AFFINES) -> Any:
-        cell = parts.cell.with_affine(affines.get("x"))
-        hidden, new = cell.step(row["x"], None, carried)
-        return keep_where_masked(row.get("mask"), new, carried), hidden
-
-    kernels = deferred_kernels(parts.cell, training)
-    return batch_major(scan(step, state.cell, rows, kernels)[1])
+    rows = loop_rows(x=decoder.cell.project(inputs), mask=mask)
+    _, hidden = scan(step, state.cell, rows, _kernels(decoder, training))
+    hidden = swap_time(hidden)  # [B, T, Dh]
+    context, weights = decoder.layer.attend(hidden, decoder.memory, mask, training)
+    return decoder.readout(hidden, context, inputs), weights
 
 
 def run_steps(
-    order: Order,
-    readout: Callable[[Any, Any], Any],
-    parts: StepParts,
+    step: Callable[[dict[str, Any], Any, Affines], StepResult],
+    state: State,
     rows: dict[str, Any],
-    state: DecoderState,
-    with_weights: bool,
-    training: bool,
-) -> Any:
+    kernels: dict[str, Tensor],
+    with_weights: bool = True,
+) -> tuple[dict[str, Tensor], Tensor]:
     """Cell and attention over all steps.
 
     Args:
-        order: How a step is put together.
-        readout: Applied after the loop, unless it is fed back inside.
-        parts: The decoder's parts, prepared.
-        rows: As for `run_cell`, and in training `drawn`, what `AttentionLayer.draw`
-            gave, time-major.
+        step: A row, the state before and the affines of `kernels` to a result.
         state: The state before the first step.
+        rows: Time-major, with `mask` where there is one: there the state stays.
+        kernels: As for `scan`.
         with_weights: Whether to collect the weights.
-        training: Whether a gradient will be asked for.
 
     Returns:
-        Outputs `[B, T, Do]`, and weights `[B, H, T, S]` or None.
+        `output [B, T, Do]`, or where the readout waits `hidden` and `context`; and
+        weights `[B, H, T, S]` or None.
     """
 
-    def step(carried: Any, row: dict[str, Any], affines: Any = _NO_AFFINES) -> Any:
-        (state,) = carried
-        run = parts._replace(cell=parts.cell.with_affine(affines.get("x")))
-        result = order.step(run, row["x"], state, row.get("drawn"))
-        new = keep_where_masked(row.get("mask"), result.state, state)
+    def masked(before: State, row: dict[str, Any], affines: Affines) -> Any:
+        result = step(row, before, affines)
         if result.output is None:
             emitted = {"hidden": result.hidden, "context": result.context}
         else:
             emitted = {"output": result.output}
         if with_weights:
             emitted["weights"] = result.weights
-        return (new,), emitted
+        return keep_where_masked(row.get("mask"), result.state, before), emitted
 
-    _, emitted = scan(step, (state,), rows, deferred_kernels(parts.cell, training))
-    weights = None
-    if with_weights:
-        weights = ops.transpose(emitted["weights"], (1, 2, 0, 3))  # [B, H, T, S]
-    if "output" in emitted:
-        return batch_major(emitted["output"]), weights
-    hidden = batch_major(emitted["hidden"])  # [B, T, Dh]
-    return readout(hidden, batch_major(emitted["context"])), weights
+    _, emitted = scan(masked, state, rows, kernels)
+    weights = emitted.pop("weights", None)
+    if weights is not None:
+        weights = weights_of_rows(weights)
+    return {name: swap_time(x) for name, x in emitted.items()}, weights
+
+
+def _kernels(decoder: PreparedDecoder, training: bool) -> dict[str, Tensor]:
+    """The kernel whose gradient can wait, for `scan`: only training asks for it."""
+    kernel = decoder.cell.kernel
+    return {"x": kernel} if training and kernel is not None else {}

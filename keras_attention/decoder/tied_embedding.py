@@ -1,4 +1,4 @@
-"""An output layer whose kernel is the embedding: Press & Wolf 2017."""
+"""Tied embeddings: an output layer whose kernel is the embedding: Press & Wolf 2017."""
 
 from typing import Any
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from keras import ops, tree
 
+from keras_attention.backend.weights import public_weights, weights_with_heads
 from keras_attention.generation.options.features import Features, all_greedy, features
 from keras_attention.generation.options.generation_options import GenerationOptions
 from keras_attention.generation.options.length_limits import capacity, row_limits
@@ -115,7 +116,7 @@ def run(
     Where only the running graph can tell, it decides there.
 
     Args:
-        stepper: Given K, a step function for `B * K` rows.
+        stepper: Given K, a step function as for `ka.generate`, for `B * K` rows.
         initial_state: Tensors `[B, ...]`.
         values: The options, from `option_values`.
         features: What is known of them.
@@ -126,25 +127,39 @@ def run(
     width = None if source.mask is None else ops.shape(source.mask)[1]
     most = capacity(values, width)
 
+    def with_heads(slots: Tensor) -> StepFunction:
+        step_fn = stepper(slots)
+
+        def step(ids: Tensor, state: State) -> tuple[Tensor, Tensor, State]:
+            logits, weights, state = step_fn(ids, state)
+            return logits, weights_with_heads(weights, rank=3), state
+
+        return step
+
+    def public(generation: Generation) -> Generation:
+        heads = 2 if features.several else 1
+        return generation._replace(weights=public_weights(generation.weights, heads))
+
     def simply(limits: Tensor) -> Generation:
         answer = greedy(
-            stepper(1), initial_state, limits, source.batch_size, *special, most
+            with_heads(1), initial_state, limits, source.batch_size, *special, most
         )
         if features.several:
             answer = as_first(answer, features.answers, special.pad)
         return answer
 
     if features.greedy:
-        return simply(row_limits(values, source.batch_size, source.length))
+        limits = row_limits(values, source.batch_size, source.length)
+        return public(simply(limits))
     rows = adapted(row_options(values, source.batch_size, source.length))
 
     def searching() -> Generation:
         return search(
-            stepper, initial_state, rows, features, special, source.mask, most
+            with_heads, initial_state, rows, features, special, source.mask, most
         )
 
     if features.greedy is False:
-        return searching()
+        return public(searching())
 
     def branch(generation: Generation) -> dict[str, Tensor]:
         """Branches of a graph return the same structure, of the same types."""
@@ -157,4 +172,4 @@ def run(
         lambda: branch(simply(rows.limit)),
         lambda: branch(searching()),
     )
-    return Generation(**({"weights": None} | answer))
+    return public(Generation(**({"weights": None} | answer)))

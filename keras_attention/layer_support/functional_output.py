@@ -1,4 +1,4 @@
-"""Layers with optional outputs in functional models."""
+"""Outputs in functional models, of layers that return more when asked."""
 
 from typing import Any
 

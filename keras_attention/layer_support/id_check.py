@@ -1,4 +1,4 @@
-"""Ids of a vocabulary, looked at where they are known."""
+"""Check of ids: whether a vocabulary has them, where they are known."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A cell, an attention or an embedding belongs to exactly one layer.
+"""Ownership: a cell, an attention or an embedding belongs to exactly one layer.
 
 An instance held by two layers saves but does not load, and its weights would
 be counted twice, so the second owner is refused when it is constructed.

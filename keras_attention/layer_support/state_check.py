@@ -1,85 +1,58 @@
-"""Whether a state is one that a mechanism carries over this memory."""
+"""The check of a state: whether a mechanism carries such a one over this memory."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import keras
 
+from keras_attention.layer_support.types import Memory, Nested, Shape, State
 
-class TensorForm(NamedTuple):
-    """What is known of a tensor without its numbers.
 
-    Attributes:
-        shape: None for a dimension, or for all of them, that only the run will tell.
-        dtype: Its name.
-    """
+class _Form(NamedTuple):
+    """A tensor without its numbers; dimensions that only the run will tell are None."""
 
-    shape: tuple[int | None, ...] | None
     dtype: str
+    shape: Shape | None
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return f"{self.dtype} {'of any shape' if self.shape is None else self.shape}"
 
 
-class TupleForm(NamedTuple):
-    """The same of a tuple, a list or a dict.
-
-    Attributes:
-        kind: The name of a NamedTuple or of a dict, otherwise empty.
-        names: Those of its parts, where they have some.
-        parts: Their forms.
-    """
-
-    kind: str
-    names: tuple[str, ...]
-    parts: tuple[Any, ...]
-
-    def __str__(self) -> str:
-        if self.names:
-            pairs = zip(self.names, self.parts, strict=True)
-            return f"{self.kind}({', '.join(f'{name}={part}' for name, part in pairs)})"
-        return f"({', '.join(map(str, self.parts))})"
-
-
-def form_of(value: Any) -> TensorForm | TupleForm:
-    """The form of tensors, arrays or numbers in tuples, lists and dicts."""
+def _form_of(value: Nested) -> Any:
+    """A structure with the forms of its tensors, arrays or numbers."""
     if isinstance(value, dict):
-        names = tuple(sorted(value, key=str))
-        parts = tuple(form_of(value[name]) for name in names)
-        return TupleForm("dict", tuple(map(str, names)), parts)
+        return {name: _form_of(part) for name, part in value.items()}
     if isinstance(value, (tuple, list)):
-        names = getattr(value, "_fields", ())
-        kind = type(value).__name__ if names else ""
-        return TupleForm(kind, names, tuple(map(form_of, value)))
+        parts = map(_form_of, value)
+        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
     if not hasattr(value, "dtype"):
-        return TensorForm((), type(value).__name__)
+        return _Form(type(value).__name__, ())
     shape = value.shape
-    known = getattr(shape, "rank", 0) is not None
-    return TensorForm(
+    if getattr(shape, "rank", 0) is not None:
         # JAX has expressions in the places of lengths that it does not know.
-        tuple(n if isinstance(n, int) else None for n in shape) if known else None,
-        keras.backend.standardize_dtype(value.dtype),
+        shape = tuple(n if isinstance(n, int) else None for n in shape)
+    else:
+        shape = None
+    return _Form(keras.backend.standardize_dtype(value.dtype), shape)
+
+
+def _agree(one: Any, other: Any) -> bool:
+    """Whether both can be the form of one value."""
+    if type(one) is not type(other) or len(one) != len(other):
+        return False
+    if isinstance(one, dict):
+        return all(name in other and _agree(one[name], other[name]) for name in one)
+    if not isinstance(one, _Form):
+        return all(map(_agree, one, other))
+    if one.shape is None or other.shape is None or one.dtype != other.dtype:
+        return one.dtype == other.dtype
+    return len(one.shape) == len(other.shape) and all(
+        n == m or None in (n, m) for n, m in zip(one.shape, other.shape, strict=True)
     )
 
 
-def agree(one: TensorForm | TupleForm, other: TensorForm | TupleForm) -> bool:
-    """Whether both can be the form of one value."""
-    if isinstance(one, TupleForm) and isinstance(other, TupleForm):
-        same = one[:2] == other[:2] and len(one.parts) == len(other.parts)
-        return same and all(map(agree, one.parts, other.parts))
-    if isinstance(one, TensorForm) and isinstance(other, TensorForm):
-        if one.dtype != other.dtype or None in (one.shape, other.shape):
-            return one.dtype == other.dtype
-        one_shape, other_shape = one.shape or (), other.shape or ()
-        return len(one_shape) == len(other_shape) and all(
-            a == b or a is None or b is None
-            for a, b in zip(one_shape, other_shape, strict=True)
-        )
-    return False
-
-
-class StateForm:
-    """The form of a layer's states, remembered for one form of memory.
+class StateCheck:
+    """Refuses states of another form, of which it remembers that for one memory's.
 
     Shapes and types alone are held, never tensors.
     """
@@ -87,23 +60,15 @@ class StateForm:
     def __init__(self) -> None:
         self._known: tuple[Any, Any] = (None, None)
 
-    def check(
-        self, initial_state: Callable[[Any], Any], memory: Any, state: Any
+    def __call__(
+        self, initial_state: Callable[[Any], State], memory: Memory, state: State
     ) -> None:
-        """Raise ValueError unless the state is one that the layer carries here.
-
-        Args:
-            initial_state: The layer's first state for a memory.
-            memory: What the step is given.
-            state: What the step is given.
-        """
-        over, expected = self._known
-        given = form_of(memory)
-        if over != given:
-            expected = form_of(initial_state(memory))
-            self._known = (given, expected)
-        received = form_of(state)
-        if received != expected and not agree(expected, received):
+        """Raise ValueError unless `state` has the form of the layer's initial state."""
+        over = _form_of(memory)
+        if self._known[0] != over:
+            self._known = over, _form_of(initial_state(memory))
+        expected, received = self._known[1], _form_of(state)
+        if not _agree(expected, received):
             raise ValueError(
                 "`state` must be one that this layer's `initial_state` or `step` "
                 f"returned for this memory. Expected: {expected}. "

@@ -28,7 +28,10 @@ State: TypeAlias = Nested
 """What is carried from one target step to the next; `()` where nothing is."""
 
 Shape: TypeAlias = tuple[Any, ...]
-"""A shape: integers, None where only the run will tell."""
+"""Integers, and None where only the run will tell; of several memories their shapes."""
+
+Size: TypeAlias = int | Tensor
+"""A number, or a scalar where only the running graph knows it."""
 
 Config: TypeAlias = dict[str, Any]
 """What `get_config` returns: JSON's types."""
@@ -54,6 +57,7 @@ __all__ = [
     "Nested",
     "Regularizer",
     "Shape",
+    "Size",
     "State",
     "Tensor",
 ]

@@ -6,6 +6,7 @@ from keras import ops
 
 from keras_attention.backend.distribution import between_replicas
 from keras_attention.backend.masks import as_mask
+from keras_attention.backend.weights import weights_with_heads
 from keras_attention.layer_support.types import Mask, Tensor
 from keras_attention.losses.reduction import CountingLoss
 from keras_attention.losses.shapes import with_shape
@@ -66,13 +67,12 @@ class WeightsLoss(CountingLoss):
     def count(self, y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, Tensor]:
         """Losses `[B]`, a mean over heads, and counts `[B]`."""
         weights = self.precise(y_pred)
-        if len(weights.shape) == 3:
-            weights = ops.expand_dims(weights, 1)  # [B, 1, T, S]
-        if len(weights.shape) != 4:
+        if len(weights.shape) not in (3, 4):
             raise ValueError(
                 "`y_pred` must be weights. Expected: [B, T, S] or [B, H, T, S]. "
                 f"Received: {tuple(weights.shape)}"
             )
+        weights = weights_with_heads(weights, rank=4)  # [B, H, T, S]
         rows, _, *pairs = weights.shape
         y_true = with_shape(
             y_true,

@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from keras_attention.backend.precision import at_least_float32
+from keras_attention.backend.weights import mean_over_heads, weights_with_heads
 from keras_attention.generation.vocabulary_selection.candidate_output import (
     Candidates,
     own_mask,
@@ -214,10 +215,8 @@ def _mean_weights(weights: Sequence[Any], shares: Sequence[float]) -> Any:
         return None
     total: Any = 0.0
     for x, share in zip(weights, shares, strict=True):
-        x = ops.cast(x, at_least_float32(x.dtype))
-        if len(x.shape) == 3:
-            x = ops.mean(x, axis=1)  # [B, S]
-        total = total + share * x
+        x = ops.cast(weights_with_heads(x, rank=3), at_least_float32(x.dtype))
+        total = total + share * mean_over_heads(x)  # [B, S]
     return total
 
 

@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_attention.backend.loop import scan
 from keras_attention.backend.precision import at_least_float32
+from keras_attention.backend.weights import public_weights, weights_with_heads
 from keras_attention.generation.compiled_graphs import CompiledGraphs
 from keras_attention.generation.from_model import Model
 from keras_attention.generation.search.loop import SpecialIds
@@ -95,18 +96,17 @@ def _likelihoods(
         valid = ops.not_equal(row["target"], special.pad)
         emitted = {"log_probs": ops.where(valid, log_prob, ops.zeros_like(log_prob))}
         if weights is not None:
-            for _ in range(len(weights.shape) - 1):
-                valid = ops.expand_dims(valid, -1)
-            emitted["weights"] = ops.where(valid, weights, ops.zeros_like(weights))
+            emitted["weights"] = weights_with_heads(weights, rank=3)  # [B, H, S]
         return state, emitted
 
     rows = {"previous": ops.transpose(previous), "target": ops.transpose(target_ids)}
     _, emitted = scan(step, state, rows)
+    log_probs = ops.transpose(emitted["log_probs"])  # [B, T]
+    valid = ops.not_equal(target_ids, special.pad)  # [B, T]
     weights = emitted.get("weights")
     if weights is not None:
-        order = (1, 0, 2) if len(weights.shape) == 3 else (1, 2, 0, 3)
-        weights = ops.transpose(weights, order)  # [B, T, S] or [B, H, T, S]
-    log_probs = ops.transpose(emitted["log_probs"])  # [B, T]
-    valid = ops.not_equal(target_ids, special.pad)
+        weights = ops.transpose(weights, (1, 2, 0, 3))  # [B, H, T, S]
+        rows = ops.expand_dims(ops.expand_dims(valid, 1), -1)  # [B, 1, T, 1]
+        weights = public_weights(ops.where(rows, weights, ops.zeros_like(weights)))
     lengths = ops.sum(ops.cast(valid, "int32"), axis=-1)
     return Likelihoods(ops.sum(log_probs, axis=-1), log_probs, lengths, weights)

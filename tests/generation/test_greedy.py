@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from keras import ops
 from numpy.testing import assert_allclose
 
 import keras_attention as ka
@@ -82,3 +83,33 @@ def test_a_row_with_one_beam_beside_rows_with_many():
         assert mixed.lengths[row] == length
         assert (mixed.ids[row, :length] == greedy.ids[row, :length]).all()
         assert_allclose(mixed.log_probs[row], greedy.log_probs[row], rtol=1e-5)
+
+
+@pytest.mark.parametrize("heads", [None, 1, 2])
+@pytest.mark.parametrize(
+    "options", [{}, {"beam_size": 2}, {"beam_size": 2, "alternatives": 2}]
+)
+def test_heads_of_a_step_function(heads, options):
+    tables = Tables(4, vocabulary=7, steps=6, seed=5)
+    wanted = tables.generate(ka.GenerationOptions(max_length=6, **options)).weights
+
+    def step_fn(ids, state):
+        logits, weights, state = tables.step_fn(ids, state)
+        if heads is not None:
+            weights = ops.stack([weights / (h + 1) for h in range(heads)], axis=1)
+        return logits, weights, state
+
+    generation = as_numpy(
+        ka.generate(
+            step_fn,
+            tables.first_state(np.arange(4)),
+            ka.GenerationOptions(max_length=6, **options),
+            source_mask=tables.mask,
+        )
+    )
+    if heads == 2:
+        axis = 2 if "alternatives" in options else 1
+        wanted = np.stack([wanted, wanted / 2], axis=axis)
+    # One head has no axis of its own, whoever named it.
+    assert generation.weights.shape == wanted.shape
+    assert_allclose(generation.weights, wanted, atol=1e-6)

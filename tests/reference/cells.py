@@ -65,7 +65,7 @@ def gru(kernel, recurrent_kernel, bias, reset_after=True):
 
 
 def stacked(*cells):
-    """Each cell eats the output of the one below; the output is the top one's."""
+    """Each cell takes the output of the one below; the output is the top one's."""
 
     def step(inputs, state):
         states = []

@@ -97,7 +97,7 @@ def luong(
     """Luong et al. 2015, sections 3 and 3.3.
 
     ``h_t = f(h_{t-1}, y_t)``; ``c_t = attend(h_t)``; ``h~_t = readout(h_t, c_t)``.
-    Input feeding: the cell eats ``[y_t; x_{t-1}]`` with x_0 = 0. ``feed`` is None
+    Input feeding: the cell takes ``[y_t; x_{t-1}]`` with x_0 = 0. ``feed`` is None
     (off), "output" (x is h~, what the attentional readout returns) or "context"
     (x is c, where no attentional vector is formed).
     """

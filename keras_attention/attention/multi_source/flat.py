@@ -22,6 +22,7 @@ from keras_attention.attention.multi_source.memories import (
 from keras_attention.backend.masks import as_mask, zero_where_masked
 from keras_attention.layer_support.building import build_part
 from keras_attention.layer_support.ownership import claim
+from keras_attention.layer_support.types import Initializer, Regularizer, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -93,8 +94,8 @@ class FlatAttention(AttentionLayer):
         attention: Any,
         units: int,
         share: bool = False,
-        kernel_initializer: Any = "glorot_uniform",
-        kernel_regularizer: Any = None,
+        kernel_initializer: Initializer = "glorot_uniform",
+        kernel_regularizer: Regularizer = None,
         **layer: Any,
     ) -> None:
         super().__init__(**layer)
@@ -114,7 +115,7 @@ class FlatAttention(AttentionLayer):
         check_heads(units, self.num_heads, "`units`")
         self.supports_masking = True
 
-    def build(self, query_shape: Any, value_shape: Any) -> None:
+    def build(self, query_shape: Shape, value_shape: Shape) -> None:
         shapes = memory_shapes(value_shape)
         build_part(self.projections, shapes)
         batch = query_shape[0]
@@ -125,20 +126,24 @@ class FlatAttention(AttentionLayer):
             (batch, None, self.projections.key_depth),
         )
 
-    def context_depth(self, value_shape: Any) -> int:
+    def context_depth(self, value_shape: Shape) -> int:
         memory_shapes(value_shape)
         return self.projections.units
 
     def initial_state(self, memory: AttentionMemory) -> AttentionState:
         return self.attention.initial_state(memory)
 
-    def draw(self, query: Any, memory: AttentionMemory, training: bool) -> Any:
+    def draw(self, query: Tensor, memory: AttentionMemory, training: bool) -> Any:
         return self.attention.draw(query, memory, training)
 
-    def weigh(self, query: Any, memory: Any, state: Any, drawn: Any = None) -> Any:
+    def weigh(
+        self, query: Tensor, memory: Any, state: Any, drawn: Any = None
+    ) -> tuple[Tensor, Tensor, Any]:
         return self.attention.weigh(query, memory, state, drawn)
 
-    def advance(self, query: Any, memory: Any, state: Any, drawn: Any = None) -> Any:
+    def advance(
+        self, query: Tensor, memory: Any, state: Any, drawn: Any = None
+    ) -> tuple[Tensor, Tensor, AttentionState]:
         return self.attention.advance(query, memory, state, drawn)
 
     def get_config(self) -> dict[str, Any]:
@@ -147,7 +152,12 @@ class FlatAttention(AttentionLayer):
             **self.projections.config(),
         }
 
-    def _precompute(self, value: Any, key: Any, value_mask: Any) -> AttentionMemory:
+    def memory_of(
+        self,
+        value: list[Tensor],
+        key: Tensor = None,
+        value_mask: list[Tensor] | None = None,
+    ) -> AttentionMemory:
         values, masks = [], []
         count = len(self.projections.depths)
         for own, mask in memories(value, key, value_mask, count):
@@ -158,7 +168,7 @@ class FlatAttention(AttentionLayer):
             valid = ops.ones(ops.shape(own)[:2], "bool") if mask is None else mask
             masks.append(valid)
         keys, values = self.projections(values)
-        return self.attention._precompute(
+        return self.attention.memory_of(
             ops.concatenate(values, axis=1),  # [B, S, units]
             ops.concatenate(keys, axis=1),  # [B, S, Dk]
             ops.concatenate(masks, axis=1),  # [B, S]

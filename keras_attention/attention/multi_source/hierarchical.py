@@ -1,14 +1,15 @@
-r"""Attention over the contexts of several memories, or all of them side by side.
+r"""Hierarchical attention: over the contexts of several memories.
 
 c_t^(k) = attend_k(q_t)                               one attention a memory
 b_t     = alignment(score(q_t, U_b^(k) c_t^(k)))      over the K contexts
 c_t     = sum_k b_tk U_c^(k) c_t^(k)
 """
 
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import keras
-from keras import ops
+from keras import ops, tree
 
 from keras_attention.attention.attention import Attention
 from keras_attention.attention.base import AttentionLayer
@@ -21,6 +22,7 @@ from keras_attention.attention.multi_source.memories import (
 )
 from keras_attention.layer_support.building import build_part
 from keras_attention.layer_support.ownership import claim
+from keras_attention.layer_support.types import Initializer, Regularizer, Shape, Tensor
 
 
 class HierarchicalMemory(NamedTuple):
@@ -32,7 +34,7 @@ class HierarchicalMemory(NamedTuple):
     """
 
     parts: tuple[AttentionMemory, ...]
-    known: Any
+    known: Tensor
 
     @property
     def mask(self) -> Any:
@@ -42,6 +44,13 @@ class HierarchicalMemory(NamedTuple):
 
 class HierarchicalState(NamedTuple):
     """What every attention carries, and what the one over their contexts does."""
+
+    parts: tuple[Any, ...]
+    over: Any = ()
+
+
+class HierarchicalDraws(NamedTuple):
+    """What every attention draws, and what the one over their contexts does."""
 
     parts: tuple[Any, ...]
     over: Any = ()
@@ -113,16 +122,16 @@ class HierarchicalAttention(AttentionLayer):
     ((2, 6), (2, 8))
     """
 
-    one_memory = False
+    memory_type = HierarchicalMemory
 
     def __init__(
         self,
-        attentions: Any,
+        attentions: Sequence[Any],
         over: Any,
         units: int | None = None,
         share: bool = False,
-        kernel_initializer: Any = "glorot_uniform",
-        kernel_regularizer: Any = None,
+        kernel_initializer: Initializer = "glorot_uniform",
+        kernel_regularizer: Regularizer = None,
         **layer: Any,
     ) -> None:
         super().__init__(**layer)
@@ -173,50 +182,53 @@ class HierarchicalAttention(AttentionLayer):
             )
         self.supports_masking = True
 
-    def build(self, query_shape: Any, value_shape: Any) -> None:
-        shapes = self._shapes(value_shape)
+    def build(self, query_shape: Shape, value_shape: Shape) -> None:
+        shapes = memory_shapes(value_shape, len(self.attentions))
         query_shape = (query_shape[0], None, query_shape[-1])
         for part, shape in zip(self.attentions, shapes, strict=True):
             build_part(part, query_shape, shape)
         self.depths = [shape[-1] for shape in shapes]
         if self.over is not None:
-            contexts = [(None, None, depth) for depth in self.depths]
-            build_part(self.projections, contexts)
+            build_part(self.projections, [(None, None, n) for n in self.depths])
             value = (None, None, self.projections.units)
             key = (None, None, self.projections.key_depth)
             build_part(self.over, query_shape, value, key)
 
-    def context_depth(self, value_shape: Any) -> int:
-        shapes = self._shapes(value_shape)
+    def context_depth(self, value_shape: Shape) -> int:
+        shapes = memory_shapes(value_shape, len(self.attentions))
         if self.projections is not None:
             return self.projections.units
         return sum(shape[-1] for shape in shapes)
 
     def initial_state(self, memory: HierarchicalMemory) -> HierarchicalState:
-        parts = tuple(
-            part.initial_state(own)
-            for part, own in zip(self.attentions, memory.parts, strict=True)
-        )
+        pairs = zip(self.attentions, memory.parts, strict=True)
+        parts = tuple(part.initial_state(own) for part, own in pairs)
         if self.over is None:
             return HierarchicalState(parts)
-        contexts = [
-            ops.zeros((ops.shape(memory.known)[0], depth), self.compute_dtype)
-            for depth in self.depths
-        ]
-        return HierarchicalState(
-            parts, self.over.initial_state(self._over_memory(contexts, memory.known))
-        )
+        rows = ops.shape(memory.known)[0]
+        contexts = [ops.zeros((rows, n), self.compute_dtype) for n in self.depths]
+        over = self._over_memory(contexts, memory.known)
+        return HierarchicalState(parts, self.over.initial_state(over))
 
-    def draw(self, query: Any, memory: HierarchicalMemory, training: bool) -> Any:
+    def draw(
+        self, query: Tensor, memory: HierarchicalMemory, training: bool
+    ) -> HierarchicalDraws | None:
         if not training:
             return None
-        drawn = {}
-        for place, (part, own) in self._by_place(memory).items():
-            for name, x in part.draw(query, own, True).items():
-                drawn[f"{place}/{name}"] = x
-        return drawn
+        pairs = zip(self.attentions, memory.parts, strict=True)
+        parts = tuple(part.draw(query, own, True) for part, own in pairs)
+        if self.over is None:
+            return HierarchicalDraws(parts)
+        contexts = AttentionMemory((), (), memory.known)
+        return HierarchicalDraws(parts, self.over.draw(query, contexts, True))
 
-    def weigh(self, query: Any, memory: Any, state: Any, drawn: Any = None) -> Any:
+    def weigh(
+        self,
+        query: Tensor,
+        memory: HierarchicalMemory,
+        state: HierarchicalState,
+        drawn: HierarchicalDraws | None = None,
+    ) -> tuple[Tensor, Tensor, HierarchicalState]:
         contexts, weights, parts = self._each(
             Attention.weigh, query, memory, state, drawn
         )
@@ -224,38 +236,39 @@ class HierarchicalAttention(AttentionLayer):
             return (*_side_by_side(contexts, weights), HierarchicalState(parts))
         # Every query has contexts of its own: a row for each, with K positions.
         batch, targets = ops.shape(query)[:2]
-        count, depth = len(self.attentions), self.projections.units
+        count = len(self.attentions)
         known = ops.expand_dims(memory.known, 1)  # [B, 1, K]
         known = ops.broadcast_to(known, (batch, targets, count))
-        own = _part_of(drawn, "over")
-        if own is not None:
-            own = {
-                name: _rows(ops.transpose(x, (0, 2, 1, 3)), x.shape[1], count)
-                for name, x in own.items()
-            }  # [B * T, H, K]
-        pairs = zip(contexts, self.depths, strict=True)
-        context, shares, over = self.over.advance(
+        if drawn is not None:
+            by_query = tree.map_structure(
+                lambda x: _rows(ops.transpose(x, (0, 2, 1, 3)), x.shape[1], count),
+                drawn.over,
+            )  # [B * T, H, K]
+            drawn = drawn._replace(over=by_query)
+        context, shares, over = self._over(
             _rows(query, query.shape[-1]),
-            self._over_memory([_rows(*pair) for pair in pairs], _rows(known, count)),
-            state.over,
-            own,
+            [_rows(x, n) for x, n in zip(contexts, self.depths, strict=True)],
+            _rows(known, count),
+            state,
+            drawn,
         )
-        context = ops.reshape(context, (batch, targets, depth))  # [B, T, units]
+        context = ops.reshape(context, (batch, targets, self.projections.units))
         shares = ops.reshape(shares, (batch, 1, targets, count))  # [B, 1, T, K]
         return context, _shared(weights, shares), HierarchicalState(parts, over)
 
-    def advance(self, query: Any, memory: Any, state: Any, drawn: Any = None) -> Any:
+    def advance(
+        self,
+        query: Tensor,
+        memory: HierarchicalMemory,
+        state: HierarchicalState,
+        drawn: HierarchicalDraws | None = None,
+    ) -> tuple[Tensor, Tensor, HierarchicalState]:
         contexts, weights, parts = self._each(
             Attention.advance, query, memory, state, drawn
         )
         if self.over is None:
             return (*_side_by_side(contexts, weights), HierarchicalState(parts))
-        context, shares, over = self.over.advance(
-            query,
-            self._over_memory(contexts, memory.known),
-            state.over,
-            _part_of(drawn, "over"),
-        )
+        context, shares, over = self._over(query, contexts, memory.known, state, drawn)
         return context, _shared(weights, shares), HierarchicalState(parts, over)
 
     def get_config(self) -> dict[str, Any]:
@@ -266,78 +279,76 @@ class HierarchicalAttention(AttentionLayer):
         }
         return config | (self.projections.config() if self.projections else {})
 
-    def _precompute(self, value: Any, key: Any, value_mask: Any) -> HierarchicalMemory:
+    def memory_of(
+        self,
+        value: list[Tensor],
+        key: Tensor = None,
+        value_mask: list[Tensor] | None = None,
+    ) -> HierarchicalMemory:
         pairs = memories(value, key, value_mask, len(self.attentions))
         parts = tuple(
-            part._precompute(own, None, mask)
+            part.memory_of(own, None, mask)
             for part, (own, mask) in zip(self.attentions, pairs, strict=True)
         )
-        known = ops.stack(
-            [ops.any(part.mask, axis=-1) for part in parts], axis=1
-        )  # [B, K]
-        return HierarchicalMemory(parts, known)
+        known = [ops.any(part.mask, axis=-1) for part in parts]
+        return HierarchicalMemory(parts, ops.stack(known, axis=1))  # [B, K]
 
-    def _over_memory(self, contexts: Any, known: Any) -> AttentionMemory:
+    def _each(
+        self,
+        how: Callable[..., Any],
+        query: Tensor,
+        memory: HierarchicalMemory,
+        state: HierarchicalState,
+        drawn: HierarchicalDraws | None,
+    ) -> Any:
+        """Contexts, weights and states of the memories: a tuple of each."""
+        draws = (None,) * len(self.attentions) if drawn is None else drawn.parts
+        found = [
+            how(part, query, own, before, draw)
+            for part, own, before, draw in zip(
+                self.attentions, memory.parts, state.parts, draws, strict=True
+            )
+        ]
+        return tuple(zip(*found, strict=True))
+
+    def _over(
+        self,
+        query: Tensor,
+        contexts: Sequence[Tensor],
+        known: Tensor,
+        state: HierarchicalState,
+        drawn: HierarchicalDraws | None,
+    ) -> tuple[Tensor, Tensor, Any]:
+        """Context, shares of the memories `[N, 1, K]` and the next state."""
+        memory = self._over_memory(contexts, known)
+        draws = None if drawn is None else drawn.over
+        return self.over.advance(query, memory, state.over, draws)
+
+    def _over_memory(
+        self, contexts: Sequence[Tensor], known: Tensor
+    ) -> AttentionMemory:
         """Contexts `[N, D_k]` as a memory of K positions, of which `known [N, K]`."""
         keys, values = self.projections(list(contexts))
-        return self.over._precompute(
+        return self.over.memory_of(
             ops.stack(values, axis=1),  # [N, K, units]
             ops.stack(keys, axis=1),  # [N, K, Dk]
             known,
         )
 
-    def _each(self, how: Any, query: Any, memory: Any, state: Any, drawn: Any) -> Any:
-        """Contexts, weights and states of the memories: a tuple of each."""
-        found = [
-            how(part, query, own, before, _part_of(drawn, str(k)))
-            for k, (part, own, before) in enumerate(
-                zip(self.attentions, memory.parts, state.parts, strict=True)
-            )
-        ]
-        return tuple(zip(*found, strict=True))
 
-    def _shapes(self, value_shape: Any) -> list[tuple[Any, ...]]:
-        shapes = memory_shapes(value_shape)
-        if len(shapes) != len(self.attentions):
-            raise ValueError(
-                "`value` must be a list with an entry for every memory. "
-                f"Expected: {len(self.attentions)} entries. "
-                f"Received: {len(shapes)} of them"
-            )
-        return shapes
-
-    def _by_place(self, memory: HierarchicalMemory) -> dict[str, Any]:
-        """Every attention with its memory, by its name in what is drawn."""
-        pairs = zip(self.attentions, memory.parts, strict=True)
-        places: dict[str, Any] = {str(k): pair for k, pair in enumerate(pairs)}
-        if self.over is not None:
-            places["over"] = self.over, AttentionMemory((), (), memory.known)
-        return places
-
-
-def _part_of(drawn: dict[str, Any] | None, place: str) -> dict[str, Any] | None:
-    """Of everything that was drawn, what is for the attention at one place."""
-    if drawn is None:
-        return None
-    start = f"{place}/"
-    own = {name: x for name, x in drawn.items() if name.startswith(start)}
-    return {name.removeprefix(start): x for name, x in own.items()}
-
-
-def _rows(x: Any, *inner: int) -> Any:
+def _rows(x: Tensor, *inner: int) -> Tensor:
     """`[B, T, ...]` to `[B * T, ...]`, of which the last dimensions are `inner`."""
     return ops.reshape(x, (-1, *inner))  # [B * T, ...]
 
 
-def _side_by_side(contexts: Any, weights: Any) -> tuple[Any, Any]:
-    """Contexts `[..., D_k]` and weights `[..., S_k]` of all memories."""
-    return (
-        ops.concatenate(contexts, axis=-1),  # [..., sum of D_k]
-        ops.concatenate(weights, axis=-1),  # [..., S]
-    )
+def _side_by_side(
+    contexts: Sequence[Tensor], weights: Sequence[Tensor]
+) -> tuple[Tensor, Tensor]:
+    """Contexts `[..., sum of D_k]` and weights `[..., S]` of all memories."""
+    return ops.concatenate(contexts, axis=-1), ops.concatenate(weights, axis=-1)
 
 
-def _shared(weights: Any, shares: Any) -> Any:
+def _shared(weights: Sequence[Tensor], shares: Tensor) -> Tensor:
     """Weights of every memory `[B, H, ..., S_k]`, times its share, side by side."""
     return ops.concatenate(
         [x * shares[..., k : k + 1] for k, x in enumerate(weights)], axis=-1

@@ -1,4 +1,4 @@
-"""What several memories have in common: lists, and projections of their own."""
+"""Several memories: lists of them, and projections of their own."""
 
 from typing import Any
 
@@ -7,9 +7,10 @@ from keras import ops
 
 from keras_attention.attention.attention import Attention
 from keras_attention.layer_support.argument_checks import positive_integer
+from keras_attention.layer_support.types import Initializer, Regularizer, Shape, Tensor
 
 
-def attention_of(attention: Any, argument: str) -> Attention:
+def attention_of(attention: Attention | dict[str, Any], argument: str) -> Attention:
     """An attention over one memory, from itself or its configuration.
 
     Raises:
@@ -25,11 +26,15 @@ def attention_of(attention: Any, argument: str) -> Attention:
     return attention
 
 
-def memory_shapes(value_shape: Any) -> list[tuple[Any, ...]]:
+def memory_shapes(value_shape: Shape, count: int | None = None) -> list[Shape]:
     """One shape for each memory.
 
+    Args:
+        value_shape: A shape of rank 3 for each.
+        count: How many memories there have to be, where that is known.
+
     Raises:
-        ValueError: These are not the shapes of several memories.
+        ValueError: These are not the shapes of so many memories.
     """
     shapes = list(value_shape)
     several = all(isinstance(shape, (list, tuple)) for shape in shapes)
@@ -38,10 +43,14 @@ def memory_shapes(value_shape: Any) -> list[tuple[Any, ...]]:
             "`value` must be a list of memories, each of rank 3. "
             f"Received: value of shape {tuple(value_shape)}"
         )
+    if count is not None:
+        _check_count("value", shapes, count)
     return [tuple(shape) for shape in shapes]
 
 
-def memories(value: Any, key: Any, value_mask: Any, count: int) -> list[Any]:
+def memories(
+    value: list[Tensor], key: Tensor, value_mask: list[Tensor] | None, count: int
+) -> list[tuple[Tensor, Tensor]]:
     """Pairs of a memory and its mask (or None).
 
     Args:
@@ -60,21 +69,22 @@ def memories(value: Any, key: Any, value_mask: Any, count: int) -> list[Any]:
         )
     if value_mask is None:
         value_mask = [None] * count
-    for argument, given in (("value", value), ("value_mask", value_mask)):
-        if not isinstance(given, (list, tuple)) or len(given) != count:
-            received = (
-                f"{len(given)} of them"
-                if isinstance(given, (list, tuple))
-                else type(given).__name__
-            )
-            raise ValueError(
-                f"`{argument}` must be a list with an entry for every memory. "
-                f"Expected: {count} entries. Received: {received}"
-            )
+    _check_count("value", value, count)
+    _check_count("value_mask", value_mask, count)
     return [
         (own, getattr(own, "_keras_mask", None) if mask is None else mask)
         for own, mask in zip(value, value_mask, strict=True)
     ]
+
+
+def _check_count(argument: str, given: list[Any], count: int) -> None:
+    several = isinstance(given, (list, tuple))
+    if not several or len(given) != count:
+        received = f"{len(given)} of them" if several else type(given).__name__
+        raise ValueError(
+            f"`{argument}` must be a list with an entry for every memory. "
+            f"Expected: {count} entries. Received: {received}"
+        )
 
 
 class MemoryProjections(keras.layers.Layer):
@@ -98,8 +108,8 @@ class MemoryProjections(keras.layers.Layer):
         self,
         units: int | None,
         share: bool = False,
-        kernel_initializer: Any = "glorot_uniform",
-        kernel_regularizer: Any = None,
+        kernel_initializer: Initializer = "glorot_uniform",
+        kernel_regularizer: Regularizer = None,
         **layer: Any,
     ) -> None:
         super().__init__(**layer)
@@ -108,7 +118,7 @@ class MemoryProjections(keras.layers.Layer):
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
 
-    def build(self, shapes: Any) -> None:
+    def build(self, shapes: list[Shape]) -> None:
         self.depths = [shape[-1] for shape in shapes]
         serialized = keras.initializers.serialize(self.kernel_initializer)
         self.kernels = [
@@ -127,7 +137,7 @@ class MemoryProjections(keras.layers.Layer):
         """Depth of the keys."""
         return self.units if self.share else sum(self.depths)
 
-    def call(self, vectors: Any) -> Any:
+    def call(self, vectors: list[Tensor]) -> Any:
         """Keys and values, a list of each.
 
         Args:
@@ -150,7 +160,7 @@ class MemoryProjections(keras.layers.Layer):
             "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
         }
 
-    def _in_block(self, index: int, x: Any) -> Any:
+    def _in_block(self, index: int, x: Tensor) -> Any:
         before, after = sum(self.depths[:index]), sum(self.depths[index + 1 :])
         widths = [(0, 0)] * (len(x.shape) - 1) + [(before, after)]
         return ops.pad(x, widths)  # [..., sum of D_k]

@@ -8,9 +8,10 @@ import keras
 from keras import ops, tree
 
 from keras_attention.backend.cells.prepared_cell import PreparedCell
+from keras_attention.layer_support.types import Size, Tensor
 
 
-def has_dropout(cell: Any) -> bool:
+def has_dropout(cell: keras.layers.Layer) -> bool:
     """Whether the cell drops inputs or recurrent inputs in training."""
     return bool(getattr(cell, "dropout", 0) or getattr(cell, "recurrent_dropout", 0))
 
@@ -18,7 +19,7 @@ def has_dropout(cell: Any) -> bool:
 def prepare_whole(cell: keras.layers.Layer, dtype: str, training: bool) -> PreparedCell:
     """Call the cell as it is, on `[x_t; fed_t]`."""
 
-    def step(x: Any, fed: Any, states: tuple[Any, ...]) -> Any:
+    def step(x: Tensor, fed: Tensor, states: tuple[Tensor, ...]) -> Any:
         if fed is not None:
             x = fed if x is None else ops.concatenate([x, fed], axis=-1)  # [B, D + F]
         with contextlib.nullcontext() if training else _without_dropout(cell):
@@ -29,7 +30,9 @@ def prepare_whole(cell: keras.layers.Layer, dtype: str, training: bool) -> Prepa
     return PreparedCell(lambda x: x, step)
 
 
-def draw_dropout_masks(cell: Any, input_depth: int, batch: Any, dtype: str) -> None:
+def draw_dropout_masks(
+    cell: keras.layers.Layer, input_depth: int, batch: Size, dtype: str
+) -> None:
     """Draw a Keras cell's masks for one sequence.
 
     Keras' cells draw their masks when they are first called and keep them until
@@ -45,7 +48,7 @@ def draw_dropout_masks(cell: Any, input_depth: int, batch: Any, dtype: str) -> N
         cell.get_recurrent_dropout_mask(ops.ones((batch, depth), dtype))
 
 
-def forget_dropout_masks(cell: Any) -> None:
+def forget_dropout_masks(cell: keras.layers.Layer) -> None:
     """Drop a Keras cell's masks, so that it remembers no batch."""
     if hasattr(cell, "reset_dropout_mask"):
         cell.reset_dropout_mask()
@@ -54,7 +57,7 @@ def forget_dropout_masks(cell: Any) -> None:
 
 
 @contextlib.contextmanager
-def _without_dropout(cell: Any) -> Iterator[None]:
+def _without_dropout(cell: keras.layers.Layer) -> Iterator[None]:
     """Keep a cell from drawing masks that it will not use.
 
     Keras' SimpleRNNCell draws them outside of training too, and inside a loop

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import keras
 from keras import ops, tree
@@ -15,10 +15,15 @@ from keras_attention.backend.cells.any_cell import (
 )
 from keras_attention.backend.cells.gru import prepare_gru
 from keras_attention.backend.cells.lstm import prepare_lstm
-from keras_attention.backend.cells.prepared_cell import PreparedCell
+from keras_attention.backend.cells.prepared_cell import Affine, PreparedCell
 from keras_attention.layer_support.building import build_part
+from keras_attention.layer_support.types import Size, Tensor
 
-States = tuple[tuple[Any, ...], ...]
+States: TypeAlias = tuple[tuple[Tensor, ...], ...]
+"""State tensors of every cell, bottom first."""
+
+FedCell: TypeAlias = Callable[[Tensor, Any], tuple[Tensor, Any]]
+"""`fed, states` to `output, states`: its whole input is known inside the loop only."""
 
 
 class Gate(Protocol):
@@ -26,8 +31,8 @@ class Gate(Protocol):
 
     units: int
 
-    def in_front_of(self, cell: Callable[[Any, Any], Any]) -> PreparedCell:
-        """A cell that eats what the gate eats."""
+    def in_front_of(self, cell: FedCell) -> PreparedCell:
+        """A cell that takes what the gate takes."""
 
 
 class CellStack:
@@ -91,7 +96,7 @@ class CellStack:
             self.cell.built = True
         self.input_depths = input_depths
 
-    def zero_states(self, batch: Any) -> States:
+    def zero_states(self, batch: Size) -> States:
         """The cells' own initial states, which are zeros unless they say else."""
         states = []
         for cell, sizes in zip(self.cells, self.state_sizes, strict=True):
@@ -103,7 +108,7 @@ class CellStack:
         return tuple(states)
 
     @contextlib.contextmanager
-    def dropout_masks(self, batch: Any, training: bool) -> Iterator[None]:
+    def dropout_masks(self, batch: Size, training: bool) -> Iterator[None]:
         """One set of dropout masks for everything run inside."""
         dropping = [c for c in self.cells if training and has_dropout(c)]
         try:
@@ -143,7 +148,9 @@ class CellStack:
             for cell, depth in zip(self.cells[1:], self.output_depths, strict=False)
         ]
 
-        def step(projected: Any, fed: Any, states: States, affine: Any = None) -> Any:
+        def step(
+            projected: Tensor, fed: Tensor, states: States, affine: Affine | None = None
+        ) -> Any:
             bottom = first.with_affine(affine)
             output, new = bottom.step(projected, fed, states[0])
             collected = [new]
@@ -158,11 +165,11 @@ class CellStack:
 
     def prepare_apart(
         self, depth: int, training: bool, gate: Gate | None = None
-    ) -> tuple[PreparedCell, Any]:
+    ) -> tuple[PreparedCell, FedCell]:
         """Two cells that are stepped one after the other, with work between them.
 
         Args:
-            depth: Of what the second eats, known inside the loop only.
+            depth: Of what the second takes, known inside the loop only.
             training: As for `prepare`.
             gate: What stands in front of the second.
 
@@ -175,29 +182,33 @@ class CellStack:
         gated = self._prepare_gated(self.cells[1], gate, training)
         return first, lambda fed, states: gated.step(None, fed, states)
 
-    def _prepare_gated(self, cell: Any, gate: Gate, training: bool) -> PreparedCell:
+    def _prepare_gated(
+        self, cell: keras.layers.Layer, gate: Gate, training: bool
+    ) -> PreparedCell:
         return gate.in_front_of(self._prepare_fed(cell, gate.units, training))
 
     def _prepare_fed(
-        self, cell: Any, depth: int, training: bool
-    ) -> Callable[[Any, Any], Any]:
+        self, cell: keras.layers.Layer, depth: int, training: bool
+    ) -> FedCell:
         """A cell whose whole input is known inside the loop only."""
         prepared = self._prepare_one(cell, depth, training)
         empty = self._without_input(cell, training)
         return lambda fed, states: prepared.step(empty, fed, states)
 
-    def _runs_whole(self, cell: Any, training: bool) -> bool:
+    def _runs_whole(self, cell: keras.layers.Layer, training: bool) -> bool:
         hoisted = type(cell) in (keras.layers.LSTMCell, keras.layers.GRUCell)
         return not hoisted or (training and has_dropout(cell))
 
-    def _prepare_one(self, cell: Any, fed_depth: int, training: bool) -> PreparedCell:
+    def _prepare_one(
+        self, cell: keras.layers.Layer, fed_depth: int, training: bool
+    ) -> PreparedCell:
         if self._runs_whole(cell, training):
             return prepare_whole(cell, self.dtype, training)
         if type(cell) is keras.layers.LSTMCell:
             return prepare_lstm(cell, fed_depth, self.dtype)
         return prepare_gru(cell, fed_depth, self.dtype)
 
-    def _without_input(self, cell: Any, training: bool) -> Any:
+    def _without_input(self, cell: keras.layers.Layer, training: bool) -> Any:
         """What `project` gives for an input of depth 0: the bias alone."""
         if self._runs_whole(cell, training):
             return None

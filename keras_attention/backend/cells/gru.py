@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_attention.backend.cells.prepared_cell import PreparedCell
+from keras_attention.layer_support.types import Tensor
 
 
 def prepare_gru(cell: keras.layers.GRUCell, fed_depth: int, dtype: str) -> PreparedCell:
@@ -31,11 +32,11 @@ def prepare_gru(cell: keras.layers.GRUCell, fed_depth: int, dtype: str) -> Prepa
     recurrent_gates = recurrent[:, : 2 * units]
     recurrent_candidate = recurrent[:, 2 * units :]
 
-    def project(x: Any) -> Any:
+    def project(x: Tensor) -> Any:
         projected = ops.matmul(x, kernel[:known])  # [..., 3U]
         return projected if bias is None else projected + bias
 
-    def step(projected: Any, fed: Any, states: tuple[Any, ...]) -> Any:
+    def step(projected: Tensor, fed: Tensor, states: tuple[Tensor, ...]) -> Any:
         (h,) = states
         x = projected if fed is None else projected + ops.matmul(fed, fed_kernel)
         x_z, x_r, x_h = ops.split(x, 3, axis=-1)  # each [B, U]

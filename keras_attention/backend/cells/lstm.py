@@ -5,7 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_attention.backend.cells.prepared_cell import PreparedCell
+from keras_attention.backend.cells.prepared_cell import Affine, PreparedCell
+from keras_attention.layer_support.types import Tensor
 
 
 def prepare_lstm(
@@ -29,12 +30,15 @@ def prepare_lstm(
         inside = ops.concatenate([kernel[known:], inside], axis=0)  # [F + U, 4U]
     bias = ops.cast(cell.bias, dtype) if cell.use_bias else None
 
-    def project(x: Any) -> Any:
+    def project(x: Tensor) -> Any:
         projected = ops.matmul(x, kernel[:known])  # [..., 4U]
         return projected if bias is None else projected + bias
 
     def step(
-        projected: Any, fed: Any, states: tuple[Any, ...], affine: Any = None
+        projected: Tensor,
+        fed: Tensor,
+        states: tuple[Tensor, ...],
+        affine: Affine | None = None,
     ) -> Any:
         h, c = states
         known_now = h if fed is None else ops.concatenate([fed, h], axis=-1)  # [B, F+U]

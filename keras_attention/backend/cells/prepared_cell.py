@@ -1,8 +1,13 @@
-"""What a loop over time needs of a cell."""
+"""Prepared cells: what a loop over time needs of a cell."""
 
 import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
+
+from keras_attention.layer_support.types import Tensor
+
+Affine: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+"""`x + v @ kernel` of x and v."""
 
 
 class PreparedCell(NamedTuple):
@@ -18,11 +23,11 @@ class PreparedCell(NamedTuple):
             `step` then also takes `affine`, which computes that. None elsewhere.
     """
 
-    project: Callable[[Any], Any]
+    project: Callable[[Tensor], Any]
     step: Callable[..., tuple[Any, tuple[Any, ...]]]
     kernel: Any = None
 
-    def with_affine(self, affine: Callable[[Any, Any], Any] | None) -> "PreparedCell":
+    def with_affine(self, affine: Affine | None) -> "PreparedCell":
         """The same, with its product computed by `affine` (None: by itself)."""
         if affine is None:
             return self

@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from keras_attention.backend.precision import at_least_float32
+from keras_attention.backend.weights import mean_over_heads, weights_with_heads
 
 # What is impossible has this probability, so that no logarithm is infinite.
 _LOWEST = 1e-30
@@ -122,9 +123,8 @@ class CopyGenerator(keras.layers.Layer):
                 f"Received: source_ids of dtype {source_ids.dtype}"
             )
         dtype = at_least_float32(logits.dtype)
-        weights = ops.cast(weights, dtype)
-        if len(weights.shape) == 4:
-            weights = ops.mean(weights, axis=1)  # [B, T, S]
+        weights = weights_with_heads(ops.cast(weights, dtype), rank=4)
+        weights = mean_over_heads(weights)  # [B, T, S]
         from_vocabulary = ops.softmax(ops.cast(logits, dtype), axis=-1)  # [B, T, V]
         generate = ops.sigmoid(ops.cast(gate, dtype))  # [B, T, 1]
         copied = (1.0 - generate) * self._by_id(

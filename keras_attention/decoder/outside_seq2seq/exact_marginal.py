@@ -25,7 +25,7 @@ from keras_attention.layer_support.argument_checks import positive_integer
 from keras_attention.layer_support.building import build_part, require_built
 from keras_attention.layer_support.functional_output import widest_output
 from keras_attention.layer_support.id_check import check_ids
-from keras_attention.layer_support.state_check import StateForm
+from keras_attention.layer_support.state_check import StateCheck
 
 
 class MarginalMemory(NamedTuple):
@@ -155,7 +155,7 @@ class MarginalAttention(keras.layers.Layer):
         self.monotonic = monotonic
         self.window = positive_integer("window", window)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self._state_form = StateForm()
+        self._state_check = StateCheck()
         self.supports_masking = True
 
     def build(
@@ -259,7 +259,7 @@ class MarginalAttention(keras.layers.Layer):
         require_concrete("step", query, previous_ids, memory, state)
         query = ops.convert_to_tensor(query)
         _check_rank("query", query, 2)
-        self._state_form.check(self.initial_state, memory, state)
+        self._state_check(self.initial_state, memory, state)
         query = ops.cast(query, self.compute_dtype)
         query = ops.expand_dims(query, 1)  # [B, 1, Dq]
         emissions = self._emissions(query, memory)  # [B, 1, S, V]

@@ -22,14 +22,14 @@ def sequences(
     Args:
         finished: `[B, N]`.
         emitted: Time-major traces: `slot [T, B, K]` (which slot each came from),
-            `token [T, B, K]`, and `weights [T, B, K, S]` (`[T, B, K, H, S]`) where
-            there are any, of the slots before the step.
+            `token [T, B, K]`, and `weights [T, B, K, H, S]` where there are any,
+            of the slots before the step.
         steps: How many steps were run.
         pad_id: Written after the end.
         several: Whether the answers have an axis of their own.
 
     Returns:
-        `ids [B, T]`, with several `[B, N, T]`, and so on.
+        `ids [B, T]`, with several `[B, N, T]`, and so on; `weights [B, H, T, S]`.
     """
     length = size(emitted["token"], 0)
     there = finished.rank > -float("inf")  # [B, N]
@@ -52,12 +52,10 @@ def sequences(
     ids = ops.transpose(ops.where(inside, ids, pad_id), (1, 2, 0))  # [B, N, T]
     weights = emitted.get("weights")
     if weights is not None:
-        weights = gather(weights, slots, batch_axes=2)  # [T, B, N, (H,) S]
-        for _ in range(len(weights.shape) - 3):
-            inside = ops.expand_dims(inside, -1)
+        weights = gather(weights, slots, batch_axes=2)  # [T, B, N, H, S]
+        inside = ops.expand_dims(ops.expand_dims(inside, -1), -1)
         weights = ops.where(inside, weights, 0.0)
-        order = (1, 2, 0, 3) if len(weights.shape) == 4 else (1, 2, 3, 0, 4)
-        weights = ops.transpose(weights, order)  # [B, N, (H,) T, S]
+        weights = ops.transpose(weights, (1, 2, 3, 0, 4))  # [B, N, H, T, S]
     lengths = ops.where(there, finished.step + 1, 0)
     log_probs = ops.where(there, finished.log_prob, LOWEST)
     if not several:

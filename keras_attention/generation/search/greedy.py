@@ -4,11 +4,12 @@ import keras
 from keras import ops, tree
 
 from keras_attention.backend.loop import room, unfold
+from keras_attention.backend.masks import zero_rows
 from keras_attention.backend.precision import at_least_float32
 from keras_attention.backend.sizes import size
 from keras_attention.generation.result import Generation
 from keras_attention.generation.search.loop import StepFunction
-from keras_attention.layer_support.types import Mask, Nested, State, Tensor
+from keras_attention.layer_support.types import Nested, State, Tensor
 
 
 def greedy(
@@ -24,7 +25,7 @@ def greedy(
     r"""$y_t = \arg\max_y \log p(y \mid y_{<t}, x)$ until the end or the limit.
 
     Args:
-        step_fn: As for `ka.generate`.
+        step_fn: As for `ka.generate`, with weights `[B, H, S]` or None.
         initial_state: Tensors `[B, ...]`.
         limits: `[B]` int32, most tokens of each row.
         pad_id, start_id, end_id: The special tokens. Padding is never chosen.
@@ -49,7 +50,7 @@ def greedy(
         lengths = lengths + ops.cast(~ended, "int32")
         emitted = {"ids": ids}
         if weights is not None:
-            emitted["weights"] = _zero_rows(ended, weights)
+            emitted["weights"] = weights
         ended = ended | ops.equal(chosen, end_id) | (lengths >= limits)
         return (ids, state, ended, log_probs, lengths), emitted
 
@@ -68,22 +69,15 @@ def greedy(
     carried, emitted, steps = unfold(
         step, carried, proceed, bound, room(bound, capacity)
     )
-    weights = emitted.get("weights")
-    if weights is not None:
-        order = (1, 0, 2) if len(weights.shape) == 3 else (1, 2, 0, 3)
-        weights = ops.transpose(weights, order)  # [B, T, S] or [B, H, T, S]
     ids = ops.transpose(emitted["ids"])  # [B, T]
     columns = ops.arange(size(ids, 1), dtype="int32")
     lengths = carried[4]
     written = ops.expand_dims(columns, 0) < ops.expand_dims(lengths, 1)  # [B, T]
     ids = ops.where(written, ids, pad_id)
+    weights = emitted.get("weights")
+    if weights is not None:
+        weights = zero_rows(ops.transpose(weights, (1, 2, 0, 3)), written)
     return Generation(ids, lengths, carried[3], weights, steps)
-
-
-def _zero_rows(rows: Mask, x: Tensor) -> Tensor:
-    for _ in range(len(x.shape) - 1):
-        rows = ops.expand_dims(rows, -1)
-    return ops.where(rows, 0.0, x)
 
 
 def _log_prob_dtype(state: State) -> str:

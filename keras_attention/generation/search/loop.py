@@ -7,6 +7,7 @@ from typing import NamedTuple, TypeAlias
 from keras import ops
 
 from keras_attention.backend.loop import dynamic_shapes, room, unfold
+from keras_attention.backend.weights import mean_over_heads
 from keras_attention.generation import constraints
 from keras_attention.generation.no_repeat_ngram import repeating
 from keras_attention.generation.options.features import Features, settled, when
@@ -77,7 +78,7 @@ def search(
 
     Args:
         stepper: Given K, a step function as for `ka.generate`, for `B * K` rows,
-            row b's slots together.
+            row b's slots together, with weights `[B * K, H, S]` or None.
         initial_state: Tensors `[B, ...]`.
         features: Which parts are needed.
         source_mask: `[B, S]`, for the coverage penalty.
@@ -213,8 +214,8 @@ class _Search:
                     "`coverage_penalty` needs attention weights. Expected: a step "
                     "function that returns them. Received: None"
                 )
-            mean = weights if len(weights.shape) == 2 else ops.mean(weights, axis=1)
-            mean = by_slot(ops.cast(mean, "float32"), self.grid.slots)  # [B, K, S]
+            mean = ops.cast(mean_over_heads(weights), "float32")  # [B * K, S]
+            mean = by_slot(mean, self.grid.slots)  # [B, K, S]
             coverage = hypotheses.coverage + mean
             return coverage, coverage_term(coverage, self.source_mask)
 

@@ -8,6 +8,7 @@ from keras import ops
 
 from keras_attention.backend.loop import compiled, scan
 from keras_attention.backend.precision import at_least_float32
+from keras_attention.backend.weights import mean_over_heads, weights_with_heads
 
 _IDS = ((None, None), "int32")
 
@@ -69,10 +70,9 @@ def _aligner(model: Any) -> Callable[[Any, Any], Any]:
                     "A shortlist is learned from attention weights: expected a model "
                     f"whose `stepper` gives them. Received: None from {model!r}"
                 )
+            weights = weights_with_heads(weights, rank=3)
             weights = ops.cast(weights, at_least_float32(weights.dtype))
-            if len(weights.shape) == 3:
-                weights = ops.mean(weights, axis=1)  # [B, S]
-            return (new,), weights
+            return (new,), mean_over_heads(weights)  # [B, S]
 
         _, weights = scan(next_weights, (state,), ops.transpose(target_ids))
         return ops.transpose(weights, (1, 0, 2))  # [B, T, S]

@@ -1,0 +1,76 @@
+"""One target step: the state before it, what it works with, and what it gives."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from keras_attention.attention.base import AttentionLayer, StepAttention
+from keras_attention.backend.cells.prepared_cell import PreparedCell
+from keras_attention.layer_support.types import Memory, Nested, State, Tensor
+
+
+class DecoderState(NamedTuple):
+    """What a decoder carries from one target step to the next.
+
+    Attributes:
+        cell: State tensors of every cell, bottom first: `((h, c), ...)`; those of
+            the last one only in the order `conditional`.
+        attention: `ka.AttentionState`.
+        fed: What is fed back, `[B, F]`, or `()` when nothing is.
+    """
+
+    cell: tuple[tuple[Tensor, ...], ...]
+    attention: State
+    fed: Tensor = ()
+
+
+class StepResult(NamedTuple):
+    """Output of the cell, context, readout (None where it waits until after the loop),
+    weights `[B, H, S]` and the next state."""
+
+    hidden: Tensor
+    context: Tensor
+    output: Tensor
+    weights: Tensor
+    state: State
+
+
+class PreparedDecoder(NamedTuple):
+    """A decoder over one memory, with the work that no step depends on done.
+
+    What `AttentionDecoder.prepare` gives to loops.
+
+    Attributes:
+        order_step: `Order.step`.
+        cell: The cell, prepared.
+        second: The cell that is stepped after attention, where there is such a thing.
+        layer: The decoder's attention.
+        attention: What attends in a step: the same, or what takes its place.
+        memory: What it attends to.
+        readout: What leaves the decoder, of the cell's output, context and inputs.
+        feeds_readout: Whether the next step is fed with it.
+    """
+
+    order_step: Callable[..., StepResult]
+    cell: PreparedCell
+    second: Any
+    layer: AttentionLayer
+    attention: StepAttention
+    memory: Memory
+    readout: Callable[..., Tensor]
+    feeds_readout: bool
+
+    def attend(
+        self, query: Tensor, state: State, drawn: Nested
+    ) -> tuple[Tensor, Tensor, State]:
+        """Context, weights `[B, H, S]` and the next state of the attention."""
+        return self.attention.advance(query, self.memory, state, drawn)
+
+    def step(
+        self, inputs: Tensor, state: DecoderState, drawn: Nested = None
+    ) -> StepResult:
+        """One target step, from its inputs `[B, D]` to its output `[B, Do]`."""
+        result = self.order_step(self, self.cell.project(inputs), state, drawn)
+        if result.output is not None:
+            return result
+        output = self.readout(result.hidden, result.context, inputs)
+        return result._replace(output=output)
