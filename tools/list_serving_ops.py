@@ -1,4 +1,4 @@
-"""Print the ops that TF Serving 2.20 can run, for `exporting/serving_ops.txt`.
+"""Print the ops that TF Serving 2.20 can run, for `export/serving_ops.txt`.
 
 TF Serving links TensorFlow's own ops and the ops of tensorflow-text's `ops_lib`,
 which are those that the wheels of the same versions register. In an environment

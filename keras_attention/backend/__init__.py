@@ -1,1 +1,15 @@
-"""Tensor computations below any layer: loops over time, kernels, masks, precision."""
+"""Tensor computations below any layer.
+
+| file | what |
+|---|---|
+| `loop.py` | `scan` and `unfold`, the loops over time, on any backend |
+| `loop_tensorflow.py`, `loop_jax.py`, `loop_eager.py` | how each backend runs them |
+| `cells/` | recurrent cells with their input projection outside the loop |
+| `deferred_kernel_gradient.py` | a kernel's gradient over a loop in one product |
+| `masks.py` | masks select, they are never added |
+| `weights.py` | attention weights with their heads, and as users see them |
+| `precision.py` | at least float32 where it matters |
+| `linear_recurrence.py` | a recurrence along the source, in parallel and exactly |
+| `distribution.py` | sums over the replicas of a distributed step |
+| `gather.py`, `sizes.py` | rows by their places; sizes that a graph learns late |
+"""

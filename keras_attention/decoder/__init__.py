@@ -1,1 +1,15 @@
-"""The decoder: a cell, an attention, an order and a readout."""
+"""The decoder: a cell, an attention, an order and a readout.
+
+| file | what |
+|---|---|
+| `decoder.py` | `ka.AttentionDecoder`, which puts the parts together |
+| `orders.py` | what the query of a step is and what the cell takes; input feeding |
+| `step.py` | the state, and what a step works with |
+| `readouts.py` | what leaves the decoder at each step |
+| `bridges.py` | from the encoder's last states to the decoder's first ones |
+| `context_gate.py` | a gate between the context and what was said |
+| `teacher_forcing.py` | the loop over a whole target that is known |
+| `scheduled_sampling.py`, `sampling_schedules.py` | training on tokens of one's own |
+| `tied_embedding.py` | an output layer whose kernel is the embedding |
+| `outside_seq2seq/` | copying and exact marginals, for models of one's own |
+"""

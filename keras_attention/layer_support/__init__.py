@@ -1,1 +1,12 @@
-"""Helpers that every Keras layer here needs: checks, building, ownership, lookup."""
+"""Helpers that every Keras layer here needs.
+
+| file | what |
+|---|---|
+| `types.py` | aliases for tensors, masks, shapes, states |
+| `argument_checks.py`, `id_check.py`, `state_check.py` | refusals by name |
+| `building.py` | building the parts of a layer |
+| `constructor_config.py` | `get_config` read off the constructor |
+| `registry.py` | parts found by name, configuration or instance |
+| `ownership.py` | one owner for each part |
+| `functional_output.py` | layers with optional outputs in functional models |
+"""
