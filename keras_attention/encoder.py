@@ -3,7 +3,7 @@
 from typing import Any
 
 import keras
-from keras import ops
+from keras import ops, tree
 
 from keras_attention.backend.cells import CellStack
 from keras_attention.backend.loop import scan, swap_time
@@ -14,13 +14,14 @@ from keras_attention.layer_support.argument_checks import (
     steps,
 )
 from keras_attention.layer_support.building import build_part
+from keras_attention.layer_support.composite_layer import CompositeLayer
 from keras_attention.layer_support.types import Shape, Tensor
 
 _CELLS = {"lstm": keras.layers.LSTMCell, "gru": keras.layers.GRUCell}
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class RecurrentEncoder(keras.layers.Layer):
+class RecurrentEncoder(CompositeLayer):
     r"""A stack of recurrent layers, one or two directions each.
 
     $$ \overrightarrow{h}_s = \mathrm{cell}(x_s, \overrightarrow{h}_{s-1}) \qquad
@@ -121,6 +122,12 @@ class RecurrentEncoder(keras.layers.Layer):
             )
             states.append(state)
         return value, states
+
+    def compute_output_shape(self, embedded_shape: Shape) -> Any:
+        depth = self.units * len(self.directions)
+        states = [(embedded_shape[0], depth) for _ in tree.flatten(self.cells[0].state_size)]
+        value = (*embedded_shape[:-1], depth)
+        return value, [list(states) for _ in range(self.num_layers)]
 
     def compute_mask(self, inputs: Tensor, previous_mask: Tensor) -> Any:
         if previous_mask is not None:

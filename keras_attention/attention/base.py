@@ -17,7 +17,7 @@ from keras_attention.backend.masks import (
 from keras_attention.backend.precision import require_concrete
 from keras_attention.backend.weights import public_weights
 from keras_attention.layer_support.building import require_built
-from keras_attention.layer_support.functional_output import widest_output
+from keras_attention.layer_support.composite_layer import CompositeLayer
 from keras_attention.layer_support.state_check import StateCheck
 from keras_attention.layer_support.types import (
     Mask,
@@ -38,7 +38,7 @@ class StepAttention(Protocol):
         """One query a row: context, weights `[B, H, S]` and the next state."""
 
 
-class AttentionLayer(keras.layers.Layer, abc.ABC):
+class AttentionLayer(CompositeLayer, abc.ABC):
     """An attention: called on all queries, or stepped through them one by one.
 
     What `ka.AttentionDecoder` and the search take. Memory and state are values that
@@ -142,6 +142,25 @@ class AttentionLayer(keras.layers.Layer, abc.ABC):
             (context, public_weights(weights)) if return_attention_scores else context
         )
 
+    def compute_output_shape(
+        self,
+        query_shape: Shape,
+        value_shape: Shape,
+        key_shape: Shape | None = None,
+        return_attention_scores: bool = False,
+    ) -> Any:
+        """Shape of the context, and that of the weights when asked for."""
+        context = (*query_shape[:-1], self.context_depth(value_shape))
+        if not return_attention_scores:
+            return context
+        heads = () if self.num_heads == 1 else (self.num_heads,)
+        return context, (
+            query_shape[0],
+            *heads,
+            *query_shape[1:-1],
+            source_length(value_shape),
+        )
+
     def precompute(
         self, value: Nested, key: Tensor = None, value_mask: Nested = None
     ) -> Any:
@@ -206,10 +225,6 @@ class AttentionLayer(keras.layers.Layer, abc.ABC):
             )
         return zero_where_masked(context, query_mask), zero_rows(weights, query_mask)
 
-    @property
-    def output(self) -> Any:
-        return widest_output(self, super())
-
     def _attend_in_order(
         self,
         query: Tensor,
@@ -233,6 +248,13 @@ class AttentionLayer(keras.layers.Layer, abc.ABC):
 
     def _check_built(self, method: str) -> None:
         require_built(self, method, "query_shape, value_shape")
+
+
+def source_length(value_shape: Shape) -> int | None:
+    """S of the weights: that of the memory, or of all memories together."""
+    several = isinstance(value_shape[0], (list, tuple))
+    lengths = [x[1] for x in (value_shape if several else [value_shape])]
+    return None if None in lengths else sum(lengths)
 
 
 def loop_rows(**tensors: Tensor) -> dict[str, Tensor]:

@@ -11,12 +11,18 @@ from keras_attention.backend.masks import as_mask, zero_where_masked
 from keras_attention.backend.precision import at_least_float32
 from keras_attention.layer_support.argument_checks import number, positive_integer
 from keras_attention.layer_support.building import build_part
-from keras_attention.layer_support.functional_output import widest_output
-from keras_attention.layer_support.types import Initializer, Regularizer, Shape, Tensor
+from keras_attention.layer_support.composite_layer import CompositeLayer
+from keras_attention.layer_support.types import (
+    Initializer,
+    Mask,
+    Regularizer,
+    Shape,
+    Tensor,
+)
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class AttentionPooling(keras.layers.Layer):
+class AttentionPooling(CompositeLayer):
     r"""Weighs the positions of a sequence with queries that are learned.
 
     $$ k_s = \tanh(W v_s + b) \qquad a_{r\cdot} = \mathrm{alignment}(u_r^\top k_s)
@@ -44,7 +50,7 @@ class AttentionPooling(keras.layers.Layer):
 
     Call arguments:
         value: `[B, S, Dv]`.
-        value_mask: `[B, S]`; default the mask that `value` carries.
+        value_mask, or mask: `[B, S]`; default the mask that `value` carries.
         return_attention_scores: Also return the weights.
         training: Whether dropout is active.
 
@@ -129,14 +135,28 @@ class AttentionPooling(keras.layers.Layer):
         query_shape = (None, None, self.units)
         build_part(self.attention, query_shape, value_shape, query_shape)
 
+    def __call__(
+        self, value: Tensor, value_mask: Mask = None, mask: Mask = None, **named: Any
+    ) -> Any:
+        if mask is not None and value_mask is not None:
+            raise ValueError(
+                "`mask` is another name of `value_mask`. Expected: one of them. "
+                "Received: both"
+            )
+        # Keras would add the mask that `value` carries under the name not used.
+        mask = value_mask if mask is None else mask
+        return super().__call__(value, mask=mask, **named)
+
     def call(
         self,
         value: Tensor,
-        value_mask: Tensor = None,
+        value_mask: Mask = None,
         return_attention_scores: bool = False,
         training: bool = False,
+        mask: Mask = None,
     ) -> Any:
-        mask = as_mask(value_mask, "value_mask", like=value)
+        mask = value_mask if mask is None else mask
+        mask = as_mask(mask, "value_mask", like=value)
         # Before the hidden layer: what is at padding must not reach its gradient.
         value = zero_where_masked(value, mask)
         queries = ops.expand_dims(ops.cast(self.queries, self.compute_dtype), 0)
@@ -156,12 +176,16 @@ class AttentionPooling(keras.layers.Layer):
             weights = ops.squeeze(weights, 1)  # [B, S]
         return (pooled, weights) if return_attention_scores else pooled
 
+    def compute_output_shape(
+        self, value_shape: Shape, return_attention_scores: bool = False
+    ) -> Any:
+        hops = () if self.num_hops is None else (self.num_hops,)
+        pooled = (value_shape[0], *hops, value_shape[-1])
+        weights = (value_shape[0], *hops, value_shape[1])
+        return (pooled, weights) if return_attention_scores else pooled
+
     def compute_mask(self, value: Tensor, previous_mask: Tensor = None) -> None:
         return None
-
-    @property
-    def output(self) -> Any:
-        return widest_output(self, super())
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {

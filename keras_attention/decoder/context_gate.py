@@ -106,6 +106,12 @@ class ContextGate(keras.layers.Layer):
             name="bias", shape=(self.units,), initializer="zeros"
         )
 
+    def compute_output_shape(
+        self, state_shape: Shape, context_shape: Shape, inputs_shape: Shape
+    ) -> Shape:
+        """Shape of what enters the cell."""
+        return tuple(state_shape)
+
     def in_front_of(self, cell: FedCell) -> PreparedCell:
         """A cell that takes the inputs, and the context as what is fed.
 

@@ -20,14 +20,14 @@ from keras_attention.decoder.step import DecoderState, PreparedDecoder
 from keras_attention.decoder.teacher_forcing import Loop, cell_first, teacher_forced
 from keras_attention.layer_support.argument_checks import number, steps
 from keras_attention.layer_support.building import build_part, require_built
-from keras_attention.layer_support.functional_output import widest_output
+from keras_attention.layer_support.composite_layer import CompositeLayer
 from keras_attention.layer_support.ownership import claim
 from keras_attention.layer_support.state_check import StateCheck
 from keras_attention.layer_support.types import Identifier, Nested, Shape, Size, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class AttentionDecoder(keras.layers.Layer):
+class AttentionDecoder(CompositeLayer):
     r"""A recurrent decoder that attends to the encoder's outputs.
 
     Order `bahdanau`:
@@ -197,6 +197,20 @@ class AttentionDecoder(keras.layers.Layer):
             (outputs, public_weights(weights)) if return_attention_scores else outputs
         )
 
+    def compute_output_shape(
+        self,
+        inputs_shape: Shape,
+        value_shape: Shape,
+        initial_state_shape: Nested = None,
+        return_attention_scores: bool = False,
+    ) -> Any:
+        context, weights = self.attention.compute_output_shape(
+            inputs_shape, value_shape, return_attention_scores=True
+        )
+        depth = self.readout.depth(self.stack.output_depth, context[-1])
+        outputs = (*inputs_shape[:-1], depth)
+        return (outputs, weights) if return_attention_scores else outputs
+
     def run(
         self,
         loop: Loop,
@@ -330,10 +344,6 @@ class AttentionDecoder(keras.layers.Layer):
             self.readout,
             self._feeds_back and self.readout.fed_back,
         )
-
-    @property
-    def output(self) -> Any:
-        return widest_output(self, super())
 
     def get_config(self) -> dict[str, Any]:
         serialize = keras.saving.serialize_keras_object

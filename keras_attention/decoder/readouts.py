@@ -46,6 +46,14 @@ class Readout(keras.layers.Layer, abc.ABC):
         fed = self.depth(hidden_depth, context_depth)
         return fed if self.fed_back else context_depth
 
+    def compute_output_shape(
+        self,
+        hidden_shape: Shape,
+        context_shape: Shape,
+        inputs_shape: Shape | None = None,
+    ) -> Shape:
+        return *hidden_shape[:-1], self.depth(hidden_shape[-1], context_shape[-1])
+
     @abc.abstractmethod
     def call(self, hidden: Tensor, context: Tensor, inputs: Tensor = None) -> Any: ...
 

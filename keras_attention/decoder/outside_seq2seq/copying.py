@@ -8,13 +8,14 @@ from keras import ops
 
 from keras_attention.backend.precision import at_least_float32
 from keras_attention.backend.weights import mean_over_heads, weights_with_heads
+from keras_attention.layer_support.composite_layer import CompositeLayer
 
 # What is impossible has this probability, so that no logarithm is infinite.
 _LOWEST = 1e-30
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class CopyGenerator(keras.layers.Layer):
+class CopyGenerator(CompositeLayer):
     r"""The vocabulary and the words of the source as one distribution.
 
     $$ P(w) = p_{gen} \, P_{vocab}(w) + (1 - p_{gen}) \sum_{s : x_s = w} a_{ts} $$
@@ -136,6 +137,15 @@ class CopyGenerator(keras.layers.Layer):
             ((0, 0), (0, 0), (0, self.extra_ids)),
         )  # [B, T, V + E]
         return ops.log(ops.maximum(generated + copied, ops.cast(_LOWEST, dtype)))
+
+    def compute_output_shape(
+        self,
+        logits_shape: Any,
+        weights_shape: Any,
+        source_ids_shape: Any,
+        gate_shape: Any,
+    ) -> Any:
+        return (*logits_shape[:-1], logits_shape[-1] + self.extra_ids)
 
     def compute_mask(self, *arguments: Any, **named: Any) -> None:
         return None

@@ -23,9 +23,10 @@ from keras_attention.decoder.outside_seq2seq.forward_algorithm import (
 )
 from keras_attention.layer_support.argument_checks import positive_integer
 from keras_attention.layer_support.building import build_part, require_built
-from keras_attention.layer_support.functional_output import widest_output
+from keras_attention.layer_support.composite_layer import CompositeLayer
 from keras_attention.layer_support.id_check import check_ids
 from keras_attention.layer_support.state_check import StateCheck
+from keras_attention.layer_support.types import Shape
 
 
 class MarginalMemory(NamedTuple):
@@ -57,7 +58,7 @@ class MarginalState(NamedTuple):
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class MarginalAttention(keras.layers.Layer):
+class MarginalAttention(CompositeLayer):
     r"""Hard attention summed over every alignment: attends to one position at each
     step, and the probability of the target is exact without sampling any.
 
@@ -214,6 +215,17 @@ class MarginalAttention(keras.layers.Layer):
         weights = ops.cast(weights, self.compute_dtype)
         return (log_probs, weights) if return_attention_scores else log_probs
 
+    def compute_output_shape(
+        self,
+        query_shape: Shape,
+        value_shape: Shape,
+        previous_ids_shape: Shape | None = None,
+        return_attention_scores: bool = False,
+    ) -> Any:
+        log_probs = (*query_shape[:-1], self.vocabulary_size)
+        weights = (*query_shape[:-1], value_shape[1])
+        return (log_probs, weights) if return_attention_scores else log_probs
+
     def precompute(self, value: Any, value_mask: Any = None) -> MarginalMemory:
         """Everything that depends on the source alone, once per sentence.
 
@@ -281,10 +293,6 @@ class MarginalAttention(keras.layers.Layer):
 
     def compute_mask(self, *arguments: Any, **named: Any) -> None:
         return None
-
-    @property
-    def output(self) -> Any:
-        return widest_output(self, super())
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
