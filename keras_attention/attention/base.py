@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import keras
 from keras import ops
 
+from keras_attention.attention.list_form import named_arguments
 from keras_attention.attention.memory import AttentionMemory
 from keras_attention.backend.loop import scan, swap_time
 from keras_attention.backend.masks import (
@@ -111,6 +112,17 @@ class AttentionLayer(CompositeLayer, abc.ABC):
         Args:
             drawn: This query's part of what `draw` gave.
         """
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        # As Keras' own attention layers are called: with a list, and masks in a list.
+        if arguments and isinstance(arguments[0], (list, tuple)):
+            return super().__call__(**named_arguments(*arguments, **named))
+        if named.pop("mask", None) is not None:
+            raise TypeError(
+                "`mask` is for a call with a list, `mask=[query_mask, value_mask]`. "
+                "Expected: `value_mask` (or `query_mask`). Received: mask"
+            )
+        return super().__call__(*arguments, **named)
 
     def call(
         self,
