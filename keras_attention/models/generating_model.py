@@ -13,6 +13,7 @@ from keras_attention.generation.vocabulary_selection.candidate_search import (
 )
 from keras_attention.layer_support.types import Ids, Mask, Memory, State, Tensor
 from keras_attention.models.likelihood import Likelihoods, likelihoods
+from keras_attention.models.named_inputs import NamedInputs
 from keras_attention.models.training import TrainedModel
 
 # What models must have in common to read and to write the same ids.
@@ -25,7 +26,7 @@ VOCABULARIES = (
 )
 
 
-class GeneratingModel(TrainedModel):
+class GeneratingModel(NamedInputs, TrainedModel):
     """A functional model that generates and scores. Abstract.
 
     Subclasses set the attributes, and define `encode` and `stepper`.
