@@ -11,6 +11,7 @@ from keras_attention.generation.search.loop import StepFunction
 from keras_attention.generation.vocabulary_selection.candidate_search import (
     VocabularySelector,
 )
+from keras_attention.layer_support.quantization import quantize_again
 from keras_attention.layer_support.types import Ids, Mask, Memory, State, Tensor
 from keras_attention.models.likelihood import Likelihoods, likelihoods
 from keras_attention.models.named_inputs import NamedInputs
@@ -122,7 +123,10 @@ class GeneratingModel(NamedInputs, TrainedModel):
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
-        return cls(**config)
+        quantized = config.get("quantized", {})
+        model = cls(**{name: x for name, x in config.items() if name != "quantized"})
+        quantize_again(model, quantized)
+        return model
 
 
 def check_generates(argument: str, model: Any, place: str = "") -> None:

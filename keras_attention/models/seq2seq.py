@@ -16,6 +16,7 @@ from keras_attention.generation.vocabulary_selection.candidate_output import (
 )
 from keras_attention.layer_support.argument_checks import positive_integer
 from keras_attention.layer_support.ownership import claim
+from keras_attention.layer_support.quantization import quantized_layers
 from keras_attention.models.generating_model import GeneratingModel
 
 
@@ -174,6 +175,8 @@ class Seq2Seq(GeneratingModel):
         self.scheduled_sampling = scheduled_sampling
         self.seed = seed
         self.tie_embeddings = tie_embeddings
+        # That of the embeddings and the output layer, until they are quantised.
+        self._first_policy = source_embedding.dtype_policy
 
     def encode(self, source_ids: Any) -> tuple[Any, Any, Any]:
         """What generation needs of the source.
@@ -218,10 +221,11 @@ class Seq2Seq(GeneratingModel):
 
     def get_config(self) -> dict[str, Any]:
         serialize = keras.saving.serialize_keras_object
+        quantized = quantized_layers(self)
         return {
             "name": self.name,
             "trainable": self.trainable,
-            "dtype": serialize(self.source_embedding.dtype_policy),
+            "dtype": serialize(self._first_policy),
             "encoder": serialize(self.encoder),
             "decoder": serialize(self.decoder),
             "source_vocabulary_size": self.source_vocabulary_size,
@@ -235,4 +239,4 @@ class Seq2Seq(GeneratingModel):
             and serialize(self.scheduled_sampling),
             "seed": self.seed,
             "tie_embeddings": self.tie_embeddings,
-        }
+        } | ({"quantized": quantized} if quantized else {})
