@@ -16,7 +16,10 @@ def public_weights(weights: Tensor, axis: int = 1) -> Any:
     """
     if weights is None or weights.shape[axis] != 1:
         return weights
-    return ops.squeeze(weights, axis)
+    # No squeeze: LiteRT has none for what leaves a loop, whose shape it does not know.
+    sizes = list(ops.shape(weights))
+    del sizes[axis]
+    return ops.reshape(weights, sizes)  # [B, T, S] or [B, S]
 
 
 def weights_with_heads(weights: Tensor, rank: int, axis: int = 1) -> Any:
