@@ -125,9 +125,9 @@ class RecurrentEncoder(CompositeLayer):
 
     def compute_output_shape(self, embedded_shape: Shape) -> Any:
         depth = self.units * len(self.directions)
-        states = [(embedded_shape[0], depth) for _ in tree.flatten(self.cells[0].state_size)]
-        value = (*embedded_shape[:-1], depth)
-        return value, [list(states) for _ in range(self.num_layers)]
+        state = (embedded_shape[0], depth)
+        states = [state for _ in tree.flatten(self.cells[0].state_size)]
+        return (*embedded_shape[:-1], depth), [states] * self.num_layers
 
     def compute_mask(self, inputs: Tensor, previous_mask: Tensor) -> Any:
         if previous_mask is not None:

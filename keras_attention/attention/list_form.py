@@ -30,8 +30,8 @@ def named_arguments(
     if mask is not None:
         if not isinstance(mask, (list, tuple)) or len(mask) not in (2, 3):
             raise ValueError(
-                "`mask` must be a list of two. Expected: mask=[query_mask, value_mask], "
-                "or `query_mask` and `value_mask` by their names. "
+                "`mask` must be a list of two. Expected: mask=[query_mask, value_mask] "
+                "(or `query_mask` and `value_mask` by their names). "
                 f"Received: mask={type(mask).__name__}"
             )
         arguments |= {"query_mask": mask[0], "value_mask": mask[1]}

@@ -39,4 +39,4 @@ class CompositeLayer(keras.layers.Layer):
     def build_from_config(self, config: Config) -> None:
         """Build a loaded layer, before its weights are read."""
         super().build_from_config(config)
-        quantize_again(self, config.get("quantized", ()))
+        quantize_again(self, config.get("quantized", {}))

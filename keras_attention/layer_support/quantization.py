@@ -5,30 +5,28 @@ Those that a layer makes for itself are in no configuration: loaded, they would 
 as they were before, and their saved weights would not fit.
 """
 
-from collections.abc import Iterable
-from typing import Any
+from collections import Counter
 
 import keras
 
 from keras_attention.layer_support.types import Config
 
 
-def quantized_layers(layer: keras.layers.Layer) -> list[Config]:
-    """Place, mode and configuration of each quantised layer inside `layer`."""
-    return [
-        {
-            "place": place,
+def quantized_layers(layer: keras.layers.Layer) -> Config:
+    """Mode and configuration of each quantised layer inside `layer`, by its place."""
+    return {
+        place: {
             "mode": part.quantization_mode,
             "config": keras.saving.serialize_keras_object(
                 getattr(part, "quantization_config", None)
             ),
         }
-        for place, part in enumerate(_parts(layer))
+        for place, part in _parts(layer).items()
         if part.quantization_mode is not None
-    ]
+    }
 
 
-def quantize_again(layer: keras.layers.Layer, quantized: Iterable[Config]) -> None:
+def quantize_again(layer: keras.layers.Layer, quantized: Config) -> None:
     """Quantise a built layer's parts as those that `quantized_layers` was asked about.
 
     Args:
@@ -36,13 +34,17 @@ def quantize_again(layer: keras.layers.Layer, quantized: Iterable[Config]) -> No
         quantized: What `quantized_layers` returned.
     """
     parts = _parts(layer)
-    for one in quantized:
-        part = parts[one["place"]]
-        if part.quantization_mode is None:
-            config = keras.saving.deserialize_keras_object(one["config"])
-            part.quantize(one["mode"], config=config)
+    for place, given in quantized.items():
+        if parts[place].quantization_mode is None:
+            config = keras.saving.deserialize_keras_object(given["config"])
+            parts[place].quantize(given["mode"], config=config)
 
 
-def _parts(layer: keras.layers.Layer) -> list[Any]:
-    """Every layer inside, in the order in which they were made."""
-    return list(layer._flatten_layers(include_self=False))
+def _parts(layer: keras.layers.Layer) -> dict[str, keras.layers.Layer]:
+    """Every layer inside by its name, and its number among those of that name."""
+    seen: Counter[str] = Counter()
+    parts = {}
+    for part in layer._flatten_layers(include_self=False):
+        parts[f"{part.name}/{seen[part.name]}"] = part
+        seen[part.name] += 1
+    return parts

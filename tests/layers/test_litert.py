@@ -31,9 +31,7 @@ DECODERS = {
     "heads": lambda: ka.AttentionDecoder(
         L.GRUCell(6), ka.BahdanauAttention(8, num_heads=2)
     ),
-    "with a state": lambda: ka.AttentionDecoder(
-        L.GRUCell(6), ka.Attention("coverage")
-    ),
+    "with a state": lambda: ka.AttentionDecoder(L.GRUCell(6), ka.Attention("coverage")),
 }
 
 

@@ -165,8 +165,6 @@ def test_a_quantized_model_loads(name, tmp_path):
     assert _modes(again) == modes
     for a, b in zip(_outputs(again, data), wanted, strict=True):
         assert_array_equal(a, b)
-    # Loaded, it can be saved as well.
-    assert again.get_config() == model.get_config()
 
 
 @pytest.mark.parametrize("mode", ["int4", "float8"])
@@ -206,7 +204,8 @@ def test_generation_of_a_quantized_model_that_was_loaded(tmp_path):
     model, _ = _seq2seq()
     model.quantize("int8")
     wanted = to_numpy(model.generate(IDS))
-    got = to_numpy(_saved(model, tmp_path).generate(IDS))
+    # Loaded and saved once more: as much is quantised as there was.
+    got = to_numpy(_saved(_saved(model, tmp_path), tmp_path).generate(IDS))
     assert_array_equal(got.ids, wanted.ids)
     assert_allclose(got.log_probs, wanted.log_probs, rtol=1e-6)
 
