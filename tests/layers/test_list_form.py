@@ -94,7 +94,7 @@ def test_additive_attention_of_keras_is_replaced_by_its_name():
     theirs.set_weights([RANDOM.normal(size=(D,)).astype("float32")])
     ours = ka.BahdanauAttention(D)
     ours(given)
-    ours.set_weights([np.eye(D), np.eye(D), theirs.get_weights()[0]])
+    ours.set_weights([theirs.get_weights()[0], np.eye(D), np.eye(D)])
     flags = {"mask": masks, "return_attention_scores": True}
     got, wanted = ours(given, **flags), theirs(given, **flags)
     assert_allclose(to_numpy(got[0]), to_numpy(wanted[0]), atol=1e-5)
