@@ -18,9 +18,11 @@ class NamedInputs:
     def __call__(self, inputs: Nested, *arguments: Any, **named: Any) -> Any:
         return super().__call__(self._named(inputs), *arguments, **named)  # type: ignore[misc]
 
-    def call(self, inputs: Nested, *arguments: Any, **named: Any) -> Any:
+    def call(
+        self, inputs: Nested, training: bool | None = None, mask: Nested = None
+    ) -> Any:
         # Not only through `__call__`: `stateless_call`, which JAX trains with.
-        return super().call(self._named(inputs), *arguments, **named)  # type: ignore[misc]
+        return super().call(self._named(inputs), training=training, mask=mask)  # type: ignore[misc]
 
     def _named(self, inputs: Nested) -> Nested:
         if not isinstance(inputs, dict):
