@@ -7,6 +7,7 @@
 | `bahdanau.py`, `luong.py`, `fixed_context.py` | presets |
 | `scores/` | score functions, one a file |
 | `alignments/` | alignment functions, one a file |
+| `list_form.py` | calls in the form of Keras' own attention layers |
 | `part.py` | what scores and alignments have in common |
 | `memory.py` | memory and state as values |
 | `heads.py` | the last dimension split into heads, and back |

@@ -8,5 +8,6 @@
 | `constructor_config.py` | `get_config` read off the constructor |
 | `registry.py` | parts found by name, configuration or instance |
 | `ownership.py` | one owner for each part |
-| `functional_output.py` | layers with optional outputs in functional models |
+| `composite_layer.py` | the base of layers with optional outputs and parts of their own |
+| `quantization.py` | quantised parts in a layer's configuration |
 """
