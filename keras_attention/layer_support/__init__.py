@@ -8,6 +8,6 @@
 | `constructor_config.py` | `get_config` read off the constructor |
 | `registry.py` | parts found by name, configuration or instance |
 | `ownership.py` | one owner for each part |
-| `composite_layer.py` | the base of layers with optional outputs and parts of their own |
+| `composite_layer.py` | the base of layers with optional outputs and own parts |
 | `quantization.py` | quantised parts in a layer's configuration |
 """
