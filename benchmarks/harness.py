@@ -51,19 +51,23 @@ class Worker:
     """One variant in a process of its own."""
 
     def __init__(self, task: str, name: str, stored: Path, setting: Setting) -> None:
-        self.name = name
+        self.name, _, checkout = name.partition(":")
+        # Another checkout's `ours` is imported from there, whatever is installed.
+        root = checkout or str(ROOT)
+        variant = "ours" if checkout else name
         self._log = tempfile.TemporaryFile()
         environment = os.environ | {
             "OMP_NUM_THREADS": str(setting.threads),
             "KERAS_BACKEND": "tensorflow",
+            "PYTHONPATH": root,
             "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
             # All variants on the processor: one may see a GPU that others do not.
             "CUDA_VISIBLE_DEVICES": "-1",
         }
-        command = [sys.executable, "-m", "benchmarks.worker", task, name]
+        command = [sys.executable, "-m", "benchmarks.worker", task, variant]
         self._process = subprocess.Popen(
             [*command, str(stored), json.dumps(setting._asdict())],
-            cwd=ROOT,
+            cwd=root,
             env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

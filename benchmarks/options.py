@@ -30,6 +30,12 @@ def parser(
         help="sources and targets of half to full length, or all of full length",
     )
     made.add_argument("--variants", help="comma-separated; the first is the base")
+    made.add_argument(
+        "--before",
+        type=Path,
+        metavar="DIR",
+        help="another checkout, whose `ours` runs beside as `before`",
+    )
     made.add_argument("--threads", type=_positive, default=usable_cores())
     made.add_argument("--rounds", type=_positive, default=10)
     made.add_argument("--calls", type=_positive, default=5, help="in each round")
@@ -60,8 +66,9 @@ def chosen(
 ) -> list[str]:
     """Variants to run: those named, or the defaults that are installed."""
     torch = importlib.util.find_spec("torch") is not None
+    before = [f"before:{arguments.before.resolve()}"] if arguments.before else []
     if arguments.variants is None:
-        return [n for n in defaults if torch or not n.startswith("torch")]
+        return [n for n in defaults if torch or not n.startswith("torch")] + before
     names = arguments.variants.split(",")
     refused = (*refused, *variants.LEXICAL)
     for name in names:
@@ -72,7 +79,7 @@ def chosen(
             made.error(f"--variants: {name} needs torch: pip install torch")
     if names[0] == "gemm" or len(set(names)) != len(names):
         made.error(f"--variants: expected a model first, none twice: {names}")
-    return names
+    return names + before
 
 
 def command(benchmark: str, arguments: Sequence[str] | None) -> str:

@@ -16,7 +16,7 @@ from keras_attention.backend.precision import require_concrete
 from keras_attention.backend.weights import public_weights
 from keras_attention.decoder import bridges, orders, readouts
 from keras_attention.decoder.context_gate import for_order as gate_for_order
-from keras_attention.decoder.step import DecoderState, PreparedDecoder
+from keras_attention.decoder.step import DecoderState, PreparedDecoder, Stepped
 from keras_attention.decoder.teacher_forcing import Loop, cell_first, teacher_forced
 from keras_attention.layer_support.argument_checks import number, steps
 from keras_attention.layer_support.building import build_part, require_built
@@ -24,6 +24,8 @@ from keras_attention.layer_support.composite_layer import CompositeLayer
 from keras_attention.layer_support.ownership import claim
 from keras_attention.layer_support.state_check import StateCheck
 from keras_attention.layer_support.types import Identifier, Nested, Shape, Size, Tensor
+
+_SHAPES = "inputs_shape, value_shape"
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -120,8 +122,7 @@ class AttentionDecoder(CompositeLayer):
         self.cell = cell
         self.attention = self._attention_from(attention)
         claim(self.attention, self, "attention")
-        if order is None:
-            order = self.attention.default_order
+        order = self.attention.default_order if order is None else order
         self.order = orders.registry.get(order)
         self.order.check(self.stack)
         self.context_gate = gate_for_order(context_gate, self.order, self.dtype_policy)
@@ -144,10 +145,7 @@ class AttentionDecoder(CompositeLayer):
         self.supports_masking = True
 
     def build(
-        self,
-        inputs_shape: Shape,
-        value_shape: Shape,
-        initial_state_shape: Nested = None,
+        self, inputs_shape: Shape, value_shape: Shape, initial_state_shape: Any = None
     ) -> None:
         if len(inputs_shape) != 3:
             raise ValueError(
@@ -182,7 +180,6 @@ class AttentionDecoder(CompositeLayer):
         return_attention_scores: bool = False,
         training: bool = False,
     ) -> Any:
-        steps("inputs", inputs)
         mask = as_mask(inputs_mask, "inputs_mask", like=inputs)
         inputs = zero_where_masked(inputs, mask)
         inputs = self.input_dropout(inputs, training=training)
@@ -252,7 +249,7 @@ class AttentionDecoder(CompositeLayer):
         Raises:
             ValueError: The layer is not built, or an argument is symbolic.
         """
-        self._check_built("precompute")
+        require_built(self, "precompute", _SHAPES)
         return self.attention.precompute(value, value_mask=value_mask)
 
     def initial_state(self, memory: Nested, initial_state: Nested = None) -> Any:
@@ -263,13 +260,11 @@ class AttentionDecoder(CompositeLayer):
             initial_state: The encoder's states, one list per layer; None starts
                 from the cells' own initial states.
         """
-        self._check_built("initial_state")
+        require_built(self, "initial_state", _SHAPES)
         require_concrete("initial_state", memory, initial_state)
         return self._first_state(memory, initial_state)
 
-    def step(
-        self, inputs: Tensor, memory: Nested, state: DecoderState
-    ) -> tuple[Tensor, Tensor, DecoderState]:
+    def step(self, inputs: Tensor, memory: Nested, state: DecoderState) -> Stepped:
         """One target step; deterministic, whatever the dropout.
 
         Args:
@@ -284,7 +279,7 @@ class AttentionDecoder(CompositeLayer):
             ValueError: The layer is not built, an argument is symbolic, or the
                 state is that of another decoder or of a memory of another size.
         """
-        self._check_built("step")
+        require_built(self, "step", _SHAPES)
         require_concrete("step", inputs, memory, state)
         self._state_check(self._first_state, memory, state)
         return self.stepper(memory)(inputs, state)
@@ -294,7 +289,7 @@ class AttentionDecoder(CompositeLayer):
         memory: Nested,
         beam_size: Size = 1,
         attention: StepAttention | None = None,
-    ) -> Callable[[Tensor, DecoderState], tuple[Tensor, Tensor, DecoderState]]:
+    ) -> Callable[[Tensor, DecoderState], Stepped]:
         """`step` with the work that does not depend on the step already done.
 
         For loops: `step_t = decoder.stepper(memory)` outside, then
@@ -307,14 +302,12 @@ class AttentionDecoder(CompositeLayer):
             attention: What attends in the place of the decoder's own attention, such
                 as `ka.WalkingAttention`.
         """
-        self._check_built("stepper")
+        require_built(self, "stepper", _SHAPES)
         if attention is None and not (isinstance(beam_size, int) and beam_size == 1):
             attention = BeamAttention(self.attention, beam_size)
         prepared = self.prepare(memory, False, attention)
 
-        def step(
-            inputs: Tensor, state: DecoderState
-        ) -> tuple[Tensor, Tensor, DecoderState]:
+        def step(inputs: Tensor, state: DecoderState) -> Stepped:
             inputs = ops.cast(ops.convert_to_tensor(inputs), self.compute_dtype)
             result = prepared.step(inputs, state)
             return result.output, public_weights(result.weights), result.state
@@ -405,6 +398,3 @@ class AttentionDecoder(CompositeLayer):
         if self._feeds_back:
             fed = ops.zeros((batch, self._fed_depth()), self.compute_dtype)
         return DecoderState(cell, self.attention.initial_state(memory), fed)
-
-    def _check_built(self, method: str) -> None:
-        require_built(self, method, "inputs_shape, value_shape")

@@ -1,7 +1,7 @@
 """One target step: the state before it, what it works with, and what it gives."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from keras_attention.attention.base import AttentionLayer, StepAttention
 from keras_attention.backend.cells.prepared_cell import PreparedCell
@@ -21,6 +21,10 @@ class DecoderState(NamedTuple):
     cell: tuple[tuple[Tensor, ...], ...]
     attention: State
     fed: Tensor = ()
+
+
+Stepped: TypeAlias = tuple[Tensor, Tensor, DecoderState]
+"""A step as users see it: output `[B, Do]`, weights `[B, S]` or `[B, H, S]`, state."""
 
 
 class StepResult(NamedTuple):

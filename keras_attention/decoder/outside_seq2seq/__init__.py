@@ -6,5 +6,6 @@ Trained with `model.fit`, stepped by `ka.generate` in a step function of one's o
 |---|---|
 | `copying.py` | the pointer-generator's output, and ids for words of the source |
 | `exact_marginal.py` | hard attention summed over every alignment |
+| `marginal_state.py` | its memory and state |
 | `forward_algorithm.py` | the sums of it, in logarithms |
 """

@@ -1,6 +1,6 @@
 """Exact hard attention: Wu, Shapiro & Cotterell 2018; Wu & Cotterell 2019."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 from keras import ops
@@ -21,40 +21,16 @@ from keras_attention.decoder.outside_seq2seq.forward_algorithm import (
     moved,
     of_ids,
 )
+from keras_attention.decoder.outside_seq2seq.marginal_state import (
+    MarginalMemory,
+    MarginalState,
+)
 from keras_attention.layer_support.argument_checks import positive_integer
 from keras_attention.layer_support.building import build_part, require_built
 from keras_attention.layer_support.composite_layer import CompositeLayer
 from keras_attention.layer_support.id_check import check_ids
 from keras_attention.layer_support.state_check import StateCheck
 from keras_attention.layer_support.types import Shape
-
-
-class MarginalMemory(NamedTuple):
-    """What the source gives, once per sentence.
-
-    Attributes:
-        keys: `[B, S, Dq]`.
-        hidden: `[B, S, U]`, the source's part of the emissions.
-        jumps: `[B, S, W]`, the source's part of the jumps; `()` with `order=0`.
-        mask: `[B, S]` booleans.
-    """
-
-    keys: Any
-    hidden: Any
-    jumps: Any
-    mask: Any
-
-
-class MarginalState(NamedTuple):
-    """What one target step leaves to the next, which knows what was said.
-
-    Attributes:
-        places: `[B, S]`, $\\log p(a_t \\mid y_{<t})$; the first position at first.
-        emissions: `[B, S, V]`, $\\log p(y_t \\mid a_t)$; zeros at first.
-    """
-
-    places: Any
-    emissions: Any
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
