@@ -34,7 +34,7 @@ from keras_attention.metrics import error_rates
 from keras_attention.models.ensemble import Ensemble
 from keras_attention.models.lexical_shortlist import Restricted, Shortlist
 from keras_attention.models.likelihood import Likelihoods
-from keras_attention.models.linear_time_monotonic import generate_monotonic
+from keras_attention.models.linear_time_generation import generate_monotonic
 from keras_attention.models.seq2seq import Seq2Seq
 
 __version__ = "0.1.0"

@@ -16,7 +16,7 @@ from keras_attention.generation.options.option import Option
 from keras_attention.generation.options.option_table import OPTIONS, IdLists, Values
 from keras_attention.generation.options.row_options import option_values
 from keras_attention.generation.result import Generation
-from keras_attention.generation.search.loop import SpecialIds, StepFunction
+from keras_attention.generation.search.beam_search_loop import SpecialIds, StepFunction
 from keras_attention.generation.vocabulary_selection.candidate_search import (
     VocabularySelector,
 )

@@ -16,12 +16,12 @@ from keras_attention.generation.options.row_options import (
     row_options,
 )
 from keras_attention.generation.result import Generation, as_first
-from keras_attention.generation.search.greedy import greedy
-from keras_attention.generation.search.loop import (
+from keras_attention.generation.search.beam_search_loop import (
     SpecialIds,
     StepFunction,
     search,
 )
+from keras_attention.generation.search.greedy import greedy
 from keras_attention.layer_support.types import Mask, State, Tensor
 
 

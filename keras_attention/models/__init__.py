@@ -9,5 +9,5 @@
 | `ensemble.py` | several models as one |
 | `likelihood.py` | log-probabilities of given targets |
 | `lexical_shortlist/` | vocabulary selection from the source's tokens |
-| `linear_time_monotonic.py` | generation that asks for S + T energies, not S T |
+| `linear_time_generation.py` | generation that asks for S + T energies, not S T |
 """

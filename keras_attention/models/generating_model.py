@@ -7,7 +7,7 @@ import keras
 from keras_attention.generation import Generation, GenerationOptions
 from keras_attention.generation.compiled_graphs import CompiledGraphs
 from keras_attention.generation.from_model import generate_from
-from keras_attention.generation.search.loop import StepFunction
+from keras_attention.generation.search.beam_search_loop import StepFunction
 from keras_attention.generation.vocabulary_selection.candidate_search import (
     VocabularySelector,
 )

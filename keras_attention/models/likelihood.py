@@ -10,7 +10,7 @@ from keras_attention.backend.precision import at_least_float32
 from keras_attention.backend.weights import public_weights, weights_with_heads
 from keras_attention.generation.compiled_graphs import CompiledGraphs
 from keras_attention.generation.from_model import Model
-from keras_attention.generation.search.loop import SpecialIds
+from keras_attention.generation.search.beam_search_loop import SpecialIds
 from keras_attention.generation.vocabulary_selection.candidate_search import (
     VocabularySelector,
 )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import keras
 
-from keras_attention.text.code_points import CodePoints
+from keras_attention.text.code_points_with_offsets import CodePoints
 from keras_attention.text.splitting import Pieces, characters
 from keras_attention.text.vocabulary import Vocabulary
 from keras_attention.text.vocabulary_tokenizer import (

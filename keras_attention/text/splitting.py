@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_attention.layer_support.types import Tensor
-from keras_attention.text.code_points import CodePoints
+from keras_attention.text.code_points_with_offsets import CodePoints
 
 SPLITS = ("words", "whitespace")
 

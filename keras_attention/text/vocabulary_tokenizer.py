@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from keras_attention.layer_support.argument_checks import positive_integer
 from keras_attention.layer_support.types import Config, Ids, Tensor
-from keras_attention.text.code_points import CodePoints, code_points
+from keras_attention.text.code_points_with_offsets import CodePoints, code_points
 from keras_attention.text.special_symbols import END_ID, END_TOKEN, PAD_ID
 from keras_attention.text.splitting import Pieces
 from keras_attention.text.tokenizer import TokenizedText, Tokenizer

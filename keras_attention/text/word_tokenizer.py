@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import keras
 
 from keras_attention.layer_support.types import Config
-from keras_attention.text.code_points import CodePoints
+from keras_attention.text.code_points_with_offsets import CodePoints
 from keras_attention.text.splitting import SPLITS, Pieces, words
 from keras_attention.text.text_lists import refuse_single
 from keras_attention.text.vocabulary import Vocabulary

@@ -7,7 +7,7 @@ from keras import ops
 from numpy.testing import assert_allclose
 
 import keras_attention as ka
-from keras_attention.attention.linear_time_monotonic import Walk
+from keras_attention.attention.linear_time_monotonic import MonotonicPosition
 from tests.layers import cases
 from tests.layers.cases import ENTRIES, B, D, S, T
 from tests.layers.gradients import to_numpy
@@ -64,7 +64,7 @@ def test_a_walk_asks_about_one_key_at_a_time(name, options):
     walking = ka.WalkingAttention(attention, memory)
     nothing = ops.zeros((B,), "int32")
     state = attention.initial_state(memory)
-    walked = ka.AttentionState((), Walk(nothing, nothing))
+    walked = ka.AttentionState((), MonotonicPosition(nothing, nothing))
     for t in range(T):
         query = ops.convert_to_tensor(QUERY[:, t])
         context, wanted, state = attention.step(query, memory, state)

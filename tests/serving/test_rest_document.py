@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serving.server.refusal import Refusal
-from serving.server.rest import json_documents
-from serving.server.rest.json_documents import parse
+from serving.server.rest import json_parsing
+from serving.server.rest.json_parsing import parse
 
 VALUES = st.recursive(
     st.none()
@@ -108,7 +108,7 @@ def test_what_cannot_be_read_is_said_with_its_place(end):
 
 
 def test_too_many_items_are_refused():
-    body = b'{"inputs": [' + b"1," * json_documents.MAX_ITEMS + b"1]}"
+    body = b'{"inputs": [' + b"1," * json_parsing.MAX_ITEMS + b"1]}"
     with pytest.raises(Refusal, match="Too many JSON items. Expected: at most 2097152"):
         parse(body)
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from serving.messages import predict_pb2, signature_pb2, tensor_pb2
 from serving.server.refusal import Refusal
 from serving.server.rest import predict_inputs, predict_outputs
-from serving.server.rest.json_documents import parse
+from serving.server.rest.json_parsing import parse
 from serving.tensors.decoding import decode
 from serving.tensors.encoding import encode
 

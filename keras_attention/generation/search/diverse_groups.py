@@ -21,7 +21,7 @@ from keras_attention.backend.loop import unfold
 from keras_attention.backend.sizes import size as size_of
 from keras_attention.generation.options.features import Features
 from keras_attention.generation.options.row_options import RowOptions
-from keras_attention.generation.search.beam import beam
+from keras_attention.generation.search.beam_extensions import beam
 from keras_attention.generation.search.hypotheses import (
     NOTHING,
     Extension,

@@ -8,7 +8,7 @@ from keras_attention.backend.masks import zero_rows
 from keras_attention.backend.precision import at_least_float32
 from keras_attention.backend.sizes import size
 from keras_attention.generation.result import Generation
-from keras_attention.generation.search.loop import StepFunction
+from keras_attention.generation.search.beam_search_loop import StepFunction
 from keras_attention.layer_support.types import Nested, State, Tensor
 
 

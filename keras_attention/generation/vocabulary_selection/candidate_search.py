@@ -15,7 +15,7 @@ from keras_attention.backend.gather import gather
 from keras_attention.generation.options.option_table import LISTS
 from keras_attention.generation.options.row_options import RowOptions
 from keras_attention.generation.result import Generation
-from keras_attention.generation.search.loop import SpecialIds, StepFunction
+from keras_attention.generation.search.beam_search_loop import SpecialIds, StepFunction
 from keras_attention.generation.vocabulary_selection.candidate_output import Candidates
 from keras_attention.layer_support.types import Ids, Memory, State, Tensor
 

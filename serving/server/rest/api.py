@@ -14,7 +14,7 @@ from serving.server.refusal import Refusal, invalid
 from serving.server.request_flow import RequestFlow
 from serving.server.rest import (
     examples,
-    json_documents,
+    json_parsing,
     predict_inputs,
     predict_outputs,
     status_and_metadata,
@@ -66,7 +66,7 @@ class Api:
 def _read_predict(
     models: ModelManager, request: predict_pb2.PredictRequest, body: bytes
 ) -> _Write:
-    parsed = json_documents.parse(body)
+    parsed = json_parsing.parse(body)
     request.model_spec.signature_name = predict_inputs.signature_name(parsed)
     servable = models.find(request.model_spec)
     name = request.model_spec.signature_name or DEFAULT_SIGNATURE
@@ -87,7 +87,7 @@ def _read_examples(
     request: inference_pb2.ClassificationRequest | inference_pb2.RegressionRequest,
     body: bytes,
 ) -> None:
-    parsed = json_documents.parse(body)
+    parsed = json_parsing.parse(body)
     request.model_spec.signature_name = predict_inputs.signature_name(parsed)
     request.input.CopyFrom(examples.examples(parsed))
 

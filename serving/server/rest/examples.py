@@ -6,7 +6,7 @@ from typing import Any
 
 from serving.messages import example_pb2, inference_pb2, tensor_pb2
 from serving.server.refusal import invalid
-from serving.server.rest.json_documents import quote, type_name
+from serving.server.rest.json_parsing import quote, type_name
 from serving.server.rest.json_tensors import from_base64, is_base64, lossless
 
 _KINDS = {"bytes_list": "bytes", "float_list": "float", "int64_list": "int64"}

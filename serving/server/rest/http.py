@@ -18,7 +18,7 @@ from serving.server.options import RestOptions
 from serving.server.refusal import Refusal, unavailable
 from serving.server.rest import routes
 from serving.server.rest.api import Api
-from serving.server.rest.request_bodies import Bodies, inflate
+from serving.server.rest.body_limits import Bodies, inflate
 from serving.server.rest.responses import HttpResponse, refused
 from serving.server.rest.routes import Target
 

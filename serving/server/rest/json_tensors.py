@@ -10,7 +10,7 @@ import grpc
 
 from serving.messages import tensor_pb2
 from serving.server.refusal import Refusal, invalid
-from serving.server.rest.json_documents import quote, type_name
+from serving.server.rest.json_parsing import quote, type_name
 from serving.tensors.dtypes import BY_NUMBER
 
 MAX_RANK = 64  # NumPy's

@@ -8,7 +8,7 @@ from typing import Any
 
 from serving.messages import signature_pb2, tensor_pb2
 from serving.server.refusal import Refusal, invalid
-from serving.server.rest.json_documents import quote
+from serving.server.rest.json_parsing import quote
 from serving.server.rest.json_tensors import assemble, fill, is_base64, tensor
 
 INSTANCES, INPUTS = "instances", "inputs"

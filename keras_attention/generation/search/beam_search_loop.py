@@ -15,7 +15,7 @@ from keras_attention.generation.options.row_options import RowOptions
 from keras_attention.generation.penalties import coverage_term, rank_score
 from keras_attention.generation.result import Generation
 from keras_attention.generation.search import backtracking
-from keras_attention.generation.search.beam import beam
+from keras_attention.generation.search.beam_extensions import beam
 from keras_attention.generation.search.diverse_groups import diverse_groups
 from keras_attention.generation.search.finished import (
     FinishedHypotheses,
