@@ -5,7 +5,7 @@
 | `tokenizer.py` | the interface of every tokenizer |
 | `vocabulary_tokenizer.py` | tokenizers that look pieces of text up in a vocabulary |
 | `character_tokenizer.py`, `word_tokenizer.py` | the two there are |
-| `code_points_with_offsets.py` | bytes to code points: normalisation, case, byte offsets |
+| `code_points_with_offsets.py` | normalisation, case, byte offsets |
 | `splitting.py` | code points to characters or words |
 | `vocabulary.py`, `special_symbols.py` | symbols and their ids |
 | `unknown_words.py` | replacement of words that have no id |

@@ -36,16 +36,17 @@ class Alignment(AttentionPart, abc.ABC):
     needs_log_weights: bool = False
     masks_by_head: bool = False
 
-    def build(self, query_shape: Shape, value_shape: Shape = ()) -> None:
+    def build(self, query_shape: Shape) -> None:
         """Make weights that depend on the depths; none by default.
 
         Args:
             query_shape: `[B, T, Dq]`.
-            value_shape: `[B, S, Dv]`, as deep as the context that `next_state` is
-                given. A `build` that needs none may take `query_shape` alone.
+
+        One that needs the depth of the context has another argument, `value_shape`,
+        `[B, S, Dv]`.
         """
 
-    def build_for(self, query_shape: Shape, value_shape: Shape = ()) -> None:
+    def build_for(self, query_shape: Shape, value_shape: Shape) -> None:
         """`build`, unless it is built, with as many shapes as it takes."""
         count = len(inspect.signature(self.build).parameters)
         build_part(self, *(query_shape, value_shape)[:count])

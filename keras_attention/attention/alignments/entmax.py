@@ -65,7 +65,7 @@ class EntmaxAlignment(Alignment):
                 f"Received: alpha={alpha!r}"
             )
 
-    def build(self, query_shape: Shape, value_shape: Shape = ()) -> None:
+    def build(self, query_shape: Shape) -> None:
         if self.alpha is None:
             heads = (self.num_heads,)
             self.alpha_logit = self.add_weight(

@@ -117,7 +117,7 @@ class LocalPredictiveAlignment(Alignment):
         self.window = positive_integer("window", window)
         self.units = positive_integer("units", units, optional=True)
 
-    def build(self, query_shape: Shape, value_shape: Shape = ()) -> None:
+    def build(self, query_shape: Shape) -> None:
         units = self.units or query_shape[-1]
         position = keras.layers.Dense(
             units, use_bias=False, name="position", dtype=self.dtype_policy

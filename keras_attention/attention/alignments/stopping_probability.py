@@ -50,7 +50,7 @@ class SelectingAlignment(CarriedAlignment, abc.ABC):
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed) if noise else None
 
-    def build(self, query_shape: Shape, value_shape: Shape = ()) -> None:
+    def build(self, query_shape: Shape) -> None:
         self.r = self.add_weight(
             name="score_bias",
             shape=(self.num_heads,),

@@ -5,7 +5,7 @@
 | `greedy` | the fast path, one hypothesis a row |
 | `beam_search_loop` | the loop over steps of every other search |
 | `hypotheses` | hypotheses that go on |
-| `beam_extensions`, `diverse_groups`, `sampling` | the extensions that hypotheses go on with |
+| `beam_extensions`, `diverse_groups`, `sampling` | how hypotheses go on |
 | `finished` | finished hypotheses, the best of each row |
 | `stopping` | when a row has its answers for certain |
 | `backtracking` | from the traces of a search to its sequences |
