@@ -1,4 +1,4 @@
-"""Which precision a computation needs."""
+"""Precision that a computation needs."""
 
 from typing import Any
 

@@ -30,7 +30,7 @@ from keras_attention.pipeline.refusals import refuse_sizes
 ENCODE, STEP = "encode", "step"
 
 
-class Signature(NamedTuple):
+class SignatureGraph(NamedTuple):
     """One way to call an exported model.
 
     Attributes:
@@ -46,7 +46,7 @@ class Signature(NamedTuple):
     answer: Callable[[Tensors], Tensors]
 
 
-def signatures(shared: Graphs) -> dict[str, Signature]:
+def signatures(shared: Graphs) -> dict[str, SignatureGraph]:
     """All signatures that a model can have, by name."""
     model = shared.parts.model
     found = {
@@ -68,18 +68,18 @@ def signatures(shared: Graphs) -> dict[str, Signature]:
     if hasattr(model, "encode") and hasattr(model, "stepper"):
         stepwise = Stepwise(shared)
         found[ENCODE] = _texts(stepwise.encode)
-        found[STEP] = Signature(stepwise.specs, {}, {}, stepwise.step)
+        found[STEP] = SignatureGraph(stepwise.specs, {}, {}, stepwise.step)
     return found
 
 
-def _texts(answer: Callable[[Tensors], Tensors], *names: str) -> Signature:
+def _texts(answer: Callable[[Tensors], Tensors], *names: str) -> SignatureGraph:
     specs = {name: _rows(name, tf.string) for name in names or ("text",)}
-    return Signature(specs, {}, {}, answer)
+    return SignatureGraph(specs, {}, {}, answer)
 
 
 def _with_options(
     shared: Graphs, chosen: Callable[[Tensors], Tensors], alternatives: bool = False
-) -> Signature:
+) -> SignatureGraph:
     inputs = option_inputs.option_inputs(shared.max_beam_size, alternatives)
     # A search, but a short one.
     short = {"beam_size": min(2, shared.max_beam_size), "max_length": 4}
@@ -89,7 +89,7 @@ def _with_options(
         text = asked.pop("text")
         return chosen(shared.checked_search(text, asked))
 
-    return Signature(
+    return SignatureGraph(
         {"text": _rows("text", tf.string)}
         | {name: _rows(name, option.dtype) for name, option in inputs.items()},
         {name: option.array() for name, option in inputs.items()},

@@ -6,21 +6,21 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_attention.export.signatures import Signature, signatures
+from keras_attention.export.signatures import SignatureGraph, signatures
 from keras_attention.pipeline.graphs import Graphs, Parts
 from keras_attention.pipeline.option_inputs import Tensors
 
 
 def portable(
     parts: Parts, max_beam_size: int
-) -> tuple[Mapping[str, Signature], dict[str, Any]]:
+) -> tuple[Mapping[str, SignatureGraph], dict[str, Any]]:
     """All signatures, and a concrete function for each, for any device."""
     with _no_cudnn(parts.model):
         found = signatures(Graphs(parts, max_beam_size))
         return found, {name: _concrete(item) for name, item in found.items()}
 
 
-def _concrete(signature: Signature) -> Any:
+def _concrete(signature: SignatureGraph) -> Any:
     """A signature as a concrete function of its inputs by name.
 
     Shapes are checked at run time: TF Serving does not compare them with the

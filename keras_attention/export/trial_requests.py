@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_attention.export.signatures import ENCODE, STEP, Signature
+from keras_attention.export.signatures import ENCODE, STEP, SignatureGraph
 from keras_attention.pipeline.graphs import Parts
 from keras_attention.text import Tokenizer
 from keras_attention.text.special_symbols import END_ID, SPECIAL_TOKENS, START_ID
@@ -18,7 +18,7 @@ Arrays = Mapping[str, Any]
 
 
 def try_out(
-    parts: Parts, signatures: Mapping[str, Signature], functions: Mapping[str, Any]
+    parts: Parts, signatures: Mapping[str, SignatureGraph], functions: Mapping[str, Any]
 ) -> list[tuple[str, Arrays]]:
     """Ask every signature about a single text and about a batch.
 
@@ -48,7 +48,7 @@ def _unoptimised() -> Iterator[None]:
 
 
 def _requests(
-    parts: Parts, signatures: Mapping[str, Signature], functions: Any, rows: int
+    parts: Parts, signatures: Mapping[str, SignatureGraph], functions: Any, rows: int
 ) -> Iterator[tuple[str, Arrays]]:
     texts = {
         "text": _known_text(parts.source_tokenizer, rows),
