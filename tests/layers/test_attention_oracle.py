@@ -40,7 +40,10 @@ def test_equations(name, heads, dtype):
             layer, query, key, value, selected[1], selected[0], heads
         )
         expected_weights = wanted[1][:, 0] if heads == 1 else wanted[1]
-        assert_allclose(to_numpy(context), wanted[0], **TOLERANCE[dtype])
+        # Weights that are not normalised, up to 100, round sums of values as coarsely.
+        rounding = dict(TOLERANCE[dtype])
+        rounding["atol"] *= max(1.0, np.abs(expected_weights).max())
+        assert_allclose(to_numpy(context), wanted[0], **rounding)
         assert_allclose(to_numpy(weights), expected_weights, **TOLERANCE[dtype])
 
 

@@ -153,7 +153,10 @@ def _modes(model):
     ]
 
 
-@pytest.mark.parametrize("name", LAYERS | MODELS)
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in MODELS]
+
+
+@pytest.mark.parametrize("name", [*LAYERS, "seq2seq", *SLOW[1:]])
 def test_a_quantized_model_loads(name, tmp_path):
     model, data = (LAYERS | MODELS)[name]()
     plain = _outputs(model, data)
@@ -167,6 +170,7 @@ def test_a_quantized_model_loads(name, tmp_path):
         assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["int4", "float8"])
 def test_other_modes(mode, tmp_path):
     model, data = _seq2seq()
@@ -200,6 +204,7 @@ def test_a_configuration_of_quantizers(tmp_path):
         assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 def test_generation_of_a_quantized_model_that_was_loaded(tmp_path):
     model, _ = _seq2seq()
     model.quantize("int8")
@@ -211,7 +216,7 @@ def test_generation_of_a_quantized_model_that_was_loaded(tmp_path):
 
 
 @pytest.mark.parametrize("quantized", [False, True])
-@pytest.mark.parametrize("name", ["bahdanau", "seq2seq"])
+@pytest.mark.parametrize("name", ["bahdanau", SLOW[0]])
 def test_lora_is_in_what_is_loaded(name, quantized, tmp_path):
     model, data = (LAYERS | MODELS)[name]()
     plain = _outputs(model, data)
@@ -231,6 +236,7 @@ def test_lora_is_in_what_is_loaded(name, quantized, tmp_path):
         assert_allclose(a, b, atol=tolerance)
 
 
+@pytest.mark.slow
 def test_weights_alone_go_into_a_model_quantized_alike(tmp_path):
     model, data = _seq2seq()
     model.quantize("int8")

@@ -16,6 +16,7 @@ from tests.layers.gradients import to_numpy
 ROOT = pathlib.Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 def test_all_load_in_a_fresh_process(tmp_path):
     models = saved_models.build()
     for name, (model, inputs) in models.items():
