@@ -195,9 +195,10 @@ def test_shape_of_what_a_context_gate_lets_through():
     shapes = (B, 6), (B, D), (B, 3)
     gate.build(*shapes)
     cell = gate.in_front_of(lambda entering, states: (entering, states))
-    entering, _ = cell.step(
-        cell.project(_random(B, 3)), _random(B, D), (_random(B, 6),)
+    said, context, hidden = map(
+        keras.ops.convert_to_tensor, (_random(B, 3), _random(B, D), _random(B, 6))
     )
+    entering, _ = cell.step(cell.project(said), context, (hidden,))
     assert gate.compute_output_shape(*shapes) == tuple(entering.shape)
 
 
