@@ -7,19 +7,19 @@ from keras import ops
 from keras_attention.layer_support.types import Tensor
 
 
-def public_weights(weights: Tensor, axis: int = 1) -> Any:
-    """Weights as users see them: without the axis of heads where there is one head.
+def public_weights(weights: Tensor) -> Any:
+    """Weights as users of layers see them: without the axis of one head.
 
     Args:
         weights: `[B, H, T, S]`, `[B, H, S]` of one step, or None.
-        axis: That of the heads.
     """
-    if weights is None or weights.shape[axis] != 1:
+    if weights is None or weights.shape[1] != 1:
         return weights
+    if len(weights.shape) == 3:
+        return ops.squeeze(weights, 1)  # [B, S]
     # No squeeze: LiteRT has none for what leaves a loop, whose shape it does not know.
-    sizes = list(ops.shape(weights))
-    del sizes[axis]
-    return ops.reshape(weights, sizes)  # [B, T, S] or [B, S]
+    batch, _, targets, sources = ops.shape(weights)
+    return ops.reshape(weights, (batch, targets, sources))  # [B, T, S]
 
 
 def weights_with_heads(weights: Tensor, rank: int, axis: int = 1) -> Any:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from keras import ops, tree
 
-from keras_attention.backend.weights import public_weights, weights_with_heads
+from keras_attention.backend.weights import weights_with_heads
 from keras_attention.generation.options.features import Features, all_greedy, features
 from keras_attention.generation.options.generation_options import GenerationOptions
 from keras_attention.generation.options.length_limits import capacity, row_limits
@@ -137,8 +137,10 @@ def run(
         return step
 
     def public(generation: Generation) -> Generation:
-        heads = 2 if features.several else 1
-        return generation._replace(weights=public_weights(generation.weights, heads))
+        weights, heads = generation.weights, 2 if features.several else 1
+        if weights is None or weights.shape[heads] != 1:
+            return generation
+        return generation._replace(weights=ops.squeeze(weights, heads))
 
     def simply(limits: Tensor) -> Generation:
         answer = greedy(
