@@ -11,6 +11,7 @@ from tests.layers.weights import weight
 from tests.reference import (
     alignments,
     attention,
+    earlier_weights,
     entries,
     locations,
     monotonic,
@@ -20,7 +21,7 @@ from tests.reference import (
 from tests.reference.entries import DV, B, D, S, T, U  # noqa: F401
 
 # Importing these makes the entries.
-ENTRIES_IN = (alignments, locations, monotonic, scores, windows)
+ENTRIES_IN = (alignments, earlier_weights, locations, monotonic, scores, windows)
 ENTRIES = {"score": entries.SCORES, "alignment": entries.ALIGNMENTS}
 
 

@@ -90,7 +90,9 @@ class Entries(dict[str, Entry]):
         )
 
 
-SCORES = Entries("score", "tests/reference/scores.py or locations.py")
+SCORES = Entries(
+    "score", "tests/reference/scores.py, earlier_weights.py or locations.py"
+)
 ALIGNMENTS = Entries(
     "alignment", "tests/reference/alignments.py, monotonic.py or windows.py"
 )
