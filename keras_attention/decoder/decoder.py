@@ -157,7 +157,7 @@ class AttentionDecoder(CompositeLayer):
         query = self.order.query_depth(self.stack)
         build_part(self.attention, (None, None, query), value_shape)
         seen = (self.stack.output_depth, context, known)
-        build_part(self.readout, *((None, None, depth) for depth in seen))
+        self.readout.build_for(*((None, None, depth) for depth in seen))
         depths = self.order.input_depths(self.stack, known, self._fed_depth())
         if self.context_gate is not None:
             place = self.order.context_cell or 0

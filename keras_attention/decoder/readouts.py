@@ -9,18 +9,22 @@ r"""Readouts: what leaves the decoder at each target step.
 """  # noqa: E501
 
 import abc
+import inspect
 from typing import Any
 
 import keras
 from keras import ops
 
 from keras_attention.layer_support.argument_checks import positive_integer
+from keras_attention.layer_support.building import build_part
 from keras_attention.layer_support.registry import Registry
 from keras_attention.layer_support.types import Identifier, Initializer, Shape, Tensor
 
 
 class Readout(keras.layers.Layer, abc.ABC):
     """output = readout(hidden, context, inputs), over any leading dimensions.
+
+    One that does without the inputs may take two arguments in `build` and in `call`.
 
     Attributes:
         fed_back: Whether input feeding feeds this output (else the context). Inside the
@@ -36,6 +40,14 @@ class Readout(keras.layers.Layer, abc.ABC):
         inputs_shape: Shape | None = None,
     ) -> None:
         """Make weights that depend on the depths; none by default."""
+
+    def build_for(self, *shapes: Shape) -> None:
+        """`build`, unless it is built, with as many shapes as it takes."""
+        build_part(self, *shapes[: len(inspect.signature(self.build).parameters)])
+
+    def __call__(self, *seen: Tensor, **named: Any) -> Any:
+        taken = len(inspect.signature(self.call).parameters)
+        return super().__call__(*seen[:taken], **named)
 
     @abc.abstractmethod
     def depth(self, hidden_depth: int, context_depth: int) -> int:
