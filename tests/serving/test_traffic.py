@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import json
 import threading
@@ -20,7 +21,7 @@ from serving.client.traffic import (
     percentile,
     report,
 )
-from serving.errors import Overloaded, ServingError
+from serving.errors import Overloaded
 from serving.server import Server, ServerOptions
 
 
@@ -160,46 +161,48 @@ def test_a_server_under_load(target, cli, tmp_path):
 
 
 def test_a_server_that_refuses(toys, tmp_path, cli):
-    """One thread, held by a call, and a place for one more."""
+    """One thread, held by another's call, and a place for one more."""
     options = ServerOptions(
         host="127.0.0.1", port=0, threads=1, queued=1, poll_seconds=0
     )
-    names = ("text", "started", "go")
-    inputs = {name: [str(tmp_path / name)] for name in names}
-    words = ("--inputs", json.dumps(inputs), "--rate=50", "--duration=1", "--json=-")
+
+    def inputs(*names):
+        return {
+            name: [str(tmp_path / file)]
+            for name, file in zip(("text", "started", "go"), names, strict=True)
+        }
+
+    ask = inputs("text", "started", "go")
+    words = ("--inputs", json.dumps(ask), "--rate=50", "--duration=2", "--json=-")
+    (tmp_path / "go").touch()  # the calls of the load pass
     with Server({"gate": toys / "gate"}, options) as server:
-        (tmp_path / "go").touch()  # the call before the load passes
         target = f"127.0.0.1:{server.port}"
         over = threading.Event()
 
-        def full():
-            """Whether one call computes and another waits."""
-            with serving.Client(target, model="gate") as client:
-                try:
-                    client.call(inputs, timeout=0.05)
-                except ServingError as error:
-                    return isinstance(error, Overloaded)
-            return False
-
         def hold():
-            # The call before the load, and the first one of the load.
-            for _ in range(2):
-                while not (tmp_path / "started").exists():
-                    if over.wait(0.001):
-                        return
-                (tmp_path / "started").unlink()
-            (tmp_path / "go").unlink()
-            while not full():
-                if over.is_set():
+            while not (tmp_path / "started").exists():  # until the load is there
+                if over.wait(0.001):
                     return
-            over.wait(0.6)
-            (tmp_path / "go").touch()
+            with serving.Client(target, model="gate") as client:
+                while not over.is_set():
+                    with contextlib.suppress(Overloaded):
+                        client.call(inputs("held", "held_started", "release"))
+                        return
 
-        thread = threading.Thread(target=hold)
-        thread.start()
+        def release():
+            while not (tmp_path / "held_started").exists():
+                if over.wait(0.001):
+                    break
+            over.wait(1.5)
+            (tmp_path / "release").touch()
+
+        threads = [threading.Thread(target=hold), threading.Thread(target=release)]
+        for thread in threads:
+            thread.start()
         status, out, _ = cli("load", f"--server={target}", "--model=gate", *words)
         over.set()
-        thread.join()
+        for thread in threads:
+            thread.join()
     found = json.loads(out)
     assert status == 0
     assert found["errors"]["RESOURCE_EXHAUSTED"] > 10
