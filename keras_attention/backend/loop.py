@@ -103,6 +103,11 @@ def dynamic_shapes() -> bool:
     return _loops.dynamic_shapes()
 
 
+def runs_side_by_side() -> bool:
+    """Whether what does not wait for each other runs at once: TensorFlow's graphs."""
+    return _loops.runs_side_by_side()
+
+
 def is_compiled_later(value: Tensor) -> bool:
     """Whether shapes come before values where `value` is: no shape can follow it."""
     return _loops.is_compiled_later(value)

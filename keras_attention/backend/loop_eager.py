@@ -60,6 +60,10 @@ def dynamic_shapes() -> bool:
     return True
 
 
+def runs_side_by_side() -> bool:
+    return False
+
+
 def is_compiled_later(value: Tensor) -> bool:
     return False
 

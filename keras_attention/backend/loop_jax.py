@@ -53,5 +53,9 @@ def dynamic_shapes() -> bool:
     return False
 
 
+def runs_side_by_side() -> bool:
+    return False
+
+
 def is_compiled_later(value: Tensor) -> bool:
     return isinstance(value, jax.core.Tracer)

@@ -169,6 +169,10 @@ def dynamic_shapes() -> bool:
     return not _under_xla()
 
 
+def runs_side_by_side() -> bool:
+    return not tf.executing_eagerly() and not _under_xla()
+
+
 def is_compiled_later(value: Tensor) -> bool:
     return _under_xla()
 

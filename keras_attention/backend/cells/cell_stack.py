@@ -209,10 +209,8 @@ class CellStack:
         return prepare_gru(cell, fed_depth, self.dtype)
 
     def _without_input(self, cell: keras.layers.Layer, training: bool) -> Any:
-        """What `project` gives for an input of depth 0: the bias alone."""
-        if self._runs_whole(cell, training):
+        """What `project` gives for an input of depth 0: the bias alone, or None."""
+        if self._runs_whole(cell, training) or not cell.use_bias:
             return None
-        if not cell.use_bias:
-            return 0
         bias = ops.cast(cell.bias, self.dtype)
         return bias[0] if len(bias.shape) == 2 else bias

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_attention.backend.cells.gate_products import gate_products
 from keras_attention.backend.cells.prepared_cell import PreparedCell
 from keras_attention.layer_support.types import Tensor
 
@@ -21,16 +22,19 @@ def prepare_gru(cell: keras.layers.GRUCell, fed_depth: int, dtype: str) -> Prepa
     units = cell.units
     kernel = ops.cast(cell.kernel, dtype)  # [D + F, 3U]
     known = kernel.shape[0] - fed_depth
-    fed_kernel = kernel[known:] if fed_depth else None  # [F, 3U]
+    of_fed = gate_products(kernel[known:], 3) if fed_depth else None
     recurrent = ops.cast(cell.recurrent_kernel, dtype)  # [U, 3U]
     bias = recurrent_bias = None
     if cell.use_bias:
         bias = ops.cast(cell.bias, dtype)  # [3U] or [2, 3U]
         if cell.reset_after:
             bias, recurrent_bias = bias[0], bias[1]
-    # Slices of weights are made here, once, not in every step.
-    recurrent_gates = recurrent[:, : 2 * units]
-    recurrent_candidate = recurrent[:, 2 * units :]
+    # Weights are cut here, once, not in every step.
+    if cell.reset_after:
+        of_state = gate_products(recurrent, 3)
+    else:
+        of_state = gate_products(recurrent[:, : 2 * units], 2)
+        recurrent_candidate = recurrent[:, 2 * units :]
 
     def project(x: Tensor) -> Any:
         projected = ops.matmul(x, kernel[:known])  # [..., 3U]
@@ -38,18 +42,17 @@ def prepare_gru(cell: keras.layers.GRUCell, fed_depth: int, dtype: str) -> Prepa
 
     def step(projected: Tensor, fed: Tensor, states: tuple[Tensor, ...]) -> Any:
         (h,) = states
-        x = projected if fed is None else projected + ops.matmul(fed, fed_kernel)
-        x_z, x_r, x_h = ops.split(x, 3, axis=-1)  # each [B, U]
+        if of_fed is None:
+            x_z, x_r, x_h = ops.split(projected, 3, axis=-1)  # each [B, U]
+        else:
+            x_z, x_r, x_h = of_fed(projected, fed)  # each [B, U]
         gate = cell.recurrent_activation
         if cell.reset_after:
-            inner = ops.matmul(h, recurrent)  # [B, 3U]
-            if recurrent_bias is not None:
-                inner = inner + recurrent_bias
-            h_z, h_r, h_h = ops.split(inner, 3, axis=-1)
+            h_z, h_r, h_h = of_state(recurrent_bias, h)  # each [B, U]
             z, r = gate(x_z + h_z), gate(x_r + h_r)
             candidate = cell.activation(x_h + r * h_h)
         else:
-            h_z, h_r = ops.split(ops.matmul(h, recurrent_gates), 2, axis=-1)
+            h_z, h_r = of_state(None, h)  # each [B, U]
             z, r = gate(x_z + h_z), gate(x_r + h_r)
             candidate = cell.activation(x_h + ops.matmul(r * h, recurrent_candidate))
         h = z * h + (1 - z) * candidate

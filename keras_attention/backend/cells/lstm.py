@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_attention.backend.cells.gate_products import gate_products
 from keras_attention.backend.cells.prepared_cell import Affine, PreparedCell
 from keras_attention.layer_support.types import Tensor
 
@@ -16,7 +17,7 @@ def prepare_lstm(
 
     The rows of the kernel that meet `x` are applied before the loop; those that
     meet `fed` are stacked on the recurrent kernel, so that a step is one matrix
-    product.
+    product, or one for each gate.
 
     Args:
         cell: A built cell; gates in Keras' order i, f, c, o.
@@ -29,6 +30,7 @@ def prepare_lstm(
     if fed_depth:
         inside = ops.concatenate([kernel[known:], inside], axis=0)  # [F + U, 4U]
     bias = ops.cast(cell.bias, dtype) if cell.use_bias else None
+    gates_of = gate_products(inside, 4)
 
     def project(x: Tensor) -> Any:
         projected = ops.matmul(x, kernel[:known])  # [..., 4U]
@@ -43,10 +45,10 @@ def prepare_lstm(
         h, c = states
         known_now = h if fed is None else ops.concatenate([fed, h], axis=-1)  # [B, F+U]
         if affine is None:
-            gates = projected + ops.matmul(known_now, inside)  # [B, 4U]
+            gates = gates_of(projected, known_now)
         else:
-            gates = affine(projected, known_now)  # [B, 4U]
-        i, f, candidate, o = ops.split(gates, 4, axis=-1)  # each [B, U]
+            gates = ops.split(affine(projected, known_now), 4, axis=-1)
+        i, f, candidate, o = gates  # each [B, U]
         gate = cell.recurrent_activation
         c = gate(f) * c + gate(i) * cell.activation(candidate)
         h = gate(o) * cell.activation(c)

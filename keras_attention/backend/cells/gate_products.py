@@ -1,0 +1,42 @@
+"""Products of a cell's kernel, gate by gate."""
+
+from collections.abc import Callable
+from typing import Any
+
+from keras import ops
+
+from keras_attention.backend.loop import runs_side_by_side
+from keras_attention.layer_support.types import Tensor
+
+# Where its operands fit into a second level cache of 1 MiB, TensorFlow computes a
+# product on one thread: several then run at once, and none waits for another thread.
+_WEIGHTS_IN_CACHE = 2**18
+
+
+def gate_products(kernel: Tensor, gates: int) -> Callable[[Any, Tensor], list[Any]]:
+    """How to get `x + v @ kernel`, cut into gates `[B, U]`.
+
+    Args:
+        kernel: `[K, gates * U]`.
+        gates: Their number.
+
+    Returns:
+        A function of x `[B, gates * U]` or None, and v `[B, K]`.
+    """
+    weights = kernel.shape[0] * kernel.shape[1] // gates
+    if not runs_side_by_side() or weights > _WEIGHTS_IN_CACHE:
+
+        def whole(x: Any, v: Tensor) -> Any:
+            product = ops.matmul(v, kernel)
+            return ops.split(product if x is None else x + product, gates, axis=-1)
+
+        return whole
+    kernels = ops.split(kernel, gates, axis=-1)  # each [K, U]
+
+    def apart(x: Any, v: Tensor) -> Any:
+        products = [ops.matmul(v, of_gate) for of_gate in kernels]
+        if x is None:
+            return products
+        return [a + b for a, b in zip(ops.split(x, gates, -1), products, strict=True)]
+
+    return apart
