@@ -157,7 +157,7 @@ class RecurrentEncoder(CompositeLayer):
             prepared[name] = stack.prepare(0, training=False)
             states.append(stack.zero_states(batch))
             reverse = name == "backward"
-            rows[name] = self._in_order(prepared[name].project(x), reverse)
+            rows[name] = prepared[name].project(self._in_order(x, reverse))
             if mask is not None:
                 rows[f"{name}_mask"] = self._in_order(mask, reverse)
             if training and prepared[name].kernel is not None:

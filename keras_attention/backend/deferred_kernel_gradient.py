@@ -8,7 +8,8 @@ $\partial z_t$, and
 
 $$ \partial W = \sum_t v_t^\top \, \partial z_t $$
 
-is one matrix product over all steps after the loop.
+is one matrix product over all steps after the loop. The backward loop multiplies by
+$W^\top$, which is laid out before it: TensorFlow would lay it out again at every step.
 """
 
 from collections.abc import Callable
@@ -26,6 +27,7 @@ class DeferredKernel:
 
     def __init__(self, kernel: Any) -> None:
         self.kernel = tf.convert_to_tensor(kernel)
+        self._transposed = tf.transpose(tf.stop_gradient(self.kernel))  # [N, K]
         self._rows: Any = None
         self._recorded: Any = None
 
@@ -46,7 +48,13 @@ class DeferredKernel:
     def affine(self, x: Any, v: Any) -> Any:
         """`x + v @ kernel`, once in every step, with `x` a row of what was attached."""
         self._recorded = tf.stop_gradient(v)
-        return x + tf.matmul(v, tf.stop_gradient(self.kernel))
+
+        @tf.custom_gradient
+        def product(v: Any) -> Any:
+            kernel = tf.stop_gradient(self.kernel)
+            return tf.matmul(v, kernel), lambda dz: tf.matmul(dz, self._transposed)
+
+        return x + product(v)
 
     def take_recorded(self) -> Any:
         """The `v` of the step that was just traced; the loop hands it out."""

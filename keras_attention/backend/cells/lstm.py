@@ -27,13 +27,15 @@ def prepare_lstm(
     kernel = ops.cast(cell.kernel, dtype)  # [D + F, 4U]
     inside = ops.cast(cell.recurrent_kernel, dtype)  # [U, 4U]
     known = kernel.shape[0] - fed_depth
+    # Split, not sliced: the gradient of a slice is as large as what it was taken from.
+    of_known, of_fed = ops.split(kernel, [known], axis=0)  # [D, 4U], [F, 4U]
     if fed_depth:
-        inside = ops.concatenate([kernel[known:], inside], axis=0)  # [F + U, 4U]
+        inside = ops.concatenate([of_fed, inside], axis=0)  # [F + U, 4U]
     bias = ops.cast(cell.bias, dtype) if cell.use_bias else None
     gates_of = gate_products(inside, 4)
 
     def project(x: Tensor) -> Any:
-        projected = ops.matmul(x, kernel[:known])  # [..., 4U]
+        projected = ops.matmul(x, of_known)  # [..., 4U]
         return projected if bias is None else projected + bias
 
     def step(
