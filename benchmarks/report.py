@@ -88,7 +88,7 @@ def result(
 
 def table(stored: dict[str, Any]) -> str:
     """The Markdown table of one result."""
-    generating = stored["benchmark"] != "train_step"
+    generating = stored["benchmark"] not in ("train_step", "lstm_layer")
     unit = "us a step, min" if generating else "ms, min"
     lines = [
         f"| case | variant | {unit} | ms, median | relative, min | relative, median |",

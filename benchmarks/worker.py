@@ -45,7 +45,7 @@ def answer(workload: variants.Workload, command: dict[str, Any]) -> dict[str, An
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.worker")
-    parser.add_argument("task", choices=("train_step", "generate"))
+    parser.add_argument("task", choices=("train_step", "generate", "lstm_layer"))
     parser.add_argument("variant", choices=variants.NAMES)
     parser.add_argument("problem", type=Path)
     parser.add_argument("setting", type=json.loads)

@@ -11,6 +11,9 @@
 | `torch-compile` | the same, its decoder step through `torch.compile` |
 | `shortlist` | `ka.Shortlist` on `ka.Seq2Seq` (`benchmarks.shortlist` only) |
 | `whole` | the same without it |
+| `lstm` | `ka.RecurrentEncoder` of one LSTM in one direction (`benchmarks.lstm_layer` only) |
+| `keras-lstm`, `keras-lstm-xla` | `keras.layers.LSTM`, in a graph and compiled by XLA |
+| `torch-lstm` | `torch.nn.LSTM`, eager |
 | `gemm` | no model: how fast this machine multiplies matrices, for the floor |
 
 A variant's module has `train_step(...)` and `generate(...)`, each returning a
@@ -65,11 +68,16 @@ _MODULES: dict[str, tuple[str, dict[str, Any]]] = {
     "torch-compile": ("plain_torch", {"compiled": True}),
     "shortlist": ("lexical", {"restricted": True}),
     "whole": ("lexical", {}),
+    "lstm": ("recurrent_layer", {}),
+    "keras-lstm": ("recurrent_layer", {"plain": True}),
+    "keras-lstm-xla": ("recurrent_layer", {"plain": True, "xla": True}),
+    "torch-lstm": ("torch_layer", {}),
     "gemm": ("gemm", {}),
 }
 NAMES = tuple(_MODULES)
-# Of a benchmark of their own.
+# Of benchmarks of their own.
 LEXICAL = ("shortlist", "whole")
+LAYERS = ("lstm", "keras-lstm", "keras-lstm-xla", "torch-lstm")
 
 
 def make(

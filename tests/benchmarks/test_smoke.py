@@ -6,7 +6,15 @@ import math
 import numpy as np
 import pytest
 
-from benchmarks import generate, harness, monotonic, problem, shortlist, train_step
+from benchmarks import (
+    generate,
+    harness,
+    lstm_layer,
+    monotonic,
+    problem,
+    shortlist,
+    train_step,
+)
 from benchmarks.variants import Setting
 
 pytestmark = pytest.mark.tensorflow_only
@@ -35,6 +43,20 @@ def test_training_steps_agree_and_are_timed(tmp_path):
     assert stored["gemm_floor"]["gflop_per_second"] > 0
     assert stored["command"] in page
     assert f"| step | keras-naive | {rows['keras-naive']['min_ms']:.1f} |" in page
+
+
+@pytest.mark.slow
+def test_layers_agree_and_are_timed(tmp_path):
+    arguments = ["--units", "4", "6", "--rounds=1", "--calls=1", "--threads=1"]
+    arguments += [f"--results={tmp_path}", "--write-docs"]
+    assert lstm_layer.main([*arguments, f"--docs={tmp_path / 'page.md'}"]) == 0
+    stored = json.loads((tmp_path / "lstm_layer.json").read_text())
+    assert list(stored["cases"]) == ["4 units", "6 units"]
+    for rows in stored["cases"].values():
+        assert {"lstm", "keras-lstm", "keras-lstm-xla"} <= set(rows)
+        assert all(row["min_ms"] > 0 for row in rows.values())
+    assert max(stored["largest_relative_difference"].values()) <= harness.TOLERANCE
+    assert "## lstm_layer" in (tmp_path / "page.md").read_text()
 
 
 @pytest.mark.slow
