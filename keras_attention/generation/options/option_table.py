@@ -77,6 +77,7 @@ class OptionTable:
         "integer",
         1,
         "fewest tokens, end included",
+        needs="restricted",
         on=lambda length: length > 1,
         contradiction=Contradiction("max_length", _EXCEED, _above_limit),
     )
@@ -169,11 +170,14 @@ class OptionTable:
         "no n-gram of this size, whatever it is, occurs twice; 0: off",
         needs="ngrams",
     )
-    banned_tokens: IdLists = _option("ids", (), "ids that are never chosen")
+    banned_tokens: IdLists = _option(
+        "ids", (), "ids that are never chosen", needs="restricted"
+    )
     prefix: IdLists = _option(
         "ids",
         (),
         "ids that the output starts with; no padding, and nothing after the end",
+        needs="restricted",
         contradiction=Contradiction("max_length", _LONGER, _above_limit),
     )
 
