@@ -86,12 +86,12 @@ def main(given: Sequence[str] | None = None) -> int:
             "by sorting": repeated(chosen(by_sorting, logits, score, size)),
         }
         seconds: dict[str, list[float]] = {name: [] for name in parts}
-        for run in parts.values():
-            run()
+        for timed in parts.values():
+            timed()
         for _ in range(arguments.rounds):
-            for name, run in parts.items():
+            for name, timed in parts.items():
                 start = time.perf_counter()
-                run().numpy()
+                timed().numpy()
                 seconds[name].append((time.perf_counter() - start) / repeats)
         least = {name: min(values) for name, values in seconds.items()}
         middle = {name: float(np.median(values)) for name, values in seconds.items()}

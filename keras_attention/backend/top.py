@@ -9,6 +9,8 @@ from keras_attention.backend.loop import dynamic_shapes
 from keras_attention.backend.sizes import size
 from keras_attention.layer_support.types import Size, Tensor
 
+_MOST_ROUNDS = 32  # Each is some more operations for a compiler.
+
 
 def top(x: Tensor, count: Size) -> tuple[Any, Any]:
     """The largest `count` of `[B, N]` and their places (int32), the lower place first.
@@ -19,7 +21,7 @@ def top(x: Tensor, count: Size) -> tuple[Any, Any]:
         x: No row may have fewer than `count`.
         count: An int under XLA and in `jax.jit`.
     """
-    if dynamic_shapes():
+    if dynamic_shapes() or count > _MOST_ROUNDS:
         values, places = ops.top_k(x, count)
         return values, ops.cast(places, "int32")
     lowest = ops.cast(-float("inf"), x.dtype)

@@ -46,6 +46,7 @@ class Features(NamedTuple):
         truncated: Whether a row that samples leaves out unlikely tokens.
         coverage, repetition, ngrams: Whether a row has the option on.
         restricted: Whether any token is ruled out or forced.
+        lengths: Whether a row ranks hypotheses by their lengths.
     """
 
     answers: int
@@ -63,6 +64,7 @@ class Features(NamedTuple):
     repetition: Flag
     ngrams: Flag
     restricted: Flag
+    lengths: Flag
 
 
 # Options of one part act on the same rows.

@@ -82,10 +82,14 @@ class OptionTable:
         contradiction=Contradiction("max_length", _EXCEED, _above_limit),
     )
     length_penalty: Values = _option(
-        "number", 0.0, r"$\alpha$ of the rank score", high=_LARGEST
+        "number", 0.0, r"$\alpha$ of the rank score", high=_LARGEST, needs="lengths"
     )
     length_power: Values = _option(
-        "number", 0.0, r"$\rho$; 1 is the average per token", high=_LARGEST
+        "number",
+        0.0,
+        r"$\rho$; 1 is the average per token",
+        high=_LARGEST,
+        needs="lengths",
     )
     word_bonus: Values = _option(
         "number",
@@ -93,6 +97,7 @@ class OptionTable:
         r"$\gamma$, added for every token; may be negative",
         low=-_LARGEST,
         high=_LARGEST,
+        needs="lengths",
     )
     coverage_penalty: Values = _option(
         "number",

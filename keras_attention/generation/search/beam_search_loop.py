@@ -134,7 +134,7 @@ def search(
         first_hypotheses(
             initial_state, rows, features, grid, source_mask, steps, special.start
         ),
-        none_finished(grid.rows, features.answers),
+        none_finished(grid.rows, features.answers, features.grouped),
         ops.zeros_like(rows.sample),
     )
     finished, emitted, steps_run = unfold_rows(
@@ -213,9 +213,10 @@ class _Search:
         going = ops.expand_dims(~done, -1)  # [B, 1]
         ends = ops.zeros_like(grid.own) + end_id  # [B, K]
         scores = _beside(end_score, score)  # [B, 2K]
-        rank = rank_score(
-            scores, length, _beside(covered, at_slots(covered, chosen.slot)), rows
-        )
+        rank = scores
+        if (self.features.lengths, self.features.coverage) != (False, False):
+            both = _beside(covered, at_slots(covered, chosen.slot))
+            rank = rank_score(scores, length, both, rows)
         valid = _beside(chosen.may_end, last & chosen.there)
         valid = going & valid & (scores > NOTHING)
         token = _beside(ends, chosen.token)
@@ -226,7 +227,9 @@ class _Search:
             step=ops.zeros_like(token) + t,
             slot=_beside(grid.own, chosen.slot),
             token=token,
-            group=_beside(grid.group, grid.group),
+            group=()
+            if self.features.grouped is False
+            else _beside(grid.group, grid.group),
         )
         finished = add(finished, ending, self.features.grouped, grid.quota)
 
@@ -236,7 +239,7 @@ class _Search:
             ids=chosen.token,
             state=state_at_slots(state, chosen.slot, grid),
             score=ops.where(over, NOTHING, score),
-            log_prob=log_prob,
+            log_prob=() if self.features.repetition is False else log_prob,
             coverage=when(
                 self.features.coverage,
                 lambda: at_slots(coverage, chosen.slot),
@@ -316,10 +319,10 @@ class _Search:
 
         def together() -> Extension:
             # Of one length: what is left of the rank score is a sum.
-            ranked = start + when(
+            ranked = when(
                 features.coverage,
-                lambda: coverage_beside_log_prob(covered, length, rows),
-                lambda: ops.zeros_like(start),
+                lambda: start + coverage_beside_log_prob(covered, length, rows),
+                lambda: start,
             )
             likely = likely_extensions(ruled, ranked, grid.slots, self.special.pad)
             return beam(likely, grid.slots, ops.expand_dims(rows.beam_size, 1), end_id)
