@@ -6,7 +6,16 @@ import math
 import numpy as np
 import pytest
 
-from benchmarks import generate, harness, monotonic, problem, shortlist, train_step
+from benchmarks import (
+    beam_selection,
+    compaction,
+    generate,
+    harness,
+    monotonic,
+    problem,
+    shortlist,
+    train_step,
+)
 from benchmarks.variants import Setting
 
 pytestmark = pytest.mark.tensorflow_only
@@ -143,3 +152,17 @@ def test_bad_arguments_end_with_one_line(arguments, capsys):
         train_step.main(arguments)
     assert ended.value.code == 2
     assert "expected" in capsys.readouterr().err.lower()
+
+
+@pytest.mark.slow
+def test_selections_choose_alike(capsys):
+    arguments = ["--batches=2", "--vocabulary=1100", "--depth=4", "--repeats=1"]
+    assert beam_selection.main([*arguments, "--rounds=1"]) == 0
+    assert capsys.readouterr().out.count("B=2, K=5, V=1100, ") == 3
+
+
+@pytest.mark.slow
+def test_generations_that_leave_rows_out_answer_alike(capsys):
+    arguments = ["--preset=tiny", "--rows=33", "--beams=1,2", "--batches=1"]
+    assert compaction.main([*arguments, "--rounds=1"]) == 0
+    assert capsys.readouterr().out.count("tokens/s against") == 4
