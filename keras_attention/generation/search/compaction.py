@@ -15,7 +15,7 @@ from keras_attention.backend.loop import has_stages, stages, unfold
 from keras_attention.layer_support.types import Mask, Nested, Size, Tensor
 
 # Hypotheses below which a step takes hardly less time for fewer.
-_WORTHWHILE = 16
+_WORTHWHILE = 8
 
 
 def at_rows(x: Nested, rows: Tensor) -> Any:
