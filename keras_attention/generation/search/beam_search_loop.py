@@ -214,7 +214,8 @@ class _Search:
         ends = ops.zeros_like(grid.own) + end_id  # [B, K]
         scores = _beside(end_score, score)  # [B, 2K]
         rank = scores
-        if (self.features.lengths, self.features.coverage) != (False, False):
+        lengths, covers = self.features.lengths, self.features.coverage
+        if lengths is not False or covers is not False:
             both = _beside(covered, at_slots(covered, chosen.slot))
             rank = rank_score(scores, length, both, rows)
         valid = _beside(chosen.may_end, last & chosen.there)
