@@ -4,6 +4,7 @@ from keras import ops, tree
 
 from keras_attention.attention.base import AttentionLayer
 from keras_attention.backend.loop import scan, swap_time
+from keras_attention.backend.sizes import size
 from keras_attention.layer_support.types import Memory, Nested, Size, State, Tensor
 
 
@@ -44,10 +45,13 @@ class BeamAttention:
 
     def _by_beam(self, x: Tensor) -> Tensor:
         """`[B * K, ...]` to `[B, K, ...]`."""
-        rows, *rest = ops.shape(x)
-        return ops.reshape(x, (rows // self.beam_size, self.beam_size, *rest))
+        return ops.reshape(x, (-1, self.beam_size, *_sizes(x, 1)))
 
     def _flat(self, x: Tensor) -> Tensor:
         """`[B, K, ...]` to `[B * K, ...]`."""
-        rows, hypotheses, *rest = ops.shape(x)
-        return ops.reshape(x, (rows * hypotheses, *rest))
+        return ops.reshape(x, (-1, *_sizes(x, 2)))
+
+
+def _sizes(x: Tensor, first: int) -> list[Size]:
+    """Of the axes from the first on."""
+    return [size(x, axis) for axis in range(first, len(x.shape))]

@@ -2,7 +2,7 @@
 
 | file | what |
 |---|---|
-| `loop.py` | `scan` and `unfold`, the loops over time, on any backend |
+| `loop.py` | `scan`, `unfold` and `stages`, the loops over time, on any backend |
 | `loop_tensorflow.py`, `loop_jax.py`, `loop_eager.py` | how each backend runs them |
 | `cells/` | recurrent cells with their input projection outside the loop |
 | `deferred_kernel_gradient.py` | a kernel's gradient over a loop in one product |
@@ -11,5 +11,6 @@
 | `precision.py` | at least float32 where it matters |
 | `linear_recurrence.py` | a recurrence along the source, in parallel and exactly |
 | `distribution.py` | sums over the replicas of a distributed step |
+| `top.py` | the largest numbers of rows; logarithms of summed exponentials |
 | `gather.py`, `sizes.py` | rows by their places; sizes that a graph learns late |
 """

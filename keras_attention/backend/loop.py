@@ -11,7 +11,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_attention.backend.loop_eager import Proceed, Step
+from keras_attention.backend.loop_eager import Proceed, Stage, Step
 from keras_attention.layer_support.types import Nested, Size, Tensor
 
 if keras.backend.backend() == "tensorflow":
@@ -70,6 +70,29 @@ def unfold(
     """
     rows = room(max_steps) if rows is None else rows
     return _loops.unfold(step, state, proceed, max_steps, rows)
+
+
+def stages(stage: Stage, state: Nested, proceed: Proceed) -> tuple[Any, Any]:
+    """Run `stage` until `proceed(state)` is False, at least once.
+
+    The state's tensors may have another number of rows after each stage, which only
+    `has_stages` allows.
+
+    Args:
+        stage: `state, outputs = stage(state)`, the outputs `[T, ...]` with a T of its
+            own in each stage.
+        state: Structure of tensors, the state before the first stage.
+        proceed: Boolean scalar: whether another stage is needed.
+
+    Returns:
+        The last state, and the outputs of all stages one after the other.
+    """
+    return _loops.stages(stage, state, proceed)
+
+
+def has_stages() -> bool:
+    """Whether `stages` is there: in graphs of TensorFlow without XLA."""
+    return _loops.has_stages()
 
 
 def room(max_steps: Size, capacity: Size | None = None) -> Any:

@@ -9,6 +9,7 @@ from keras import ops, tree
 from keras_attention.layer_support.types import Nested, Size, Tensor
 
 Step: TypeAlias = Callable[..., tuple[Any, Any]]
+Stage: TypeAlias = Callable[[Any], tuple[Any, Any]]
 Proceed: TypeAlias = Callable[[Any], Tensor]
 Kernels: TypeAlias = dict[str, Tensor] | None
 
@@ -62,6 +63,14 @@ def dynamic_shapes() -> bool:
 
 def runs_side_by_side() -> bool:
     return False
+
+
+def has_stages() -> bool:
+    return False
+
+
+def stages(stage: Stage, state: Nested, proceed: Proceed) -> Any:
+    raise NotImplementedError
 
 
 def is_compiled_later(value: Tensor) -> bool:

@@ -10,6 +10,8 @@ from keras_attention.backend.loop_eager import Kernels, Proceed, Step
 from keras_attention.layer_support.types import Nested, Size, Tensor
 
 compiled = loop_eager.compiled
+has_stages = loop_eager.has_stages
+stages = loop_eager.stages
 
 
 def scan(step: Step, state: Nested, inputs: Nested, kernels: Kernels) -> Any:

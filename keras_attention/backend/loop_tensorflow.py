@@ -8,7 +8,7 @@ from keras import tree
 
 from keras_attention.backend import loop_eager
 from keras_attention.backend.deferred_kernel_gradient import DeferredKernel, recording
-from keras_attention.backend.loop_eager import Kernels, Proceed, Step
+from keras_attention.backend.loop_eager import Kernels, Proceed, Stage, Step
 from keras_attention.layer_support.types import Nested, Size, Tensor
 
 FlatStep = Callable[[Any, list[Any]], tuple[list[Any], Any]]
@@ -96,6 +96,64 @@ def unfold(
         tree.pack_sequence_as(state, carried),
         tree.pack_sequence_as(specs, outputs),
         steps,
+    )
+
+
+def has_stages() -> bool:
+    return not tf.executing_eagerly() and not _under_xla()
+
+
+def stages(stage: Stage, state: Nested, proceed: Proceed) -> Any:
+    state = tree.map_structure(tf.convert_to_tensor, state)
+    carried = tree.flatten(state)
+    # Of any number of rows.
+    specs = [
+        tf.TensorSpec([None, *x.shape[1:]][: x.shape.rank], x.dtype) for x in carried
+    ]
+
+    def flat_stage(flat: list[Any]) -> tuple[list[Any], Any]:
+        new, outputs = stage(tree.pack_sequence_as(state, flat))
+        tree.assert_same_structure(new, state)
+        return tree.flatten(new), outputs
+
+    traced = tf.function(flat_stage, autograph=False).get_concrete_function(specs)
+    outputs = traced.structured_outputs[1]
+    arrays = [
+        tf.TensorArray(
+            spec.dtype,
+            size=0,
+            dynamic_size=True,
+            infer_shape=False,
+            element_shape=[None, *spec.shape[1:]],
+        )
+        for spec in tree.flatten(outputs)
+    ]
+
+    def again(number: Tensor, flat: list[Any], arrays: list[Any]) -> Any:
+        return tf.logical_or(number < 1, proceed(tree.pack_sequence_as(state, flat)))
+
+    def body(number: Tensor, flat: list[Any], arrays: list[Any]) -> Any:
+        flat, outputs = traced(flat)
+        written = [
+            array.write(number, value)
+            for array, value in zip(arrays, tree.flatten(outputs), strict=True)
+        ]
+        return number + 1, flat, written
+
+    _, carried, arrays = tf.while_loop(
+        again,
+        body,
+        (tf.constant(0), carried, arrays),
+        shape_invariants=(
+            tf.TensorShape([]),
+            [spec.shape for spec in specs],
+            [tf.TensorShape(None) for _ in arrays],
+        ),
+        parallel_iterations=1,
+    )
+    return (
+        tree.pack_sequence_as(state, carried),
+        tree.pack_sequence_as(outputs, [array.concat() for array in arrays]),
     )
 
 

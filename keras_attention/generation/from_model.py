@@ -1,6 +1,7 @@
 """Generation with a whole model: encode once, then step."""
 
 import functools
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -14,7 +15,7 @@ from keras_attention.generation.options.features import Features, features
 from keras_attention.generation.options.generation_options import GenerationOptions
 from keras_attention.generation.options.option import Option
 from keras_attention.generation.options.option_table import OPTIONS, IdLists, Values
-from keras_attention.generation.options.row_options import option_values
+from keras_attention.generation.options.row_options import RowOptions, option_values
 from keras_attention.generation.result import Generation
 from keras_attention.generation.search.beam_search_loop import SpecialIds, StepFunction
 from keras_attention.generation.vocabulary_selection.candidate_search import (
@@ -34,6 +35,8 @@ class Model(Protocol):
     start_id: int
     end_id: int
     target_vocabulary_size: int
+    # `memory_by_row`, where it is there and true: each tensor of the memory is
+    # `[B, ...]`, so that rows that have ended can be left out.
 
     def encode(self, source_ids: Ids) -> tuple[Memory, State, Mask]:
         """Memory, first state and source mask `[B, S]` of ids `[B, S]`."""
@@ -132,19 +135,31 @@ def _generate(
     values = defaults | dict(zip(names, given, strict=True))
     batch_size = ops.shape(mask)[0]
     source = Source(batch_size, ops.sum(ops.cast(mask, "int32"), axis=-1), mask)
+    asked = (state, values, features)
+    by_row = getattr(model, "memory_by_row", False)
+
+    def searched(
+        stepper: Callable[[Memory, Tensor], StepFunction],
+        memory: Memory,
+        special: SpecialIds,
+        *adapted: Callable[[RowOptions], RowOptions],
+    ) -> Generation:
+        def over_whole_memory(_: Memory, slots: Tensor) -> StepFunction:
+            return stepper(memory, slots)
+
+        if not by_row:
+            return run(over_whole_memory, None, *asked, special, source, *adapted)
+        return run(stepper, memory, *asked, special, source, *adapted)
+
     if selector is None:
-        stepper = functools.partial(model.stepper, memory)
-        return run(stepper, state, values, features, special, source)
+        return searched(model.stepper, memory, special)
     prefix = ops.cast(ops.convert_to_tensor(values["prefix"]), "int32")
     prefix = ops.broadcast_to(prefix, (batch_size, ops.shape(prefix)[1]))  # [B, P]
     selection = selector(source_ids, prefix)
-    generation = run(
-        selection.stepper(model, memory),
-        state,
-        values,
-        features,
+    generation = searched(
+        selection.stepper(model),
+        (memory, selection.candidates.mask),
         selection.special,
-        source,
         selection.rows,
     )
     return selection.restored(generation)

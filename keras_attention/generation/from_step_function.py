@@ -22,7 +22,7 @@ from keras_attention.generation.search.beam_search_loop import (
     search,
 )
 from keras_attention.generation.search.greedy import greedy
-from keras_attention.layer_support.types import Mask, State, Tensor
+from keras_attention.layer_support.types import Mask, Memory, State, Tensor
 
 
 class Source(NamedTuple):
@@ -92,7 +92,8 @@ def generate(
         source_length = ops.sum(ops.cast(source_mask, "int32"), axis=-1)
     options.check_rows(batch_size)
     return run(
-        lambda slots: step_fn,
+        lambda memory, slots: step_fn,
+        None,
         initial_state,
         option_values(options, pad_id, end_id, vocabulary_size),
         # The step function may be made for so many hypotheses.
@@ -103,7 +104,8 @@ def generate(
 
 
 def run(
-    stepper: Callable[[Tensor], StepFunction],
+    stepper: Callable[[Memory, Tensor], StepFunction],
+    memory: Memory,
     initial_state: State,
     values: OptionValues,
     features: Features,
@@ -116,7 +118,10 @@ def run(
     Where only the running graph can tell, it decides there.
 
     Args:
-        stepper: Given K, a step function as for `ka.generate`, for `B * K` rows.
+        stepper: Given the memory and K, a step function as for `ka.generate`, for
+            `B * K` rows.
+        memory: Tensors `[B, ...]`: rows that have ended are left out of it. None: all
+            rows stay to the end.
         initial_state: Tensors `[B, ...]`.
         values: The options, from `option_values`.
         features: What is known of them.
@@ -127,8 +132,8 @@ def run(
     width = None if source.mask is None else ops.shape(source.mask)[1]
     most = capacity(values, width)
 
-    def with_heads(slots: Tensor) -> StepFunction:
-        step_fn = stepper(slots)
+    def with_heads(memory: Memory, slots: Tensor = 1) -> StepFunction:
+        step_fn = stepper(memory, slots)
 
         def step(ids: Tensor, state: State) -> tuple[Tensor, Tensor, State]:
             logits, weights, state = step_fn(ids, state)
@@ -144,7 +149,13 @@ def run(
 
     def simply(limits: Tensor) -> Generation:
         answer = greedy(
-            with_heads(1), initial_state, limits, source.batch_size, *special, most
+            with_heads,
+            memory,
+            initial_state,
+            limits,
+            source.batch_size,
+            *special,
+            most,
         )
         if features.several:
             answer = as_first(answer, features.answers, special.pad)
@@ -157,7 +168,14 @@ def run(
 
     def searching() -> Generation:
         return search(
-            with_heads, initial_state, rows, features, special, source.mask, most
+            with_heads,
+            memory,
+            initial_state,
+            rows,
+            features,
+            special,
+            source.mask,
+            most,
         )
 
     if features.greedy is False:

@@ -64,6 +64,21 @@ def rank_score(
     return score + _like(rows.coverage_penalty, log_prob) * covered
 
 
+def coverage_beside_log_prob(
+    covered: Tensor, length: Tensor, rows: RowOptions
+) -> Tensor:
+    """What coverage counts for beside log-probabilities, between equal lengths.
+
+    Args:
+        covered: `[B, K]`, what `coverage_term` gave.
+        length: As for `normalizer`.
+    """
+    weight = _like(rows.coverage_penalty, covered)
+    # Beyond float32 the penalty of length leaves coverage alone to decide.
+    divisor = ops.minimum(normalizer(length, rows), 1e30)
+    return weight * covered * divisor
+
+
 def upper_bound(
     log_prob: Tensor, length: Tensor, longest: Tensor, divisor: Tensor, rows: RowOptions
 ) -> Tensor:

@@ -115,6 +115,11 @@ class Ensemble(GeneratingModel):
         """The models."""
         return list(self.averaged.members)
 
+    @property
+    def memory_by_row(self) -> bool:
+        """Whether each tensor of the members' memories is `[B, ...]`."""
+        return all(getattr(one, "memory_by_row", False) for one in self.members)
+
     def encode(self, source_ids: Any) -> tuple[Any, Any, Any]:
         """What generation needs of the source.
 

@@ -83,7 +83,7 @@ def _likelihoods(
     else:
         selection = selector(source_ids, target_ids)
         special = selection.special
-        step_fn = selection.stepper(model, memory)(1)
+        step_fn = selection.stepper(model)((memory, selection.candidates.mask), 1)
         target_ids = ops.take(selection.positions, target_ids)
     first = ops.full_like(target_ids[:, :1], special.start)
     previous = ops.concatenate([first, target_ids[:, :-1]], axis=1)  # [B, T]

@@ -192,6 +192,11 @@ class Seq2Seq(GeneratingModel):
         memory = self.decoder.precompute(value, value_mask=mask)
         return memory, self.decoder.initial_state(memory, state), mask
 
+    @property
+    def memory_by_row(self) -> bool:
+        """Whether each tensor of the memory is `[B, ...]`, one's own perhaps not."""
+        return type(self).encode is Seq2Seq.encode
+
     def stepper(
         self,
         memory: Any,

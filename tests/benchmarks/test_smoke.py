@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from benchmarks import (
+    beam_selection,
+    compaction,
     generate,
     harness,
     lstm_layer,
@@ -165,3 +167,17 @@ def test_bad_arguments_end_with_one_line(arguments, capsys):
         train_step.main(arguments)
     assert ended.value.code == 2
     assert "expected" in capsys.readouterr().err.lower()
+
+
+@pytest.mark.slow
+def test_selections_choose_alike(capsys):
+    arguments = ["--batches=2", "--vocabulary=1100", "--depth=4", "--repeats=1"]
+    assert beam_selection.main([*arguments, "--rounds=1"]) == 0
+    assert capsys.readouterr().out.count("B=2, K=5, V=1100, ") == 3
+
+
+@pytest.mark.slow
+def test_generations_that_leave_rows_out_answer_alike(capsys):
+    arguments = ["--preset=tiny", "--rows=33", "--beams=1,2", "--batches=1"]
+    assert compaction.main([*arguments, "--rounds=1"]) == 0
+    assert capsys.readouterr().out.count("tokens/s against") == 4

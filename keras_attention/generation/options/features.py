@@ -45,6 +45,8 @@ class Features(NamedTuple):
         sample: Whether a row samples.
         truncated: Whether a row that samples leaves out unlikely tokens.
         coverage, repetition, ngrams: Whether a row has the option on.
+        restricted: Whether any token is ruled out or forced.
+        lengths: Whether a row ranks hypotheses by their lengths.
     """
 
     answers: int
@@ -61,6 +63,8 @@ class Features(NamedTuple):
     coverage: Flag
     repetition: Flag
     ngrams: Flag
+    restricted: Flag
+    lengths: Flag
 
 
 # Options of one part act on the same rows.
@@ -116,6 +120,7 @@ def features(
         part: _any_of(*(on[option.name] for option in of_part))
         for part, of_part in _PARTS.items()
     }
+    parts["restricted"] = _any_of(parts["restricted"], parts["ngrams"])
     if parts["grouped"] is False:
         sizes |= {"groups": 1, "group_slots": 1}  # Not looked at.
     elif fixed_sizes:
@@ -158,6 +163,7 @@ def settled(features: Features, rows: RowOptions) -> Features:
         return ops.max(ops.concatenate([rule(*values), ops.ones((1,), "int32")]))
 
     parts = {part: any_row(part) for part in _PARTS}
+    parts["restricted"] = _any_of(parts["restricted"], parts["ngrams"])
     beam = ops.any(~rows.sample) if features.beam is None else features.beam
     return features._replace(
         beam=beam,

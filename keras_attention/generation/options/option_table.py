@@ -77,14 +77,19 @@ class OptionTable:
         "integer",
         1,
         "fewest tokens, end included",
+        needs="restricted",
         on=lambda length: length > 1,
         contradiction=Contradiction("max_length", _EXCEED, _above_limit),
     )
     length_penalty: Values = _option(
-        "number", 0.0, r"$\alpha$ of the rank score", high=_LARGEST
+        "number", 0.0, r"$\alpha$ of the rank score", high=_LARGEST, needs="lengths"
     )
     length_power: Values = _option(
-        "number", 0.0, r"$\rho$; 1 is the average per token", high=_LARGEST
+        "number",
+        0.0,
+        r"$\rho$; 1 is the average per token",
+        high=_LARGEST,
+        needs="lengths",
     )
     word_bonus: Values = _option(
         "number",
@@ -92,6 +97,7 @@ class OptionTable:
         r"$\gamma$, added for every token; may be negative",
         low=-_LARGEST,
         high=_LARGEST,
+        needs="lengths",
     )
     coverage_penalty: Values = _option(
         "number",
@@ -169,11 +175,14 @@ class OptionTable:
         "no n-gram of this size, whatever it is, occurs twice; 0: off",
         needs="ngrams",
     )
-    banned_tokens: IdLists = _option("ids", (), "ids that are never chosen")
+    banned_tokens: IdLists = _option(
+        "ids", (), "ids that are never chosen", needs="restricted"
+    )
     prefix: IdLists = _option(
         "ids",
         (),
         "ids that the output starts with; no padding, and nothing after the end",
+        needs="restricted",
         contradiction=Contradiction("max_length", _LONGER, _above_limit),
     )
 

@@ -42,6 +42,11 @@ class RowOptions(OptionTable):
     possible: Mask = None
     token_ids: Ids = None
 
+    def by_row(self) -> dict[str, Tensor]:
+        """The fields that have a row for each row of the batch."""
+        named = vars(self) | {"token_ids": None}
+        return {name: x for name, x in named.items() if x is not None}
+
 
 def option_values(
     options: GenerationOptions,

@@ -1,21 +1,37 @@
 """Search loop: beam search and sampling together, every row with its own options."""
 
+import dataclasses
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from keras import ops
 
-from keras_attention.backend.loop import dynamic_shapes, room, unfold
+from keras_attention.backend.loop import dynamic_shapes, room
+from keras_attention.backend.sizes import size
+from keras_attention.backend.top import log_sum_exp
 from keras_attention.backend.weights import mean_over_heads
 from keras_attention.generation import constraints
 from keras_attention.generation.no_repeat_ngram import repeating
 from keras_attention.generation.options.features import Features, settled, when
 from keras_attention.generation.options.row_options import RowOptions
-from keras_attention.generation.penalties import coverage_term, rank_score
+from keras_attention.generation.penalties import (
+    coverage_beside_log_prob,
+    coverage_term,
+    rank_score,
+)
 from keras_attention.generation.result import Generation
 from keras_attention.generation.search import backtracking
-from keras_attention.generation.search.beam_extensions import beam
+from keras_attention.generation.search.beam_extensions import (
+    beam,
+    likely_extensions,
+)
+from keras_attention.generation.search.compaction import (
+    RowSearch,
+    at_rows,
+    unfold_rows,
+)
 from keras_attention.generation.search.diverse_groups import diverse_groups
 from keras_attention.generation.search.finished import (
     FinishedHypotheses,
@@ -41,7 +57,7 @@ from keras_attention.generation.search.stopping import (
     cannot_improve,
     stopping_rule,
 )
-from keras_attention.layer_support.types import Ids, Mask, State, Tensor
+from keras_attention.layer_support.types import Ids, Mask, Memory, Nested, State, Tensor
 
 StepFunction: TypeAlias = Callable[[Ids, State], tuple[Tensor, Tensor, State]]
 """`logits, weights, state = step_fn(ids, state)`; see `ka.generate`."""
@@ -56,7 +72,8 @@ class SpecialIds(NamedTuple):
 
 
 def search(
-    stepper: Callable[[Tensor], StepFunction],
+    stepper: Callable[[Memory, Tensor], StepFunction],
+    memory: Memory,
     initial_state: State,
     rows: RowOptions,
     features: Features,
@@ -77,8 +94,10 @@ def search(
     never changes the result. Rows that sample extend every slot by a draw of its own.
 
     Args:
-        stepper: Given K, a step function as for `ka.generate`, for `B * K` rows,
-            row b's slots together, with weights `[B * K, H, S]` or None.
+        stepper: Given the memory or some rows of it, and K, a step function as for
+            `ka.generate`, for `B * K` rows, row b's slots together, with weights
+            `[B * K, H, S]` or None.
+        memory: Tensors `[B, ...]`, or None where rows cannot be left out.
         initial_state: Tensors `[B, ...]`.
         features: Which parts are needed.
         source_mask: `[B, S]`, for the coverage penalty.
@@ -95,26 +114,42 @@ def search(
     """
     features = settled(features, rows)
     grid = slot_grid(rows, features.slots)
-    search = _Search(
-        stepper(grid.slots),
-        rows,
-        features,
-        grid,
-        special,
-        source_mask,
-        stopping_rule(rows, features.answers),
-    )
+
+    def step_over(fixed: Nested) -> Callable[..., Any]:
+        memory, options, mask = fixed
+        own = dataclasses.replace(rows, **options)
+        return _Search(
+            stepper(memory, grid.slots),
+            own,
+            features,
+            slot_grid(own, grid.slots),
+            special,
+            mask,
+            stopping_rule(own, features.answers),
+        ).step
+
     bound = ops.max(ops.concatenate([rows.limit, ops.ones((1,), "int32")]))
     steps = room(bound, capacity)
     carried = (
         first_hypotheses(
             initial_state, rows, features, grid, source_mask, steps, special.start
         ),
-        none_finished(grid.rows, features.answers),
+        none_finished(grid.rows, features.answers, features.grouped),
         ops.zeros_like(rows.sample),
     )
-    (_, finished, _), emitted, steps_run = unfold(
-        search.step, carried, lambda now: ~ops.all(now[2]), bound, steps
+    finished, emitted, steps_run = unfold_rows(
+        RowSearch(
+            step_over,
+            ended=lambda now: now[2],
+            answers=lambda now: now[1],
+            at_rows=functools.partial(_at_rows, slots=grid.slots),
+        ),
+        (memory, rows.by_row(), source_mask),
+        carried,
+        bound,
+        steps,
+        grid.rows,
+        slots=None if memory is None else grid.slots,
     )
     number = ops.arange(features.answers, dtype="int32")
     asked = number < ops.expand_dims(rows.alternatives, 1)  # [B, N]
@@ -147,36 +182,55 @@ class _Search:
         )
         logits = by_slot(ops.cast(logits, "float32"), grid.slots)  # [B, K, V]
         coverage, covered = self._attended(hypotheses, weights)
-        log_probs = ops.log_softmax(logits, axis=-1)  # [B, K, V]
-        ruled = self._ruled(log_probs, logits, hypotheses, t)  # [B, K, V]
-        totals = ops.expand_dims(hypotheses.score, -1) + ruled
+        penalized = when(
+            self.features.repetition,
+            lambda: constraints.penalize_repetition(logits, hypotheses.history, rows),
+            lambda: logits,
+        )
+        ruled = self._ruled(penalized, hypotheses, t)  # [B, K, V]
+        log_sums = log_sum_exp(penalized)  # [B, K]
+        start = hypotheses.score - log_sums
         length = ops.reshape(ops.cast(t + 1, "float32"), (1, 1))
-        chosen = self._extension(totals, ruled, covered, length, t)
-        score = at_tokens(totals, chosen.slot, chosen.token)  # [B, K]
-        score = ops.where(chosen.there, score, NOTHING)
-        log_prob = at_slots(hypotheses.log_prob, chosen.slot) + at_tokens(
-            log_probs, chosen.slot, chosen.token
+        chosen = self._extension(ruled, log_sums, start, covered, length, t)
+        score = at_slots(start, chosen.slot) + at_tokens(
+            ruled, chosen.slot, chosen.token
         )  # [B, K]
+        score = ops.where(chosen.there, score, NOTHING)
+        end_score = start + ruled[:, :, end_id]  # [B, K]
+
+        def of_the_model() -> tuple[Tensor, Tensor]:
+            start = hypotheses.log_prob - log_sum_exp(logits)  # [B, K]
+            log_prob = at_slots(start, chosen.slot)
+            log_prob = log_prob + at_tokens(logits, chosen.slot, chosen.token)
+            return log_prob, start + logits[:, :, end_id]
+
+        log_prob, end_log_prob = when(
+            self.features.repetition, of_the_model, lambda: (score, end_score)
+        )
 
         # What may end now, and what is cut off, side by side.
         last = ops.expand_dims(t + 1 >= rows.limit, -1)  # [B, 1]
         going = ops.expand_dims(~done, -1)  # [B, 1]
         ends = ops.zeros_like(grid.own) + end_id  # [B, K]
-        scores = _beside(totals[:, :, end_id], score)  # [B, 2K]
-        rank = rank_score(
-            scores, length, _beside(covered, at_slots(covered, chosen.slot)), rows
-        )
+        scores = _beside(end_score, score)  # [B, 2K]
+        rank = scores
+        lengths, covers = self.features.lengths, self.features.coverage
+        if lengths is not False or covers is not False:
+            both = _beside(covered, at_slots(covered, chosen.slot))
+            rank = rank_score(scores, length, both, rows)
         valid = _beside(chosen.may_end, last & chosen.there)
         valid = going & valid & (scores > NOTHING)
         token = _beside(ends, chosen.token)
         ending = FinishedHypotheses(
             rank=ops.where(valid, rank, NOTHING),
-            log_prob=_beside(hypotheses.log_prob + log_probs[:, :, end_id], log_prob),
+            log_prob=_beside(end_log_prob, log_prob),
             complete=ops.equal(token, end_id),
             step=ops.zeros_like(token) + t,
             slot=_beside(grid.own, chosen.slot),
             token=token,
-            group=_beside(grid.group, grid.group),
+            group=()
+            if self.features.grouped is False
+            else _beside(grid.group, grid.group),
         )
         finished = add(finished, ending, self.features.grouped, grid.quota)
 
@@ -186,7 +240,7 @@ class _Search:
             ids=chosen.token,
             state=state_at_slots(state, chosen.slot, grid),
             score=ops.where(over, NOTHING, score),
-            log_prob=log_prob,
+            log_prob=() if self.features.repetition is False else log_prob,
             coverage=when(
                 self.features.coverage,
                 lambda: at_slots(coverage, chosen.slot),
@@ -225,64 +279,70 @@ class _Search:
             lambda: (hypotheses.coverage, ops.zeros_like(hypotheses.score)),
         )
 
-    def _ruled(
-        self, log_probs: Tensor, logits: Tensor, hypotheses: Hypotheses, t: Tensor
-    ) -> Tensor:
-        """Log-probabilities that the search goes by, -inf where not allowed."""
-        rows, features = self.rows, self.features
+    def _ruled(self, logits: Tensor, hypotheses: Hypotheses, t: Tensor) -> Tensor:
+        """Logits that the search goes by, -inf where not allowed (or at padding)."""
+        features = self.features
 
         def nothing() -> Mask:
             if dynamic_shapes():
                 return ops.zeros((1, 1, 1), "bool")
             return ops.zeros_like(logits, dtype="bool")  # [B, K, V]
 
-        def by_history() -> tuple[Tensor, Mask]:
-            penalized = when(
-                features.repetition,
-                lambda: ops.log_softmax(
-                    constraints.penalize_repetition(logits, hypotheses.history, rows),
-                    axis=-1,
-                ),
-                lambda: log_probs,
+        def allowed_alone() -> Tensor:
+            blocked = None
+            if features.ngrams is not False:
+                blocked = when(
+                    features.ngrams,
+                    lambda: repeating(
+                        hypotheses.history, hypotheses.matched, logits, self.rows
+                    ),
+                    nothing,
+                )
+            allowed = constraints.allowed_tokens(
+                t, self.rows, logits, blocked, self.special.pad, self.special.end
             )
-            blocked = when(
-                features.ngrams,
-                lambda: repeating(hypotheses.history, hypotheses.matched, logits, rows),
-                nothing,
-            )
-            return penalized, blocked
+            return ops.where(allowed, logits, NOTHING)
 
-        blocked = None
-        if features.history is not False:
-            log_probs, blocked = when(
-                features.history, by_history, lambda: (log_probs, nothing())
-            )
-        allowed = constraints.allowed_tokens(
-            t, rows, logits, blocked, self.special.pad, self.special.end
-        )
-        return ops.where(allowed, log_probs, NOTHING)
+        return when(features.restricted, allowed_alone, lambda: logits)
 
     def _extension(
-        self, totals: Tensor, ruled: Tensor, covered: Tensor, length: Tensor, t: Tensor
+        self,
+        ruled: Tensor,
+        log_sums: Tensor,
+        start: Tensor,
+        covered: Tensor,
+        length: Tensor,
+        t: Tensor,
     ) -> Extension:
         """What every slot goes on with, by the strategy of its row."""
         rows, features, grid = self.rows, self.features, self.grid
         end_id = self.special.end
 
-        def searching() -> Extension:
-            rank = rank_score(
-                totals, ops.expand_dims(length, -1), ops.expand_dims(covered, -1), rows
-            )  # [B, K, V]
-            return when(
-                features.grouped,
-                lambda: diverse_groups(rank, rows, features, grid, end_id),
-                lambda: beam(
-                    rank, grid.slots, ops.expand_dims(rows.beam_size, 1), end_id
-                ),
+        def together() -> Extension:
+            # Of one length: what is left of the rank score is a sum.
+            ranked = when(
+                features.coverage,
+                lambda: start + coverage_beside_log_prob(covered, length, rows),
+                lambda: start,
             )
+            likely = likely_extensions(ruled, ranked, grid.slots, self.special.pad)
+            return beam(likely, grid.slots, ops.expand_dims(rows.beam_size, 1), end_id)
+
+        def in_groups() -> Extension:
+            rank = rank_score(
+                ops.expand_dims(start, -1) + self._without_padding(ruled),
+                ops.expand_dims(length, -1),
+                ops.expand_dims(covered, -1),
+                rows,
+            )  # [B, K, V]
+            return diverse_groups(rank, rows, features, grid, end_id)
+
+        def searching() -> Extension:
+            return when(features.grouped, in_groups, together)
 
         def drawing() -> Extension:
-            return draw(ruled, t, rows, features, grid, end_id)
+            log_probs = self._without_padding(ruled) - ops.expand_dims(log_sums, -1)
+            return draw(log_probs, t, rows, features, grid, end_id)
 
         def nothing() -> Extension:
             none = ops.zeros_like(grid.own, dtype="bool")
@@ -304,6 +364,19 @@ class _Search:
             )
 
         return when(features.sample, either, lambda: found)
+
+    def _without_padding(self, logits: Tensor) -> Tensor:
+        vocabulary = ops.arange(size(logits, 2), dtype="int32")  # [V]
+        return ops.where(ops.equal(vocabulary, self.special.pad), NOTHING, logits)
+
+
+def _at_rows(carried: Nested, rows: Tensor, slots: Tensor) -> Nested:
+    """What `_Search` carries, of some rows of the batch."""
+    hypotheses, finished, done = carried
+    own = ops.expand_dims(rows * slots, 1) + ops.arange(slots, dtype="int32")  # [b, K]
+    state = at_rows(hypotheses.state, ops.reshape(own, (-1,)))
+    others = at_rows((hypotheses._replace(state=()), finished, done), rows)
+    return (others[0]._replace(state=state), *others[1:])
 
 
 def _beside(one: Tensor, other: Tensor) -> Tensor:

@@ -21,7 +21,10 @@ from keras_attention.backend.loop import unfold
 from keras_attention.backend.sizes import size as size_of
 from keras_attention.generation.options.features import Features
 from keras_attention.generation.options.row_options import RowOptions
-from keras_attention.generation.search.beam_extensions import beam
+from keras_attention.generation.search.beam_extensions import (
+    beam,
+    every_extension,
+)
 from keras_attention.generation.search.hypotheses import (
     NOTHING,
     Extension,
@@ -58,7 +61,7 @@ def diverse_groups(
         there = (inside < size) & (group < ops.expand_dims(rows.beam_groups, 1))
         own = at_slots(rank, index) - penalty * ops.expand_dims(chosen, 1)  # [B, M, V]
         own = ops.where(ops.expand_dims(there, -1), own, NOTHING)
-        mine = beam(own, features.group_slots, size, end_id)
+        mine = beam(every_extension(own), features.group_slots, size, end_id)
         mine = mine._replace(slot=gather(index, mine.slot, batch_axes=1))
         ends = mine.may_end & (own[:, :, end_id] > NOTHING)  # [B, M]
         goes_on = ops.expand_dims(mine.there, -1)  # [B, M, 1]

@@ -2,10 +2,11 @@
 
 from typing import NamedTuple
 
-from keras import ops
+from keras import ops, tree
 
 from keras_attention.backend.gather import gather
 from keras_attention.backend.sizes import size
+from keras_attention.backend.top import top
 from keras_attention.generation.options.features import Flag, when
 from keras_attention.layer_support.types import Ids, Mask, Tensor
 
@@ -22,7 +23,7 @@ class FinishedHypotheses(NamedTuple):
         step: Index of the last token.
         slot: Slot of the hypothesis that the last token was added to.
         token: The last token.
-        group: Beam group, 0 where there are none.
+        group: Beam group, `()` where no row has several.
     """
 
     rank: Tensor
@@ -34,12 +35,13 @@ class FinishedHypotheses(NamedTuple):
     group: Tensor
 
 
-def none_finished(batch_size: Tensor, size: int) -> FinishedHypotheses:
+def none_finished(batch_size: Tensor, size: int, grouped: Flag) -> FinishedHypotheses:
     """No hypotheses yet."""
     zeros = ops.zeros((batch_size, size), "int32")
     nothing = ops.full((batch_size, size), _NOTHING, "float32")
     none = ops.zeros((batch_size, size), "bool")
-    return FinishedHypotheses(nothing, nothing, none, zeros, zeros, zeros, zeros)
+    group = () if grouped is False else zeros
+    return FinishedHypotheses(nothing, nothing, none, zeros, zeros, zeros, group)
 
 
 def add(
@@ -60,15 +62,12 @@ def add(
         quota: `[B, 1]` the most hypotheses of a group.
     """
     kept = finished.rank.shape[1]
-    merged = FinishedHypotheses(
-        *(
-            ops.concatenate([ours, theirs], axis=1)
-            for ours, theirs in zip(finished, ending, strict=True)
-        )
-    )
+    merged = tree.map_structure(
+        lambda ours, theirs: ops.concatenate([ours, theirs], axis=1), finished, ending
+    )  # [B, N + C]
     # Two sorts: adding a large number to the score instead would cost its digits.
-    by_rank = ops.argsort(-merged.rank, axis=1)  # [B, N + C]
-    count = size(by_rank, 1)
+    count = size(merged.rank, 1)
+    _, by_rank = top(merged.rank, count)  # [B, N + C]
     order = ops.arange(count, dtype="int32")  # [N + C]
     late = ops.cast(~merged.complete, "int32")
     late = late + 2 * ops.cast(ops.equal(merged.rank, _NOTHING), "int32")
@@ -88,9 +87,10 @@ def add(
         return first, gather(merged.rank, first, batch_axes=1)
 
     chosen, rank = when(grouped, within_quota, all_of_them)
-    return FinishedHypotheses(
-        rank, *(gather(field, chosen, batch_axes=1) for field in merged[1:])
+    others = tree.map_structure(
+        lambda field: gather(field, chosen, batch_axes=1), merged._replace(rank=())
     )
+    return others._replace(rank=rank)
 
 
 def _over(group: Tensor, rank: Tensor, quota: Tensor) -> Mask:

@@ -1,19 +1,25 @@
 """Greedy search: the fast path when nothing else is asked for."""
 
+import functools
+from collections.abc import Callable
+from typing import Any
+
 import keras
 from keras import ops, tree
 
-from keras_attention.backend.loop import room, unfold
+from keras_attention.backend.loop import room
 from keras_attention.backend.masks import zero_rows
 from keras_attention.backend.precision import at_least_float32
 from keras_attention.backend.sizes import size
 from keras_attention.generation.result import Generation
 from keras_attention.generation.search.beam_search_loop import StepFunction
-from keras_attention.layer_support.types import Nested, State, Tensor
+from keras_attention.generation.search.compaction import RowSearch, unfold_rows
+from keras_attention.layer_support.types import Memory, Nested, State, Tensor
 
 
 def greedy(
-    step_fn: StepFunction,
+    stepper: Callable[[Memory], StepFunction],
+    memory: Memory,
     initial_state: State,
     limits: Tensor,
     batch_size: Tensor,
@@ -25,14 +31,18 @@ def greedy(
     r"""$y_t = \arg\max_y \log p(y \mid y_{<t}, x)$ until the end or the limit.
 
     Args:
-        step_fn: As for `ka.generate`, with weights `[B, H, S]` or None.
+        stepper: Given the memory or some rows of it, a step function as for
+            `ka.generate`, with weights `[B, H, S]` or None.
+        memory: Tensors `[B, ...]`, or None where rows cannot be left out.
         initial_state: Tensors `[B, ...]`.
         limits: `[B]` int32, most tokens of each row.
         pad_id, start_id, end_id: The special tokens. Padding is never chosen.
         capacity: The most steps, where that must be known before (`loop.room`).
     """
 
-    def step(t: Tensor, carried: Nested) -> tuple[Nested, dict[str, Tensor]]:
+    def step(
+        step_fn: StepFunction, limits: Tensor, t: Tensor, carried: Nested
+    ) -> tuple[Nested, dict[str, Tensor]]:
         ids, state, ended, log_probs, lengths = carried
         logits, weights, state = step_fn(ids, state)
         logits = ops.cast(logits, at_least_float32(logits.dtype))
@@ -54,8 +64,9 @@ def greedy(
         ended = ended | ops.equal(chosen, end_id) | (lengths >= limits)
         return (ids, state, ended, log_probs, lengths), emitted
 
-    def proceed(carried: Nested) -> Tensor:
-        return ~ops.all(carried[2])
+    def step_over(fixed: Nested) -> Callable[..., Any]:
+        memory, limits = fixed
+        return functools.partial(step, stepper(memory), limits)
 
     zeros = ops.zeros((batch_size,), "int32")
     carried = (
@@ -66,18 +77,27 @@ def greedy(
         zeros,
     )
     bound = ops.max(ops.concatenate([limits, ops.ones((1,), "int32")]))
-    carried, emitted, steps = unfold(
-        step, carried, proceed, bound, room(bound, capacity)
+    (log_probs, lengths), emitted, steps = unfold_rows(
+        RowSearch(
+            step_over,
+            ended=lambda carried: carried[2],
+            answers=lambda carried: carried[3:],
+        ),
+        (memory, limits),
+        carried,
+        bound,
+        room(bound, capacity),
+        batch_size,
+        slots=None if memory is None else 1,
     )
     ids = ops.transpose(emitted["ids"])  # [B, T]
     columns = ops.arange(size(ids, 1), dtype="int32")
-    lengths = carried[4]
     written = ops.expand_dims(columns, 0) < ops.expand_dims(lengths, 1)  # [B, T]
     ids = ops.where(written, ids, pad_id)
     weights = emitted.get("weights")
     if weights is not None:
         weights = zero_rows(ops.transpose(weights, (1, 2, 0, 3)), written)
-    return Generation(ids, lengths, carried[3], weights, steps)
+    return Generation(ids, lengths, log_probs, weights, steps)
 
 
 def _log_prob_dtype(state: State) -> str:

@@ -25,7 +25,8 @@ class Hypotheses(NamedTuple):
         state: The step function's state, tensors `[B * K, ...]`.
         score: `[B, K]` sums of what the search takes the tokens' log-probabilities
             to be (penalised for repetition where that is on).
-        log_prob: `[B, K]` sums of the model's own log-probabilities.
+        log_prob: `[B, K]` sums of the model's own log-probabilities; `()` where these
+            are the score.
         coverage: `[B, K, S]` sums of weights.
         history: `[B, K, L]` tokens so far, -1 after them.
         matched: `[B, K, L]`, see `no_repeat_ngram`.
@@ -124,7 +125,7 @@ def first_hypotheses(
             initial_state,
         ),
         score=ops.where(alive, zeros, NOTHING),
-        log_prob=zeros,
+        log_prob=() if features.repetition is False else zeros,
         coverage=buffer(
             features.coverage,
             0 if features.coverage is False else size(source_mask, 1),

@@ -57,13 +57,13 @@ def cannot_improve(
         features: Whether any row has several beam groups.
         grid: The slots, with their groups.
     """
-    bound = upper_bound(
-        hypotheses.score, length, rule.longest, rule.divisor, rows
-    )  # [B, K]
+    bound = hypotheses.score  # [B, K]
+    if features.lengths is not False:
+        bound = upper_bound(bound, length, rule.longest, rule.divisor, rows)
     ended = ops.where(finished.complete, finished.rank, NOTHING)  # [B, N]
     worst = gather(ended, rule.worst, batch_axes=1)  # [B, 1]
     worst = ops.where(ops.expand_dims(rows.sample, 1), NOTHING, worst)
-    worst = ops.zeros_like(hypotheses.log_prob) + worst  # [B, K]
+    worst = ops.zeros_like(hypotheses.score) + worst  # [B, K]
 
     def of_own_group() -> Tensor:
         group = ops.expand_dims(grid.group, 2)  # [B, K, 1]

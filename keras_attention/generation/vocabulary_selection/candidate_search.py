@@ -37,11 +37,13 @@ class VocabularySelection(NamedTuple):
         """The special tokens as the search numbers them."""
         return SpecialIds(pad=0, start=1, end=2)
 
-    def stepper(self, model: Any, memory: Memory) -> Callable[[Tensor], StepFunction]:
-        """Given K, the model's step function of and for the search's numbers."""
+    def stepper(self, model: Any) -> Callable[[Memory, Tensor], StepFunction]:
+        """Given `(memory, mask)` and K, the model's step function for such numbers."""
 
-        def stepper(beam_size: Tensor) -> StepFunction:
-            step = model.stepper(memory, beam_size, candidates=self.candidates)
+        def stepper(memory: Memory, beam_size: Tensor) -> StepFunction:
+            memory, mask = memory
+            own = self.candidates._replace(mask=mask)
+            step = model.stepper(memory, beam_size, candidates=own)
 
             def step_fn(numbers: Tensor, state: State) -> tuple[Tensor, Tensor, State]:
                 return step(gather(self.candidates.ids, numbers), state)
