@@ -6,8 +6,8 @@ layer, forward and backward, and one decoder step. Results are printed, not stor
 
 import argparse
 import sys
-import time
 from collections.abc import Callable, Sequence
+from timeit import timeit
 from typing import Any
 
 import keras
@@ -44,30 +44,30 @@ def cases(b: int, s: int, d: int) -> dict[str, tuple[Function, Function, Any, bo
     lstm = keras.layers.LSTM(d, return_sequences=True)
     encoder(value), lstm(value)
     lstm.set_weights(encoder.get_weights())
-    memory = decoder.precompute(value)
-    start, zeros = decoder.initial_state(memory), ops.zeros((b, d))
+    memory, keys = decoder.precompute(value), value @ score.key.kernel
+    start = decoder.initial_state(memory)
 
     def weigh(query: Any, keys: Any, value: Any) -> Any:
         query = query @ score.query.kernel
         hidden = ops.tanh(query[:, :, None] + keys[:, None])  # [B, T, S, D]
         return ops.softmax(ops.sum(score.v * hidden, -1)) @ value  # [B, T, D]
 
-    def step(inputs: Any, value: Any, keys: Any, h: Any, c: Any) -> Any:
+    def additive(query: Any, value: Any) -> Any:
+        return weigh(query, value @ score.key.kernel, value)
+
+    def step(inputs: Any) -> Any:
+        h = c = ops.zeros((b, d))
         context = weigh(h[:, None], keys, value)[:, 0]  # [B, D]
         output, _ = cell(ops.concatenate([inputs, context], -1), [h, c])
         return ops.concatenate([output, context], -1)
 
-    def additive(query: Any, value: Any) -> Any:
-        return weigh(query, value @ score.key.kernel, value)
-
-    def our_step(inputs: Any, *_: Any) -> Any:
+    def our_step(inputs: Any) -> Any:
         return decoder.stepper(memory)(inputs, start)[0]
 
-    step_inputs = query[:, 0], value, value @ score.key.kernel, zeros, zeros
     return {
         "additive attention": (attention, additive, (query, value), True),
         "LSTM layer": (lambda x: encoder(x)[0], lstm, (value,), True),
-        "decoder step": (our_step, step, step_inputs, False),
+        "decoder step": (our_step, step, (query[:, 0],), False),
     }
 
 
@@ -79,10 +79,8 @@ def compiled(function: Function, inputs: Any, gradients: bool) -> Callable[[], A
         def loss(*x: Any) -> Any:
             return ops.sum(function(*x) ** 2)
 
-        numbers = tuple(range(len(inputs)))
-        run = jax.jit(
-            jax.grad(loss, numbers) if gradients else lambda *x: [function(*x)]
-        )
+        gradient = jax.grad(loss, tuple(range(len(inputs))))
+        run = jax.jit(gradient if gradients else lambda *x: [function(*x)])
         return lambda: jax.block_until_ready(run(*inputs))
     import torch
 
@@ -103,38 +101,26 @@ def compiled(function: Function, inputs: Any, gradients: bool) -> Callable[[], A
 
 def main(given: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu")
-    for name, default in {
-        "batch": 32,
-        "length": 64,
-        "units": 512,
-        "rounds": 30,
-    }.items():
-        parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--sizes", type=int, nargs=3, default=(32, 64, 512), help="BSD")
+    parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--anywhere", action="store_true", help="try it without a GPU")
     options = parser.parse_args(given)
     if BACKEND not in ("jax", "torch"):
         sys.exit(f"expected KERAS_BACKEND jax or torch. Received: {BACKEND}")
     if not (options.anywhere or found_gpu()):
-        sys.exit(
-            f"expected a GPU that {BACKEND} can use. Found none: nothing measured."
-        )
-    compared = cases(options.batch, options.length, options.units)
-    for name, (*functions, inputs, gradients) in compared.items():
-        runs = [compiled(function, inputs, gradients) for function in functions]
+        sys.exit(f"expected a GPU for {BACKEND}. Found none: nothing measured.")
+    for name, (*both, inputs, gradients) in cases(*options.sizes).items():
+        runs = [compiled(function, inputs, gradients) for function in both]
         ours, plain = (list(map(ops.convert_to_numpy, run())) for run in runs)
         for one, other in zip(ours, plain, strict=True):
             if not np.linalg.norm(one - other) <= TOLERANCE * np.linalg.norm(other):
                 sys.exit(f"{name}: expected {other}. Received: {one}")
-        seconds = np.zeros((options.rounds, 2))
-        for row in seconds:
-            for number, run in enumerate(runs):
-                start = time.perf_counter()
-                run()
-                row[number] = time.perf_counter() - start
-        least, middle = seconds.min(0) * 1e3, np.median(seconds, 0) * 1e3
-        print(f"{name}: ours {least[0]:.3f} ms, plain {least[1]:.3f} (min);", end=" ")
+        rounds = range(options.rounds)
+        seconds = np.array([[timeit(run, number=1) for run in runs] for _ in rounds])
+        (least, other), middle = seconds.min(0), np.median(seconds, 0)
+        print(f"{name}: ours {1e3 * least:.3f} ms, plain {1e3 * other:.3f}, the ratio")
         print(
-            f"plain / ours {least[1] / least[0]:.2f} min, {middle[1] / middle[0]:.2f}"
+            f"    {other / least:.2f} of minima, {middle[1] / middle[0]:.2f} of medians"
         )
     return 0
 

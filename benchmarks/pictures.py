@@ -14,7 +14,7 @@ from typing import Any
 import matplotlib
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from benchmarks import report
 
@@ -89,7 +89,8 @@ def draw(
     """
     axes.set(xscale="log", yscale="log", xlabel=_AXES[letter], ylabel=unit)
     axes.set_title(title, loc="left", fontsize=10)
-    spare = iter(_SPARE)
+    taken = {_COLOURS.get(name) for name in found}
+    spare = iter(colour for colour in _SPARE if colour not in taken)
     for name, points in found.items():
         sizes, values = zip(*points, strict=True)
         axes.plot(
@@ -104,9 +105,13 @@ def draw(
     ticks = sorted({size for points in found.values() for size, _ in points})
     axes.set_xticks(ticks, [f"{size:,}" for size in ticks])
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.3g}"))
-    axes.grid(which="major", color="#dddddd", linewidth=0.6)
-    axes.grid(which="minor", axis="y", color="#eeeeee", linewidth=0.4)
+    low, high = axes.get_ylim()
+    # Where there are few powers of ten, there is room for what is between.
+    between = (1, 2, 5) if high / low < 300 else (1,)
+    axes.yaxis.set_major_locator(LogLocator(subs=between))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.7g}"))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.grid(color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=8)
