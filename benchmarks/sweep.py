@@ -10,7 +10,15 @@ import dataclasses
 import sys
 from collections.abc import Sequence
 
-from benchmarks import harness, machine, options, problem, report
+from benchmarks import (
+    generate,
+    harness,
+    machine,
+    options,
+    problem,
+    report,
+    train_step,
+)
 from benchmarks.problem import Sizes
 from benchmarks.variants import Setting
 
@@ -29,8 +37,8 @@ _VARIANTS = {
     "train_step": ("ours", "keras-careful", "torch"),
 }
 _REFUSED = {
-    "generate": ("gemm", "ours-xla", "keras-careful-xla"),
-    "train_step": ("gemm", "onnx-step", "onnx-loop"),
+    "generate": generate.REFUSED,
+    "train_step": (*train_step.REFUSED, "gemm"),
 }
 
 
