@@ -50,7 +50,8 @@ def main(given: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(given)
     task, axis = arguments.task, arguments.axis
     if (task, axis) not in POINTS:
-        parser.error(f"{task}: expected an axis of {sorted(POINTS)}. Received: {axis}")
+        axes = [one for has, one in POINTS if has == task]
+        parser.error(f"{task}: expected an axis of {axes}. Received: {axis}")
     if arguments.write_docs:
         parser.error("--write-docs: expected not here: use benchmarks.pictures")
     names = options.chosen(parser, arguments, _VARIANTS[task], _REFUSED[task])
