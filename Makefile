@@ -17,7 +17,7 @@ TESTS = $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-
 SEARCH = $(patsubst %,tests/generation/test_%.py,exhaustive greedy groups random rows sampling)
 LAYERS = $(TESTS) tests/layers $(SEARCH) -m "not tensorflow_only and not mechanisms and not slow"
 
-.PHONY: help demo test check test-torch test-slow test-mechanisms test-reliability test-deploy bench-train bench-generate bench-shortlist bench-lengths bench-pronounce bench-clients bench-serving docs clean
+.PHONY: help demo test check test-torch test-slow test-mechanisms test-reliability test-deploy bench-train bench-generate bench-peers bench-pictures bench-shortlist bench-lengths bench-pronounce bench-clients bench-serving docs clean
 .DELETE_ON_ERROR:
 
 help:
@@ -29,6 +29,8 @@ help:
 	@echo "make test-reliability  the server under load, damage and attack (10 minutes)"
 	@echo "make test-deploy  the manifests of deploy/ against published schemas"
 	@echo "make bench-train, make bench-generate   ratios to plain Keras and torch"
+	@echo "make bench-peers  ONNX Runtime, yoyodyne, TensorFlow Addons beside ours (installs them)"
+	@echo "make bench-pictures  cost over B, V, S and T, drawn (10 minutes)"
 	@echo "make bench-shortlist  generation with a lexical shortlist and without"
 	@echo "make bench-lengths  how far each mechanism copies beyond its training (35 minutes)"
 	@echo "make bench-pronounce   searches and n-best lists on the model of make demo"
@@ -80,6 +82,21 @@ bench-train: $(VENV)/.torch
 bench-generate: $(VENV)/.torch
 	$(BIN)/python -m benchmarks.generate --preset small --write-docs
 	$(BIN)/python -m benchmarks.generate --preset large --rounds 5 --calls 2 --write-docs
+
+# Each peer is installed into an environment of its own, in build/peers.
+PEERS = --results benchmarks/results/peers
+bench-peers: $(VENV)/.torch
+	$(BIN)/python -m benchmarks.generate $(PEERS) \
+		--variants ours,onnx-step,onnx-loop,torch,torch-compile
+	$(BIN)/python -m benchmarks.generate $(PEERS) --preset large --rounds 5 --calls 2 \
+		--variants ours,onnx-step,onnx-loop,torch
+	for model in yoyodyne addons; do for what in train_step generate; do \
+	$(BIN)/python -m benchmarks.$$what $(PEERS) --model $$model || exit 1; done; done
+
+bench-pictures: $(VENV)/.torch
+	for axis in B V S; do $(BIN)/python -m benchmarks.sweep generate $$axis || exit 1; done
+	for axis in B T; do $(BIN)/python -m benchmarks.sweep train_step $$axis || exit 1; done
+	$(BIN)/python -m benchmarks.pictures
 
 bench-shortlist: $(VENV)/.demo
 	$(BIN)/python -m benchmarks.shortlist --rounds 3 --calls 2 --write-docs

@@ -37,7 +37,7 @@ def main(given: Sequence[str] | None = None) -> int:
         measured = harness.compare(
             "generate",
             names,
-            problem.without_end(problem.weights(sizes)),
+            problem.without_end(problem.weights(sizes, model=arguments.model)),
             cases,
             setting,
             arguments.rounds,
@@ -46,7 +46,8 @@ def main(given: Sequence[str] | None = None) -> int:
     except harness.BenchmarkError as error:
         print(error, file=sys.stderr)
         return 1
-    shapes = dataclasses.asdict(sizes) | {"lengths": arguments.lengths}
+    shapes = dataclasses.asdict(sizes)
+    shapes |= {"lengths": arguments.lengths, "model": arguments.model}
     del shapes["batch"]
     stored = report.result(
         "generate",

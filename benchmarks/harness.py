@@ -5,7 +5,6 @@ import json
 import os
 import select
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -14,7 +13,7 @@ from typing import IO, Any, NamedTuple, cast
 
 import numpy as np
 
-from benchmarks import problem
+from benchmarks import peers, problem, variants
 from benchmarks.machine import BusyTime
 from benchmarks.variants import Setting
 
@@ -64,7 +63,8 @@ class Worker:
             # All variants on the processor: one may see a GPU that others do not.
             "CUDA_VISIBLE_DEVICES": "-1",
         }
-        command = [sys.executable, "-m", "benchmarks.worker", task, variant]
+        python = peers.python(variants.ENVIRONMENTS.get(variant))
+        command = [python, "-m", "benchmarks.worker", task, variant]
         self._process = subprocess.Popen(
             [*command, str(stored), json.dumps(setting._asdict())],
             cwd=root,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks import report, variants
 from benchmarks.machine import usable_cores
-from benchmarks.problem import PRESETS, Sizes
+from benchmarks.problem import MODELS, PRESETS, Sizes
 
 
 def parser(
@@ -28,6 +28,12 @@ def parser(
         choices=("varied", "full"),
         default="varied",
         help="sources and targets of half to full length, or all of full length",
+    )
+    made.add_argument(
+        "--model",
+        choices=MODELS,
+        default=MODELS[0],
+        help="this package's default, or the one that a peer has",
     )
     made.add_argument("--variants", help="comma-separated; the first is the base")
     made.add_argument(
@@ -53,6 +59,8 @@ def sizes(arguments: argparse.Namespace) -> tuple[Sizes, str]:
         if value is not None:
             changed[field.name] = value
             name += f"-{field.name}{value}"
+    if arguments.model != MODELS[0]:
+        name += f"-{arguments.model}"
     if arguments.lengths != "varied":
         name += f"-{arguments.lengths}"
     return dataclasses.replace(PRESETS[arguments.preset], **changed), name
@@ -64,9 +72,15 @@ def chosen(
     defaults: Sequence[str],
     refused: Sequence[str] = (),
 ) -> list[str]:
-    """Variants to run: those named, or the defaults that are installed."""
+    """Variants to run: those named, or the defaults that are installed.
+
+    By default a peer's model is run by ours and that peer.
+    """
     torch = importlib.util.find_spec("torch") is not None
     before = [f"before:{arguments.before.resolve()}"] if arguments.before else []
+    model = arguments.model
+    if arguments.variants is None and model != MODELS[0]:
+        return ["ours", model] + before
     if arguments.variants is None:
         return [n for n in defaults if torch or not n.startswith("torch")] + before
     names = arguments.variants.split(",")
@@ -75,7 +89,9 @@ def chosen(
         if name not in variants.NAMES or name in refused:
             allowed = [n for n in variants.NAMES if n not in refused]
             made.error(f"--variants: expected some of {allowed}. Received: {name!r}")
-        if name.startswith("torch") and not torch:
+        if not variants.computes(name, model):
+            made.error(f"--variants: expected some that compute {model}: {name!r}")
+        if name.startswith(("torch", "yoyodyne")) and not torch:
             made.error(f"--variants: {name} needs torch: pip install torch")
     if names[0] == "gemm" or len(set(names)) != len(names):
         made.error(f"--variants: expected a model first, none twice: {names}")

@@ -9,6 +9,8 @@ PAD, START, END = 0, 1, 2
 FIRST_SYMBOL = 3
 # Square matrices large enough to keep every core at its arithmetic.
 GEMM_SIDE = 2048
+# How the decoder is wired: this package's default, and what a peer has.
+MODELS = ("bahdanau", "yoyodyne", "addons")
 
 Arrays = dict[str, np.ndarray]
 
@@ -76,8 +78,16 @@ PRESETS = {
 }
 
 
-def weights(sizes: Sizes, seed: int = 0) -> Arrays:
-    """Weights of the whole model, float32, in Keras' layouts (gates i, f, c, o)."""
+def weights(sizes: Sizes, seed: int = 0, model: str = "bahdanau") -> Arrays:
+    """Weights of the whole model, float32, in Keras' layouts (gates i, f, c, o).
+
+    Args:
+        sizes: Shapes.
+        seed: Of all of them.
+        model: One of `MODELS`. `yoyodyne` starts from zero states, without a bridge,
+            and its output layer sees the state alone; `addons` attends with the new
+            state, feeds the attentional vector back and has its output from that.
+    """
     rng = np.random.default_rng(seed)
     units, depth = sizes.units, sizes.embedding
     half = units // 2
@@ -96,7 +106,7 @@ def weights(sizes: Sizes, seed: int = 0) -> Arrays:
         made[f"{direction}/kernel"] = kernel(depth, 4 * half)
         made[f"{direction}/recurrent_kernel"] = kernel(half, 4 * half)
         made[f"{direction}/bias"] = bias(4 * half)
-    for state in ("h", "c"):
+    for state in ("h", "c") if model != "yoyodyne" else ():
         made[f"bridge_{state}/kernel"] = kernel(2 * units, units)
         made[f"bridge_{state}/bias"] = bias(units)
     made["attention/query"] = kernel(units, units)
@@ -105,20 +115,30 @@ def weights(sizes: Sizes, seed: int = 0) -> Arrays:
     made["cell/kernel"] = kernel(depth + units, 4 * units)
     made["cell/recurrent_kernel"] = kernel(units, 4 * units)
     made["cell/bias"] = bias(4 * units)
+    if model == "addons":
+        made["readout/kernel"] = kernel(2 * units, units)
+    seen = 2 * units if model == "bahdanau" else units
     # Wide logits: the best and the second best symbol must not be a rounding apart.
-    made["output/kernel"] = 4 * kernel(2 * units, sizes.vocabulary)
+    made["output/kernel"] = 4 * kernel(seen, sizes.vocabulary)
     made["output/bias"] = bias(sizes.vocabulary)
     return made
 
 
+def model_of(made: Arrays) -> str:
+    """Which of `MODELS` these are weights of."""
+    if "readout/kernel" in made:
+        return "addons"
+    return "bahdanau" if "bridge_h/kernel" in made else "yoyodyne"
+
+
 def without_end(made: Arrays) -> Arrays:
-    """The same weights with an end symbol that is never chosen.
+    """The same weights with an end symbol that is never chosen, nor is padding.
 
     All variants then run the same number of steps, while each still does what it
-    does about ends.
+    does about ends. Not every one of them forbids padding by itself.
     """
     bias = made["output/bias"].copy()
-    bias[END] = -1e4
+    bias[[PAD, END]] = -1e4
     return made | {"output/bias": bias}
 
 

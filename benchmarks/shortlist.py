@@ -40,7 +40,7 @@ def main(given: Sequence[str] | None = None) -> int:
         measured = harness.compare(
             "generate",
             LEXICAL,
-            problem.without_end(problem.weights(sizes)) | lists,
+            problem.without_end(problem.weights(sizes, model=arguments.model)) | lists,
             cases,
             setting,
             arguments.rounds,

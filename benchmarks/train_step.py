@@ -13,6 +13,8 @@ from benchmarks import harness, machine, options, problem, report
 from benchmarks.variants import Setting
 
 VARIANTS = ("ours", "keras-careful", "keras-naive", "torch", "gemm")
+# These have no training.
+REFUSED = ("onnx-step", "onnx-loop")
 CASE = "step"
 
 
@@ -20,7 +22,7 @@ def main(given: Sequence[str] | None = None) -> int:
     parser = options.parser("train_step", __doc__.split("\n")[0])
     parser.add_argument("--optimizer", action="store_true", help="update by Adam too")
     arguments = parser.parse_args(given)
-    names = options.chosen(parser, arguments, VARIANTS)
+    names = options.chosen(parser, arguments, VARIANTS, REFUSED)
     sizes, name = options.sizes(arguments)
     setting = Setting(threads=arguments.threads, optimizer=arguments.optimizer)
     before = machine.describe()
@@ -29,7 +31,7 @@ def main(given: Sequence[str] | None = None) -> int:
         measured = harness.compare(
             "train_step",
             names,
-            problem.weights(sizes),
+            problem.weights(sizes, model=arguments.model),
             {CASE: problem.data(sizes, sizes.batch, full)},
             setting,
             arguments.rounds,
@@ -41,7 +43,8 @@ def main(given: Sequence[str] | None = None) -> int:
     stored = report.result(
         "train_step",
         options.command("train_step", given),
-        dataclasses.asdict(sizes) | {"lengths": arguments.lengths},
+        dataclasses.asdict(sizes)
+        | {"lengths": arguments.lengths, "model": arguments.model},
         setting,
         before,
         measured,

@@ -9,6 +9,10 @@
 | `keras-careful-xla` | `keras-careful` compiled by XLA (training only) |
 | `torch` | `nn.LSTM` and a loop over `nn.LSTMCell`, eager, keys projected once |
 | `torch-compile` | the same, its decoder step through `torch.compile` |
+| `onnx-step` | encoder and decoder step in ONNX Runtime, the loop in Python (generation only) |
+| `onnx-loop` | the whole search in ONNX Runtime, one session run (generation only) |
+| `yoyodyne` | `SoftAttentionLSTMModel` of yoyodyne, eager; a model of its own |
+| `addons` | `BahdanauAttention`, `AttentionWrapper` and `BasicDecoder` of TensorFlow Addons; a model of its own |
 | `shortlist` | `ka.Shortlist` on `ka.Seq2Seq` (`benchmarks.shortlist` only) |
 | `whole` | the same without it |
 | `lstm` | `ka.RecurrentEncoder` of one LSTM in one direction (`benchmarks.lstm_layer` only) |
@@ -25,7 +29,7 @@ import importlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from benchmarks.problem import Arrays
+from benchmarks.problem import MODELS, Arrays
 
 
 class Workload(NamedTuple):
@@ -66,6 +70,10 @@ _MODULES: dict[str, tuple[str, dict[str, Any]]] = {
     "keras-careful-xla": ("plain_keras", {"xla": True}),
     "torch": ("plain_torch", {}),
     "torch-compile": ("plain_torch", {"compiled": True}),
+    "onnx-step": ("onnx_runtime", {}),
+    "onnx-loop": ("onnx_runtime", {"loop": True}),
+    "yoyodyne": ("yoyodyne_model", {}),
+    "addons": ("tensorflow_addons_model", {}),
     "shortlist": ("lexical", {"restricted": True}),
     "whole": ("lexical", {}),
     "lstm": ("recurrent_layer", {}),
@@ -75,9 +83,22 @@ _MODULES: dict[str, tuple[str, dict[str, Any]]] = {
     "gemm": ("gemm", {}),
 }
 NAMES = tuple(_MODULES)
+# In an environment of their own, by its name in `benchmarks.peers`.
+ENVIRONMENTS = {
+    "onnx-step": "onnx",
+    "onnx-loop": "onnx",
+    "yoyodyne": "yoyodyne",
+    "addons": "addons",
+}
 # Of benchmarks of their own.
 LEXICAL = ("shortlist", "whole")
 LAYERS = ("lstm", "keras-lstm", "keras-lstm-xla", "torch-lstm")
+
+
+def computes(name: str, model: str) -> bool:
+    """Whether a variant computes this model of `problem.MODELS`."""
+    own = name if name in MODELS else "bahdanau"
+    return name in ("ours", "ours-xla") or own == model
 
 
 def make(

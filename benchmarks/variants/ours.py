@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 import keras_attention as ka
-from benchmarks.problem import END, PAD, START, Arrays
+from benchmarks.problem import END, PAD, START, Arrays, model_of
 from benchmarks.variants import Setting, Workload
 from benchmarks.variants.tensorflow_graph import (
     assign,
@@ -17,13 +17,25 @@ from benchmarks.variants.tensorflow_graph import (
 )
 
 
+def _options(model: str) -> dict[str, Any]:
+    """What a decoder that computes one of `problem.MODELS` is called here."""
+    if model == "yoyodyne":
+        return {"bridge": "zero", "readout": "none"}
+    if model == "addons":
+        readout = ka.readouts.AttentionalReadout(activation="linear")
+        return {"bridge": "dense", "order": "luong", "readout": readout}
+    return {"bridge": "dense"}
+
+
 def build(weights: Arrays) -> tuple[ka.Seq2Seq, dict[str, Any]]:
     """The model, and its variables by the problem's names."""
     units = weights["cell/recurrent_kernel"].shape[0]
     model = ka.Seq2Seq(
         ka.RecurrentEncoder(units // 2),
         ka.AttentionDecoder(
-            keras.layers.LSTMCell(units), ka.BahdanauAttention(units), bridge="dense"
+            keras.layers.LSTMCell(units),
+            ka.BahdanauAttention(units),
+            **_options(model_of(weights)),
         ),
         source_vocabulary_size=weights["source_embedding"].shape[0],
         target_vocabulary_size=weights["target_embedding"].shape[0],
@@ -37,16 +49,20 @@ def build(weights: Arrays) -> tuple[ka.Seq2Seq, dict[str, Any]]:
     variables = {
         "source_embedding": model.source_embedding.embeddings,
         "target_embedding": model.target_embedding.embeddings,
-        "bridge_h/kernel": bridge.layer_0_state_0.kernel,
-        "bridge_h/bias": bridge.layer_0_state_0.bias,
-        "bridge_c/kernel": bridge.layer_0_state_1.kernel,
-        "bridge_c/bias": bridge.layer_0_state_1.bias,
         "attention/query": score.query.kernel,
         "attention/key": score.key.kernel,
         "attention/v": score.v,
         "output/kernel": model.output_layer.kernel,
         "output/bias": model.output_layer.bias,
     }
+    if "bridge_h/kernel" in weights:
+        for name, dense in (
+            ("bridge_h", bridge.layer_0_state_0),
+            ("bridge_c", bridge.layer_0_state_1),
+        ):
+            variables |= {f"{name}/kernel": dense.kernel, f"{name}/bias": dense.bias}
+    if "readout/kernel" in weights:
+        variables["readout/kernel"] = model.decoder.readout.kernel
     forward, backward = model.encoder.cells
     named = {"forward": forward, "backward": backward, "cell": cell}
     for name, one in named.items():
