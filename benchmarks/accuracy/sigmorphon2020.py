@@ -1,12 +1,12 @@
 """SIGMORPHON 2020, Task 1: pronunciations in 15 languages, 3,600 words each.
 
 ``python -m benchmarks.accuracy.sigmorphon2020 --data DIR`` trains models of one recipe
-for every language, and measures each of them and their ensemble. DIR is ``task1/data`` of
-github.com/sigmorphon/2020 (CC BY-SA 3.0). The recipe is chosen on the development sets;
-``--test`` looks at the test sets.
+for every language, and measures each of them and their ensemble. DIR is ``task1/data``
+of github.com/sigmorphon/2020 (CC BY-SA 3.0). The recipe is chosen on the development
+sets; ``--test`` looks at the test sets.
 
-A language's models stay in ``--models``, so that a run can be stopped, repeated with more
-seeds, and asked again with another search, and trains only what is not there.
+A language's models stay in ``--models``, so that a run can be stopped, repeated with
+more seeds, and asked again with another search, and trains only what is not there.
 """
 
 import argparse

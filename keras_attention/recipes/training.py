@@ -287,11 +287,12 @@ class _Run:
 
 
 def _compile(model: keras.Model, how: Training, updates: int) -> None:
+    warmup = min(how.warmup_steps, updates // 4)
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0,
-        max(updates, 1),
+        max(updates - warmup, 1),
         warmup_target=how.learning_rate,
-        warmup_steps=min(how.warmup_steps, updates // 4),
+        warmup_steps=warmup,
     )
     several = how.gradient_accumulation
     options = {
