@@ -18,7 +18,10 @@ def recipe_for(pairs: Sequence[tuple[str, str]], data: Data | None = None) -> Re
         data: How they were read.
     """
     size = len(pairs)
+    data = data or Data()
     source = _tokenizer([source for source, _ in pairs[:_LOOKED_AT]])
+    if data.features is not None:
+        source = {"class": "FeatureTokenizer"}
     target = _tokenizer([target for _, target in pairs[:_LOOKED_AT]])
     translation = "max_size" in source and "max_size" in target
     large = size > 60_000
@@ -28,7 +31,7 @@ def recipe_for(pairs: Sequence[tuple[str, str]], data: Data | None = None) -> Re
     # Small sets need many passes before enough updates are made.
     epochs = max(12, min(round(5_000 * batch / size), 120))
     return Recipe(
-        data=data or Data(),
+        data=data,
         source_tokenizer=source,
         target_tokenizer=target,
         encoder={"units": units, "cell": "lstm", "dropout": dropout},

@@ -92,7 +92,7 @@ def _made(maker: Any, table: Table, where: str, **given: Any) -> Any:
 
 
 def _tokenizer(table: Table, texts: Iterable[str], where: str) -> text.Tokenizer:
-    names = ("CharacterTokenizer", "WordTokenizer")
+    names = ("CharacterTokenizer", "FeatureTokenizer", "WordTokenizer")
     name = table.get("class", names[0])
     if name not in names:
         raise ValueError(

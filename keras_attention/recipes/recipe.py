@@ -20,6 +20,8 @@ class Data(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True
         format: `tsv`, one pair a line; `parallel`, the two sides line by line in two
             files; `lexicon`, a word and its pronunciations a line, as CMUdict has them.
         source, target: Columns of `tsv`, by number from 0 or by name.
+        features: Column of `tsv` with features or tags of the source, which follow it
+            after a tab; None where there are none.
         encoding: Of files without a byte order mark.
         development_share: Of the sources, what is kept from training to choose by,
             where no development file is given.
@@ -29,6 +31,7 @@ class Data(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True
     format: Literal["tsv", "parallel", "lexicon"] = "tsv"
     source: Column = 0
     target: Column = 1
+    features: Column | None = None
     encoding: str = "utf-8"
     development_share: float = 0.05
     max_length: int = 250

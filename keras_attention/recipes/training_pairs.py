@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from keras_attention.recipes.recipe import Data
-from keras_attention.text import Pair, read_pairs
-from keras_attention.text.pair_files import File, bare, read_lines
+from keras_attention.text import Pair
+from keras_attention.text.pair_files import File, bare, read_columns, read_lines
 
 MOST_DEVELOPMENT = 2_000
 
@@ -56,7 +56,7 @@ def read(data: Data, files: Sequence[str | Path]) -> list[Pair]:
         if data.format == "lexicon":
             found += _lexicon(read_lines(path, data.encoding), str(file))
         else:
-            found += read_pairs(path, data.source, data.target, encoding=data.encoding)
+            found += _table(path, data)
     return found
 
 
@@ -118,6 +118,18 @@ def references(pairs: Iterable[Pair]) -> dict[str, list[str]]:
 
 def _hash(text: str) -> str:
     return hashlib.sha1(text.encode()).hexdigest()
+
+
+def _table(path: File, data: Data) -> list[Pair]:
+    columns = {"source": data.source, "target": data.target}
+    if data.features is not None:
+        columns["features"] = data.features
+    return [
+        Pair("\t".join([source, *features]), target)
+        for source, target, *features in read_columns(
+            path, columns, "\t", data.encoding
+        )
+    ]
 
 
 def _parallel(data: Data, source: str | Path, target: str | Path) -> list[Pair]:

@@ -58,6 +58,19 @@ def read_pairs(
             argument, or the file and the line.
     """
     columns = {"source_column": source_column, "target_column": target_column}
+    return [Pair(*row) for row in read_columns(path, columns, separator, encoding)]
+
+
+def read_columns(
+    path: File, columns: dict[str, int | str], separator: str | None, encoding: str
+) -> list[list[str]]:
+    """Some columns of every line, each not empty; raises as `read_pairs`.
+
+    Args:
+        path: The file.
+        columns: Numbers or names, by what messages call them.
+        separator, encoding: As in `read_pairs`.
+    """
     for argument, column in columns.items():
         if not isinstance(column, str | SupportsIndex):
             raise ValueError(
@@ -70,7 +83,7 @@ def read_pairs(
             f"Received: separator={separator!r}"
         )
     names: list[str] | None = None
-    pairs = []
+    rows = []
     for number, line in enumerate(read_lines(path, encoding), 1):
         cells = [bare(cell) for cell in line.split(separator)]
         if names is None:
@@ -78,8 +91,8 @@ def read_pairs(
             if names:
                 continue
         where = f"{_name(path)}, line {number}"
-        pairs.append(Pair(*(_cell(cells, c, names, where) for c in columns.values())))
-    return pairs
+        rows.append([_cell(cells, c, names, where) for c in columns.values()])
+    return rows
 
 
 def read_lines(path: File, encoding: str) -> list[str]:

@@ -4,7 +4,8 @@ import io
 
 import pytest
 
-from keras_attention.recipes import Data, training_pairs
+from keras_attention.recipes import Data, recipe_for, training_pairs, with_settings
+from keras_attention.recipes.parts import pipeline
 from keras_attention.text import Pair
 
 pytestmark = pytest.mark.tensorflow_only
@@ -113,3 +114,13 @@ def test_sources_of_the_development_set_are_not_trained_with():
     assert left.notes == [
         "2 pairs are left out, as the development set has their source"
     ]
+
+
+def test_features_follow_the_source(tmp_path):
+    found = read(tmp_path, "gitmek\tgitti\tV;PST\n", features=2)
+    assert found == [Pair("gitmek\tV;PST", "gitti")]
+    recipe = recipe_for(found, Data(features=2))
+    assert recipe.source_tokenizer == {"class": "FeatureTokenizer"}
+    made = pipeline(with_settings(recipe, ["encoder.units=4"]), found)
+    (answer,) = made.predict(["gitmek\tV;PST"])
+    assert answer.source_tokens[-3:] == ["\tV", "\tPST", "</s>"]

@@ -51,6 +51,9 @@ def add_data(parser: argparse.ArgumentParser) -> None:
         "--source", type=_column, metavar="COLUMN", help="number from 0, or name"
     )
     group.add_argument("--target", type=_column, metavar="COLUMN")
+    group.add_argument(
+        "--features", type=_column, metavar="COLUMN", help="features of the source"
+    )
     group.add_argument("--encoding")
 
 
@@ -58,7 +61,7 @@ def data_settings(options: argparse.Namespace, data: Data) -> Data:
     """How files are read, by the options where they say so."""
     given = {
         name: getattr(options, name)
-        for name in ("format", "source", "target", "encoding")
+        for name in ("format", "source", "target", "features", "encoding")
         if getattr(options, name) is not None
     }
     return Data(

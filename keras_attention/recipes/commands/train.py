@@ -107,7 +107,7 @@ def _given(options: argparse.Namespace) -> Recipe | None:
 def recipe_of_data(
     options: argparse.Namespace, given: Recipe | None, data: Data, pairs: list[Pair]
 ) -> Recipe:
-    recipe = given or recipe_for(training_pairs.usable(pairs).pairs)
+    recipe = given or recipe_for(training_pairs.usable(pairs).pairs, data)
     table = as_table(recipe)
     table["data"] = {name: getattr(data, name) for name in data.__struct_fields__}
     for name in ("ensemble", "epochs", "seed"):
