@@ -105,6 +105,31 @@ def test_links_between_documents_lead_somewhere():
     assert not broken
 
 
+@pytest.mark.tensorflow_only
+def test_readme_commands_run(tmp_path):
+    """From a file of pairs to an exported model, with one epoch instead of many."""
+    _, block = readme_blocks("sh")
+    install, *commands = block.splitlines()
+    assert install.startswith("pip install ")
+    pairs = [(word, word[::-1]) for word in ("star", "rats", "draw", "ward", "stop")]
+    lines = "".join("\t".join(pair) + "\n" for pair in pairs)
+    (tmp_path / "words.tsv").write_text(lines, encoding="utf-8")
+    script = "\n".join(commands).replace(
+        "keras-attention ", f"{sys.executable} -m keras_attention "
+    )
+    script = script.replace("--output", "--epochs=1 --output")
+    ran = subprocess.run(
+        ["sh", "-e", "-c", script],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.endswith("served/words/1\n")
+
+
 def readme_blocks(language):
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     return [code for name, code in FENCE.findall(text) if name == language]
@@ -114,7 +139,7 @@ def readme_blocks(language):
 def test_readme_runs(tmp_path):
     """All of it in order, on a free port: what a reader who pastes it would see."""
     layers, model, client = readme_blocks("python")
-    (serve,) = readme_blocks("sh")
+    serve, _ = readme_blocks("sh")
     assert serve.startswith("python -m serving serve ")
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
 

@@ -4,7 +4,8 @@
 |---|---|
 | `tokenizer.py` | the interface of every tokenizer |
 | `vocabulary_tokenizer.py` | tokenizers that look pieces of text up in a vocabulary |
-| `character_tokenizer.py`, `word_tokenizer.py` | the two there are |
+| `character_tokenizer.py`, `word_tokenizer.py` | the two of plain texts |
+| `feature_tokenizer.py` | that of characters and then features, or tags |
 | `code_points_with_offsets.py` | normalisation, case, byte offsets |
 | `splitting.py` | code points to characters or words |
 | `vocabulary.py`, `special_symbols.py` | symbols and their ids |
@@ -16,6 +17,7 @@
 
 try:
     from keras_attention.text.character_tokenizer import CharacterTokenizer
+    from keras_attention.text.feature_tokenizer import FeatureTokenizer
     from keras_attention.text.length_batches import batches, encode
     from keras_attention.text.pair_files import Pair, read_pairs
     from keras_attention.text.tokenizer import TokenizedText, Tokenizer
@@ -30,6 +32,7 @@ except ModuleNotFoundError as error:
 
 __all__ = [
     "CharacterTokenizer",
+    "FeatureTokenizer",
     "Pair",
     "TokenizedText",
     "Tokenizer",

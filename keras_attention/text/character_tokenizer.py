@@ -20,7 +20,7 @@ class CharacterTokenizer(VocabularyTokenizer):
     Args:
         vocabulary: The characters that have ids of their own, special ones not
             included; others are unknown.
-        normalization: None, `"NFC"` or `"NFKC"`.
+        normalization: None, `"NFC"`, `"NFKC"`, `"NFD"` or `"NFKD"`.
         lowercase: Lower-case the text, after normalisation.
         max_length: Most tokens of a text, the end symbol included. What follows
             is cut off; of a text, `64 * max_length` bytes are read.

@@ -40,7 +40,7 @@ def code_points(
 
     Args:
         text: `[B]` strings.
-        normalization: None, `"NFC"` or `"NFKC"`.
+        normalization: None, `"NFC"`, `"NFKC"`, `"NFD"` or `"NFKD"`.
         lowercase: Whether to lower-case, after normalisation.
         max_bytes: Bytes of each text that are read; what follows is ignored.
     """

@@ -43,6 +43,7 @@ def batches(
     shuffle: bool = True,
     seed: int = 0,
     replicas: int | None = None,
+    first_pass: int = 0,
 ) -> tf.data.Dataset:
     """A `tf.data.Dataset` for `model.fit`, shuffled anew in every epoch.
 
@@ -68,6 +69,8 @@ def batches(
         seed: Of the shuffling.
         replicas: How many share a batch; None for those of the strategy in whose
             scope this is called.
+        first_pass: Which pass the first one is: training that goes on after epoch n
+            sees what it would have seen.
 
     Returns:
         A dataset of `({"source_ids": [B, S], "target_ids": [B, T]}, labels [B, T])`,
@@ -113,7 +116,7 @@ def batches(
     ).reshape(-1, 2)
     count = len(lengths)
     whole = count - count % replicas
-    passes = itertools.count()
+    passes = itertools.count(first_pass)
 
     def generate() -> Iterator[Batch]:
         chunk = pool * batch_size if shuffle else max(whole, 1)

@@ -3,7 +3,7 @@
 import codecs
 import os
 import re
-from typing import NamedTuple, SupportsIndex
+from typing import BinaryIO, NamedTuple, SupportsIndex, TypeAlias
 
 from keras_attention.layer_support.argument_checks import local_path
 
@@ -18,6 +18,8 @@ _BYTE_ORDER_MARKS = {
 # Lines that were translated twice end in CR CR LF.
 _LINE_END = re.compile(r"\r*\n|\r")
 
+File: TypeAlias = str | os.PathLike[str] | BinaryIO
+
 
 class Pair(NamedTuple):
     """A source text and the target text that belongs to it."""
@@ -27,7 +29,7 @@ class Pair(NamedTuple):
 
 
 def read_pairs(
-    path: str | os.PathLike[str],
+    path: File,
     source_column: int | str = 0,
     target_column: int | str = 1,
     separator: str | None = "\t",
@@ -40,7 +42,7 @@ def read_pairs(
     skipped.
 
     Args:
-        path: The file.
+        path: The file, or one that is open for reading bytes.
         source_column: Number of the column, from 0, or its name; with a name the
             first line holds the names.
         target_column: Likewise.
@@ -56,6 +58,19 @@ def read_pairs(
             argument, or the file and the line.
     """
     columns = {"source_column": source_column, "target_column": target_column}
+    return [Pair(*row) for row in read_columns(path, columns, separator, encoding)]
+
+
+def read_columns(
+    path: File, columns: dict[str, int | str], separator: str | None, encoding: str
+) -> list[list[str]]:
+    """Some columns of every line, each not empty; raises as `read_pairs`.
+
+    Args:
+        path: The file.
+        columns: Numbers or names, by what messages call them.
+        separator, encoding: As in `read_pairs`.
+    """
     for argument, column in columns.items():
         if not isinstance(column, str | SupportsIndex):
             raise ValueError(
@@ -67,24 +82,36 @@ def read_pairs(
             "`separator` must be a string that is not empty. "
             f"Received: separator={separator!r}"
         )
-    lines = _LINE_END.split(_decoded(path, encoding))
-    while lines and not _bare(lines[-1]):
-        lines.pop()
     names: list[str] | None = None
-    pairs = []
-    for number, line in enumerate(lines, 1):
-        cells = [_bare(cell) for cell in line.split(separator)]
+    rows = []
+    for number, line in enumerate(read_lines(path, encoding), 1):
+        cells = [bare(cell) for cell in line.split(separator)]
         if names is None:
             names = cells if any(isinstance(c, str) for c in columns.values()) else []
             if names:
                 continue
-        where = f"{os.fspath(path)}, line {number}"
-        pairs.append(Pair(*(_cell(cells, c, names, where) for c in columns.values())))
-    return pairs
+        where = f"{_name(path)}, line {number}"
+        rows.append([_cell(cells, c, names, where) for c in columns.values()])
+    return rows
 
 
-def _decoded(path: str | os.PathLike[str], encoding: str) -> str:
-    data = local_path("path", path).read_bytes()
+def read_lines(path: File, encoding: str) -> list[str]:
+    """The lines of a file but for empty ones at its end; raises as `read_pairs`."""
+    lines = _LINE_END.split(_decoded(path, encoding))
+    while lines and not bare(lines[-1]):
+        lines.pop()
+    return lines
+
+
+def _name(path: File) -> str:
+    return "standard input" if hasattr(path, "read") else os.fspath(path)
+
+
+def _decoded(path: File, encoding: str) -> str:
+    if hasattr(path, "read"):
+        data = path.read()
+    else:
+        data = local_path("path", path).read_bytes()
     for mark, marked in _BYTE_ORDER_MARKS.items():
         if data.startswith(mark):
             encoding = marked
@@ -99,12 +126,13 @@ def _decoded(path: str | os.PathLike[str], encoding: str) -> str:
     except UnicodeDecodeError as error:
         *before, last = _LINE_END.split(data[: error.start].decode(encoding))
         raise ValueError(
-            f"{os.fspath(path)}, line {len(before) + 1}: expected {encoding}, "
+            f"{_name(path)}, line {len(before) + 1}: expected {encoding}, "
             f"received byte {data[error.start]:#04x} at place {len(last)}"
         ) from None
 
 
-def _bare(text: str) -> str:
+def bare(text: str) -> str:
+    """A text without white space and byte order marks around it."""
     return text.strip().strip("\ufeff").strip()
 
 

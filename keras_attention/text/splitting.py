@@ -1,4 +1,4 @@
-"""Pieces of texts: single characters, or words."""
+"""Pieces of texts: single characters, words, or characters and then features."""
 
 import functools
 import unicodedata
@@ -13,6 +13,7 @@ from keras_attention.text.code_points_with_offsets import CodePoints
 SPLITS = ("words", "whitespace")
 
 _WORD, _SPACE, _PUNCTUATION = 0, 1, 2
+_TAB = 9
 # Neither spaces nor punctuation lie beyond the two lowest planes.
 _CLASSIFIED_BELOW = 0x20000
 
@@ -48,15 +49,55 @@ def words(points: CodePoints, split: str, at_most: int) -> Pieces:
         at_most: Pieces of each row that are kept.
     """
     codes = points.codes.flat_values  # [N], all code points of all rows
-    rows = points.codes.value_rowids()
     bounds, classes = _character_classes()
     kind = tf.gather(classes, tf.searchsorted(bounds, codes, side="right") - 1)
     if split == "whitespace":
         kind = tf.where(tf.equal(kind, _PUNCTUATION), _WORD, kind)
     kept = tf.not_equal(kind, _SPACE)
     is_word = tf.equal(kind, _WORD)
-    # Whether the same word goes on from each code point to the next, [N - 1].
-    joined = is_word[1:] & is_word[:-1] & tf.equal(rows[1:], rows[:-1])
+    joined = is_word[1:] & is_word[:-1] & _same_row(points)
+    return _grouped(points, kept, joined, at_most)
+
+
+def characters_and_features(points: CodePoints, separator: str, at_most: int) -> Pieces:
+    """Every code point before the first tab, then what tabs and separators part.
+
+    A feature's symbol begins with a tab, so that none is a character's; features
+    without a character are dropped.
+
+    Args:
+        points: What to split.
+        separator: A character that, like a tab, stands between features.
+        at_most: Pieces of each row that are kept.
+    """
+    codes = points.codes.flat_values  # [N], all code points of all rows
+    is_tab = tf.equal(codes, _TAB)
+    tabs = tf.cumsum(tf.cast(is_tab, tf.int32))  # [N], of this and all rows before
+    before_row = tf.gather(tf.pad(tabs, [[1, 0]]), points.codes.row_starts())  # [B]
+    is_feature = tabs > tf.gather(before_row, points.codes.value_rowids())
+    begins = is_tab | (is_feature & tf.equal(codes, ord(separator)))
+    joined = is_feature[:-1] & ~begins[1:] & _same_row(points)
+    kept = ~begins | tf.pad(joined, [[0, 1]])[: tf.size(codes)]
+    codes = points.codes.with_flat_values(tf.where(begins, _TAB, codes))
+    return _grouped(points._replace(codes=codes), kept, joined, at_most)
+
+
+def _same_row(points: CodePoints) -> Tensor:
+    """Whether each code point and the next are of one row `[N - 1]`."""
+    rows = points.codes.value_rowids()
+    return tf.equal(rows[1:], rows[:-1])
+
+
+def _grouped(points: CodePoints, kept: Tensor, joined: Tensor, at_most: int) -> Pieces:
+    """Pieces of the code points that are kept.
+
+    Args:
+        points: All of them, N.
+        kept: `[N]`.
+        joined: `[N - 1]`, whether a piece goes on from each to the next.
+        at_most: Pieces of each row.
+    """
+    codes, rows = points.codes.flat_values, points.codes.value_rowids()
     none = tf.zeros([tf.minimum(tf.shape(codes)[0], 1)], tf.bool)
     begins = kept & ~tf.concat([none, joined], axis=0)
     ends = kept & ~tf.concat([joined, none], axis=0)

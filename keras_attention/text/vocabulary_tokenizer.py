@@ -16,7 +16,7 @@ from keras_attention.text.vocabulary import Vocabulary, count, most_frequent
 
 DEFAULT_MAX_LENGTH = 1024
 
-_FORMS = (None, "NFC", "NFKC")
+_FORMS = (None, "NFC", "NFKC", "NFD", "NFKD")
 # Longest text that is read, in bytes for each token that may come of it: none can
 # hold up a server.
 _BYTES_PER_TOKEN = 64

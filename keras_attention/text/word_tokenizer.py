@@ -29,7 +29,7 @@ class WordTokenizer(VocabularyTokenizer):
         split: `"words"` (at white space, and around every punctuation mark or
             symbol) or `"whitespace"`.
         separator: What `detokenize` puts between words.
-        normalization: None, `"NFC"` or `"NFKC"`.
+        normalization: None, `"NFC"`, `"NFKC"`, `"NFD"` or `"NFKD"`.
         lowercase: Lower-case the text, after normalisation.
         max_length: Most tokens of a text, the end symbol included. What follows
             is cut off; of a text, `64 * max_length` bytes are read.

@@ -11,7 +11,7 @@ from tests.text.texts import KINDS, quick, rows, texts, tokenize
 
 pytestmark = pytest.mark.tensorflow_only
 
-FORMS = [None, "NFC", "NFKC"]
+FORMS = [None, "NFC", "NFKC", "NFD"]
 
 
 def normalized(text, form):

@@ -62,7 +62,7 @@ def test_symbols_that_texts_have(kind, vocabulary, arguments):
 
 
 @pytest.mark.parametrize("kind", [CharacterTokenizer, WordTokenizer])
-@pytest.mark.parametrize("form", ["NFC", "NFKC"])
+@pytest.mark.parametrize("form", ["NFC", "NFKC", "NFD"])
 @settings(quick, max_examples=8)
 @given(batch=st.lists(texts, min_size=3, max_size=8))
 def test_what_texts_have_is_never_refused(kind, form, batch):

@@ -1,0 +1,62 @@
+"""Defaults: a recipe that fits the size and kind of the data."""
+
+import statistics
+from collections.abc import Sequence
+
+from keras_attention.recipes.recipe import Data, Recipe, Table, Training
+
+# Texts that are looked at to see what they are made of.
+_LOOKED_AT = 2_000
+_WORDS = 20_000
+
+
+def recipe_for(pairs: Sequence[tuple[str, str]], data: Data | None = None) -> Recipe:
+    """The recipe for pairs of which nothing else is known.
+
+    Args:
+        pairs: What there is to train with.
+        data: How they were read.
+    """
+    size = len(pairs)
+    data = data or Data()
+    source = _tokenizer([source for source, _ in pairs[:_LOOKED_AT]])
+    if data.features is not None:
+        source = {"class": "FeatureTokenizer"}
+    target = _tokenizer([target for _, target in pairs[:_LOOKED_AT]])
+    translation = "max_size" in source and "max_size" in target
+    large = size > 60_000
+    units = 512 if large else 256
+    dropout = 0.5 if size < 5_000 else 0.4 if size < 60_000 else 0.3
+    batch = 32 if size < 8_000 else 64 if size < 20_000 else 256
+    # Small sets need many passes before enough updates are made.
+    epochs = max(12, min(round(5_000 * batch / size), 120))
+    return Recipe(
+        data=data,
+        source_tokenizer=source,
+        target_tokenizer=target,
+        encoder={"units": units, "cell": "lstm", "dropout": dropout},
+        decoder={
+            "dropout": dropout,
+            "cell": {"class": "LSTMCell", "units": units},
+            "attention": {"class": "BahdanauAttention", "units": units // 2},
+        },
+        model={"embedding_dim": units // 2},
+        training=Training(
+            epochs=epochs,
+            batch_size=batch,
+            learning_rate=3e-3 if batch == 256 else 1e-3 if batch == 32 else 2e-3,
+            metric="bleu" if translation else "wer",
+        ),
+    )
+
+
+def _tokenizer(texts: Sequence[str]) -> Table:
+    """Words where texts are sentences or lists of symbols, else characters."""
+    pieces = [text.split() for text in texts]
+    if statistics.median(map(len, pieces)) < 2:
+        return {"class": "CharacterTokenizer"}
+    distinct = {piece for row in pieces for piece in row}
+    tokens = sum(map(len, pieces))
+    if len(distinct) * 20 < tokens or len(distinct) < 100:
+        return {"class": "WordTokenizer", "split": "whitespace"}
+    return {"class": "WordTokenizer", "max_size": _WORDS, "lowercase": False}
