@@ -302,10 +302,7 @@ class AttentionDecoder(CompositeLayer):
             attention: What attends in the place of the decoder's own attention, such
                 as `ka.WalkingAttention`.
         """
-        require_built(self, "stepper", _SHAPES)
-        if attention is None and not (isinstance(beam_size, int) and beam_size == 1):
-            attention = BeamAttention(self.attention, beam_size)
-        prepared = self.prepare(memory, False, attention)
+        prepared = self.prepare_steps(memory, beam_size, attention)
 
         def step(inputs: Tensor, state: DecoderState) -> Stepped:
             inputs = ops.cast(ops.convert_to_tensor(inputs), self.compute_dtype)
@@ -313,6 +310,15 @@ class AttentionDecoder(CompositeLayer):
             return result.output, public_weights(result.weights), result.state
 
         return step
+
+    def prepare_steps(
+        self, memory: Nested, beam_size: Size, attention: StepAttention | None
+    ) -> PreparedDecoder:
+        """`prepare` for `stepper`, with its arguments."""
+        require_built(self, "stepper", _SHAPES)
+        if attention is None and not (isinstance(beam_size, int) and beam_size == 1):
+            attention = BeamAttention(self.attention, beam_size)
+        return self.prepare(memory, False, attention)
 
     def prepare(
         self, memory: Nested, training: bool, attention: StepAttention | None = None
