@@ -299,8 +299,7 @@ class AttentionDecoder(CompositeLayer):
             memory: What `precompute` returned, for B rows.
             beam_size: K: inputs and state have `B * K` rows, the K hypotheses of
                 a row together. A number or, in a graph, a scalar.
-            attention: What attends in the place of the decoder's own attention, such
-                as `ka.WalkingAttention`.
+            attention: What attends instead of its own, such as `ka.WalkingAttention`.
         """
         prepared = self.prepare_steps(memory, beam_size, attention)
 
@@ -333,15 +332,10 @@ class AttentionDecoder(CompositeLayer):
         cell, second = self.order.prepare(
             self.stack, self._fed_depth(), training, self.context_gate
         )
+        attends = (self.attention, attention or self.attention)
+        feeds = self._feeds_back and self.readout.fed_back
         return PreparedDecoder(
-            self.order.step,
-            cell,
-            second,
-            self.attention,
-            attention or self.attention,
-            memory,
-            self.readout,
-            self._feeds_back and self.readout.fed_back,
+            self.order.step, cell, second, *attends, memory, self.readout, feeds
         )
 
     def get_config(self) -> dict[str, Any]:

@@ -45,8 +45,8 @@ def token_stepper(
     tables = (prepared.cell.project(inputs), inputs)
 
     def step(ids: Ids, state: DecoderState) -> Stepped:
-        rows = tree.map_structure(lambda table: gather(table, ids), tables)
-        result = prepared.step_projected(*rows, state)
+        projected, own = tree.map_structure(lambda table: gather(table, ids), tables)
+        result = prepared.step_projected(projected, own, state)
         return result.output, public_weights(result.weights), result.state
 
     return step
