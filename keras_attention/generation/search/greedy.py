@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops, tree
 
+from keras_attention.backend.choices import argmax
 from keras_attention.backend.loop import room
 from keras_attention.backend.masks import zero_rows
 from keras_attention.backend.precision import at_least_float32
@@ -48,21 +49,22 @@ def greedy(
         logits = ops.cast(logits, at_least_float32(logits.dtype))
         # Padding means "after the end": a row that emitted it could not be read.
         tokens = ops.arange(size(logits, 1), dtype="int32")
-        is_pad = ops.equal(tokens, pad_id)  # [V]
-        allowed = ops.where(is_pad, -float("inf"), logits)
-        chosen = ops.cast(ops.argmax(allowed, axis=-1), "int32")  # [B]
+        infinite = ops.where(ops.equal(tokens, pad_id), -float("inf"), float("inf"))
+        allowed = ops.minimum(logits, ops.cast(infinite, logits.dtype))  # [B, V]
+        chosen = argmax(allowed)  # [B]
         # The chosen logit is the largest, so no gather is needed.
         # (`initial`: without it Keras refuses a batch of zero rows.)
-        best = ops.max(allowed, axis=-1, initial=-float("inf"))
-        log_prob = best - ops.logsumexp(logits, axis=-1)  # [B]
-        ids = ops.where(ended, pad_id, chosen)
-        log_probs = log_probs + ops.where(ended, 0.0, log_prob)
+        best = ops.max(allowed, axis=-1, initial=-float("inf"))  # [B]
+        top = ops.maximum(best, logits[:, pad_id])  # [B]
+        shifted = logits - ops.expand_dims(top, -1)  # [B, V]
+        log_prob = best - top - ops.log(ops.sum(ops.exp(shifted), axis=-1))  # [B]
+        log_probs = ops.where(ended, log_probs, log_probs + log_prob)
         lengths = lengths + ops.cast(~ended, "int32")
-        emitted = {"ids": ids}
+        emitted = {"ids": chosen}
         if weights is not None:
             emitted["weights"] = weights
         ended = ended | ops.equal(chosen, end_id) | (lengths >= limits)
-        return (ids, state, ended, log_probs, lengths), emitted
+        return (chosen, state, ended, log_probs, lengths), emitted
 
     def step_over(fixed: Nested) -> Callable[..., Any]:
         memory, limits = fixed
