@@ -21,13 +21,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from keras_attention.export.compiled_search import READY, CompiledSearch
 from keras_attention.export.step_signatures import Stepwise
 from keras_attention.pipeline import option_inputs
 from keras_attention.pipeline.graphs import Graphs
 from keras_attention.pipeline.option_inputs import Tensors
 from keras_attention.pipeline.refusals import refuse_sizes
+from keras_attention.text.special_symbols import END_ID
 
-ENCODE, STEP = "encode", "step"
+DEFAULT, ENCODE, STEP = "serving_default", "encode", "step"
+COMPILED_TEXT, COMPILED_IDS = COMPILED = ("compiled_default", "compiled_ids")
 
 
 class SignatureGraph(NamedTuple):
@@ -46,11 +49,11 @@ class SignatureGraph(NamedTuple):
     answer: Callable[[Tensors], Tensors]
 
 
-def signatures(shared: Graphs) -> dict[str, SignatureGraph]:
+def signatures(shared: Graphs, compiled: bool) -> dict[str, SignatureGraph]:
     """All signatures that a model can have, by name."""
     model = shared.parts.model
     found = {
-        "serving_default": _texts(lambda inputs: _serving_default(shared, inputs)),
+        DEFAULT: _texts(lambda inputs: _serving_default(shared, inputs)),
         "predict_with_options": _with_options(
             shared, lambda found: _first(found, ("text", "log_prob"))
         ),
@@ -69,7 +72,41 @@ def signatures(shared: Graphs) -> dict[str, SignatureGraph]:
         stepwise = Stepwise(shared)
         found[ENCODE] = _texts(stepwise.encode)
         found[STEP] = SignatureGraph(stepwise.specs, {}, {}, stepwise.step)
-    return found
+    return found | (_compiled(shared) if compiled else {})
+
+
+def _compiled(shared: Graphs) -> dict[str, SignatureGraph]:
+    """Signatures that are compiled for the sizes that their caller says are ready."""
+    search = CompiledSearch(shared).search
+    defaults = {READY.name: np.zeros(READY.shape, bool)}
+
+    def texts(inputs: Tensors) -> Tensors:
+        source = shared.source(inputs["text"])
+        found = search(source.ids, inputs[READY.name])
+        size = found.pop("size")
+        answers = shared.greedy_answers(source, found)
+        return _first(answers, ("text", "log_prob")) | {"size": size}
+
+    def ids(inputs: Tensors) -> Tensors:
+        found = search(inputs["source_ids"], inputs[READY.name])
+        return {
+            "ids": found["ids"],
+            "length": found["lengths"],
+            "log_prob": tf.cast(found["log_probs"], tf.float32),
+            "size": found["size"],
+        }
+
+    source_ids = tf.TensorSpec([None, None], tf.int32, name="source_ids")
+    trial = {source_ids.name: np.full([1, 1], END_ID, np.int32)}
+    given = {READY.name: READY}
+    return {
+        COMPILED_TEXT: SignatureGraph(
+            {"text": _rows("text", tf.string)} | given, defaults, {}, texts
+        ),
+        COMPILED_IDS: SignatureGraph(
+            {source_ids.name: source_ids} | given, defaults, trial, ids
+        ),
+    }
 
 
 def _texts(answer: Callable[[Tensors], Tensors], *names: str) -> SignatureGraph:
