@@ -11,6 +11,8 @@
 | `torch-compile` | the same, its decoder step through `torch.compile` |
 | `shortlist` | `ka.Shortlist` on `ka.Seq2Seq` (`benchmarks.shortlist` only) |
 | `whole` | the same without it |
+| `served-compiled`, `served-plain` | an export in the server's session, compiled by XLA or not (`benchmarks.served_generation` only) |
+| `served-text-compiled`, `served-text-plain` | the same from text to text |
 | `gemm` | no model: how fast this machine multiplies matrices, for the floor |
 
 A variant's module has `train_step(...)` and `generate(...)`, each returning a
@@ -65,11 +67,16 @@ _MODULES: dict[str, tuple[str, dict[str, Any]]] = {
     "torch-compile": ("plain_torch", {"compiled": True}),
     "shortlist": ("lexical", {"restricted": True}),
     "whole": ("lexical", {}),
+    "served-compiled": ("served", {"compiled": True}),
+    "served-plain": ("served", {}),
+    "served-text-compiled": ("served", {"compiled": True, "text": True}),
+    "served-text-plain": ("served", {"text": True}),
     "gemm": ("gemm", {}),
 }
 NAMES = tuple(_MODULES)
 # Of a benchmark of their own.
 LEXICAL = ("shortlist", "whole")
+SERVED = tuple(name for name in NAMES if name.startswith("served-"))
 
 
 def make(

@@ -42,6 +42,9 @@ class _Compiled:
 
     A program is made by computing a request again, in the background: the graph says
     which size it belongs to. Its own answer comes from the plain graph.
+
+    Attributes:
+        ready: Of each size, whether there is its program.
     """
 
     def __init__(
@@ -60,7 +63,7 @@ class _Compiled:
         self._fetches = [*names.values(), compiled.outputs[SIZE_OUTPUT].name]
         info = compiled.inputs[READY_INPUT]
         self._ready_name = info.name
-        self._ready = np.zeros([dim.size for dim in info.tensor_shape.dim], bool)
+        self.ready = np.zeros([dim.size for dim in info.tensor_shape.dim], bool)
         self._asked: set[int] = set()
 
     def run(
@@ -73,9 +76,9 @@ class _Compiled:
         if feeds.keys() != self._inputs.keys() or not self._places.keys() >= {*fetches}:
             return self._session.run(feeds, fetches, timeout_ms)
         given = {self._inputs[name]: array for name, array in feeds.items()}
-        values = self._run(given, self._ready, timeout_ms)
+        values = self._run(given, self.ready, timeout_ms)
         size = int(values[-1])
-        if 0 <= size < len(self._ready) and size not in self._asked:
+        if 0 <= size < len(self.ready) and size not in self._asked:
             self._asked.add(size)
             # Who waits does not keep a version that has been unloaded.
             me = weakref.ref(self)
@@ -84,15 +87,15 @@ class _Compiled:
 
     def compile(self, given: Mapping[str, np.ndarray], size: int) -> None:
         """Have the program made that a request needs, and used from now on."""
-        only = np.zeros_like(self._ready)
+        only = np.zeros_like(self.ready)
         only[size] = True
         try:
             self._run(given, only, 0)
         except Refusal as refusal:
             _LOG.warning("answers stay with the plain graph: %s", refusal.message)
-            self._asked.update(range(len(self._ready)))
+            self._asked.update(range(len(self.ready)))
         else:
-            self._ready = self._ready | only
+            self.ready = self.ready | only
 
     def _run(
         self, given: Mapping[str, np.ndarray], ready: np.ndarray, timeout_ms: int

@@ -60,7 +60,7 @@ class SavedModelLoader:
         if servable is None:
             return
         try:
-            warm_up(servable, path / ONCE_SERVED, self.warmup_iterations)
+            warm_up(servable, path, self.warmup_iterations, ONCE_SERVED)
         except Refusal as refusal:
             said = "model %s: version %d is served, but a warm-up request failed: %s"
             _LOG.error(said, servable.name, servable.version, refusal)
@@ -77,7 +77,7 @@ class SavedModelLoader:
     def _warm_up(self, servable: Servable, path: Path) -> None:
         start, status = time.perf_counter(), "INTERNAL"
         try:
-            warm_up(servable, path / REQUESTS, self.warmup_iterations)
+            warm_up(servable, path, self.warmup_iterations)
             status = "OK"
         except Refusal as refusal:
             status = refusal.code.name

@@ -20,12 +20,15 @@ ONCE_SERVED = Path("assets.extra", "warmup_requests_once_served")
 _MOST = 1000
 
 
-def warm_up(servable: Servable, file: Path, iterations: int = 1) -> None:
-    """Answers the requests of a file, each so many times.
+def warm_up(
+    servable: Servable, path: Path, iterations: int = 1, requests: Path = REQUESTS
+) -> None:
+    """Answers the requests that lie beside a model, each so many times.
 
     Raises:
         Refusal: One of them fails, or the file is broken.
     """
+    file = path / requests
     if not file.exists():
         return
     # It needs google-crc32c, which is asked for by name when a server starts.
