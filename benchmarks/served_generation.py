@@ -42,11 +42,9 @@ def main(given: Sequence[str] | None = None) -> int:
         source = problem.data(sizes, batch, full=True)["source"]
         source[:, :-1] = np.maximum(source[:, :-1], _SPECIAL)
         cases[f"B={batch}"] = {"source": source}
-    before = machine.describe()
+    before, rounds = machine.describe(), (arguments.rounds, arguments.calls)
     try:
-        measured = harness.compare(
-            "generate", names, weights, cases, setting, arguments.rounds, arguments.calls
-        )
+        measured = harness.compare("generate", names, weights, cases, setting, *rounds)
     except harness.BenchmarkError as error:
         print(error, file=sys.stderr)
         return 1

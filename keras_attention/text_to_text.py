@@ -273,9 +273,7 @@ class TextToText:
                 the model has something that cannot be served.
             ImportError: tensorflow-serving-api is not installed.
         """
-        return export(
-            self._parts, model_base_path, version, max_beam_size, compiled
-        )
+        return export(self._parts, model_base_path, version, max_beam_size, compiled)
 
     def _graphs_for(self, largest_beam: int) -> Graphs:
         return self._graphs.keep(

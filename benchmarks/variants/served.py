@@ -86,7 +86,8 @@ def generate(
 
 def _texts(source: np.ndarray) -> np.ndarray:
     texts = np.empty(len(source), object)
-    texts[:] = ["".join(chr(FIRST_LETTER + i) for i in row[:-1]).encode() for row in source]
+    for place, row in enumerate(source):
+        texts[place] = "".join(chr(FIRST_LETTER + i) for i in row[:-1]).encode()
     return texts
 
 

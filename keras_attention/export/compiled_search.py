@@ -13,7 +13,7 @@ import tensorflow as tf
 from keras_attention.pipeline.graphs import Graphs
 from keras_attention.pipeline.option_inputs import Tensors
 
-ROWS = (1, 2, 4, 8, 16, 32, 64)
+ROWS = (1, 2, 4, 8, 16, 24, 32, 48, 64)
 COLUMNS = (8, 12, 16, 24, 32, 48, 64)
 
 BEYOND = len(ROWS) * len(COLUMNS)

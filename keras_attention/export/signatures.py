@@ -1,6 +1,6 @@
 """Signatures of an exported model: strings in, strings and alignments out.
 
-Every tensor starts with the batch.
+Every tensor starts with the batch, but for `ready` and `size`.
 
 | signature | in | out |
 |---|---|---|
@@ -11,8 +11,11 @@ Every tensor starts with the batch.
 | `score` | text, target_text | log_prob, token_log_prob, alignment and more |
 | `encode` | text | memory and state |
 | `step` | token, memory, state | what may come next, state |
+| `compiled_default` | text, ready | text, log_prob, size |
+| `compiled_ids` | source_ids, ready | ids, length, log_prob, size |
 
-The last three are there for models that have `score`, or `encode` and `stepper`.
+`score`, `encode` and `step` are there for models that have `score`, or `encode` and
+`stepper`; the compiled ones where they are wanted.
 """
 
 from collections.abc import Callable, Mapping

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import weakref
 from collections.abc import Mapping, Sequence
@@ -56,7 +57,9 @@ class _Compiled:
     ):
         self._session = session
         self._later = later
-        self._inputs = {i.name: compiled.inputs[n].name for n, i in plain.inputs.items()}
+        self._inputs = {
+            i.name: compiled.inputs[n].name for n, i in plain.inputs.items()
+        }
         names = {o.name: compiled.outputs[n].name for n, o in plain.outputs.items()}
         # All of them, whatever is asked for: each choice would be optimised anew.
         self._places = {name: place for place, name in enumerate(names)}
@@ -80,9 +83,7 @@ class _Compiled:
         size = int(values[-1])
         if 0 <= size < len(self.ready) and size not in self._asked:
             self._asked.add(size)
-            # Who waits does not keep a version that has been unloaded.
-            me = weakref.ref(self)
-            self._later.put(lambda: (found := me()) and found.compile(given, size))
+            self._later.put(functools.partial(_compile, weakref.ref(self), given, size))
         return [values[self._places[name]] for name in fetches]
 
     def compile(self, given: Mapping[str, np.ndarray], size: int) -> None:
@@ -102,3 +103,11 @@ class _Compiled:
     ) -> list[np.ndarray]:
         feeds = {**given, self._ready_name: ready}
         return self._session.run(feeds, self._fetches, timeout_ms)
+
+
+def _compile(
+    waiting: weakref.ref[_Compiled], given: Mapping[str, np.ndarray], size: int
+) -> None:
+    # Who waits does not keep a version that has been unloaded.
+    if (compiled := waiting()) is not None:
+        compiled.compile(given, size)

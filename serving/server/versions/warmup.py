@@ -1,4 +1,4 @@
-"""Warm-up: requests that a model brings along, answered before it is served or after."""
+"""Warm-up: requests that a model brings along, answered before it serves or after."""
 
 from __future__ import annotations
 
