@@ -10,6 +10,6 @@
 - ``servable.py``: a loaded version, as requests know it
 - ``warmup.py``: the requests that a version answers before it is served, and after
 - ``later.py``: a thread for what need not be done before
-- ``compiled.py``: a default signature computed by XLA's programs, which are made meanwhile
+- ``compiled.py``: a default signature computed by programs of XLA, made meanwhile
 - ``tfrecord.py``: the files that hold them
 """
