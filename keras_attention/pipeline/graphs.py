@@ -20,8 +20,9 @@ _TEXT = tf.TensorSpec([None], tf.string, name="text")
 _TARGET = tf.TensorSpec([None], tf.string, name="target_text")
 _IDS = tf.TensorSpec([None, None], tf.int32)
 _INTEGERS = tf.TensorSpec([None], tf.int32)
-_FIELDS = ("ids", "lengths", "log_probs", "weights")
 _NUMBERS = tf.TensorSpec([None], tf.float32)
+# What is said of a generation, by the names of its fields.
+_FIELDS = ("ids", "lengths", "log_probs", "weights")
 
 
 class Parts(NamedTuple):
@@ -180,7 +181,6 @@ class Graphs:
 
 
 def _fields(generation: Generation) -> Tensors:
-    """What is said of a generation, by the names of its fields."""
     return {name: getattr(generation, name) for name in _FIELDS}
 
 

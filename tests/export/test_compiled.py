@@ -84,7 +84,7 @@ class Server1:
 
     def __init__(self, path):
         self.later = Later()
-        self.runner = with_compiled(SavedModelSession(path), self.later)
+        self.runner = with_compiled(SavedModelSession(path), "model", self.later)
         signature = self.runner._session.signatures["serving_default"]
         self.name = signature.inputs["text"].name
         self.fetches = [signature.outputs[name].name for name in ("log_prob", "text")]
@@ -175,7 +175,7 @@ def test_without_xla_the_plain_graph_answers(version):
         cwd=Path(__file__).parents[2],
     )
     assert run.returncode == 0, run.stderr[-3000:]
-    assert run.stderr.count("answers stay with the plain graph") == 1
+    assert run.stderr.count("model: the plain graph answers") == 1
 
 
 def test_a_broken_request_for_later_is_said_and_no_more(version, tmp_path, caplog):

@@ -24,8 +24,14 @@ from serving.server.versions.servable import Runner
 _LOG = logging.getLogger(__name__)
 
 
-def with_compiled(session: SavedModelSession, later: Later) -> Runner:
-    """The session, its default signature computed by the compiled one if it has one."""
+def with_compiled(session: SavedModelSession, whose: str, later: Later) -> Runner:
+    """The session, its default signature computed by the compiled one if it has one.
+
+    Args:
+        session: Of a version.
+        whose: What the log calls the version.
+        later: Where programs are made.
+    """
     plain = session.signatures.get(DEFAULT_SIGNATURE)
     compiled = session.signatures.get(COMPILED_DEFAULT)
     if (
@@ -35,7 +41,7 @@ def with_compiled(session: SavedModelSession, later: Later) -> Runner:
         or compiled.outputs.keys() != {*plain.outputs, SIZE_OUTPUT}
     ):
         return session
-    return _Compiled(session, plain, compiled, later)
+    return _Compiled(session, plain, compiled, whose, later)
 
 
 class _Compiled:
@@ -53,9 +59,11 @@ class _Compiled:
         session: SavedModelSession,
         plain: signature_pb2.SignatureDef,
         compiled: signature_pb2.SignatureDef,
+        whose: str,
         later: Later,
     ):
         self._session = session
+        self._whose = whose
         self._later = later
         self._inputs = {
             i.name: compiled.inputs[n].name for n, i in plain.inputs.items()
@@ -93,7 +101,8 @@ class _Compiled:
         try:
             self._run(given, only, 0)
         except Refusal as refusal:
-            _LOG.warning("answers stay with the plain graph: %s", refusal.message)
+            said = "%s: the plain graph answers, nothing is compiled: %s"
+            _LOG.warning(said, self._whose, refusal.message)
             self._asked.update(range(len(self.ready)))
         else:
             self.ready = self.ready | only

@@ -44,7 +44,7 @@ class SavedModelLoader:
     def __call__(self, name: str, version: int, path: Path) -> Servable:
         """Loads one version, and has it answer its warm-up requests."""
         session = self._session(path)
-        runner = with_compiled(session, self.later)
+        runner = with_compiled(session, f"model {name}: version {version}", self.later)
         if self.scheduler is not None:
             runner = BatchingRunner(runner, self.scheduler)
         servable = Servable(name, version, session.signatures, runner)
