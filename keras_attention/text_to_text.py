@@ -263,7 +263,8 @@ class TextToText:
             max_beam_size: The largest beam, and the most answers to a text, that
                 a request can ask for.
             compiled: Whether to write, beside the signatures that any server
-                answers, those that an embedded server compiles with XLA.
+                answers, those that an embedded server compiles with XLA. A model
+                whose shapes depend on values, as with a `ka.Shortlist`, has none.
 
         Returns:
             The path of the version.

@@ -18,6 +18,7 @@ Every tensor starts with the batch, but for `ready` and `size`.
 `stepper`; the compiled ones where they are wanted.
 """
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -31,6 +32,8 @@ from keras_attention.pipeline.graphs import Graphs
 from keras_attention.pipeline.option_inputs import Tensors
 from keras_attention.pipeline.refusals import refuse_sizes
 from keras_attention.text.special_symbols import END_ID
+
+_LOG = logging.getLogger(__name__)
 
 DEFAULT, ENCODE, STEP = "serving_default", "encode", "step"
 COMPILED_TEXT, COMPILED_IDS = COMPILED = ("compiled_default", "compiled_ids")
@@ -81,6 +84,12 @@ def signatures(shared: Graphs, compiled: bool) -> dict[str, SignatureGraph]:
 def _compiled(shared: Graphs) -> dict[str, SignatureGraph]:
     """Signatures that are compiled for the sizes that their caller says are ready."""
     search = CompiledSearch(shared).search
+    try:
+        search.get_concrete_function()
+    except ValueError as error:
+        # A shortlist, say, whose candidates are as many as there happen to be.
+        _LOG.info("the model has no compiled signatures: %s", error)
+        return {}
     defaults = {READY.name: np.zeros(READY.shape, bool)}
 
     def texts(inputs: Tensors) -> Tensors:

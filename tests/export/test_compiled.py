@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import keras_attention as ka
 from keras_attention.export.compiled_search import BEYOND, COLUMNS, ROWS
 from serving.server import Server, ServerOptions
 from serving.server.batching import BatchingOptions, BatchingRunner, Scheduler
@@ -77,6 +78,18 @@ def test_the_text_may_be_of_any_kind(loaded):
         found = loaded.ask("compiled_default", text=text, ready=ready)
         assert found["text"].tolist() == plain["text"].tolist()
         np.testing.assert_allclose(found["log_prob"], plain["log_prob"], rtol=1e-5)
+
+
+def test_programs_say_what_unknown_words_looked_at(pipeline, loaded, tmp_path):
+    unreplaced = loaded
+    tokenizers = pipeline.source_tokenizer, pipeline.target_tokenizer
+    replacing = ka.TextToText(pipeline.model, *tokenizers, replace_unknown=True)
+    loaded = Version(replacing.export(tmp_path, max_beam_size=1))
+    text = np.array(["ξένος".encode(), b"star", b"st\xc3\xb1r"], object)
+    wanted = loaded.ask("serving_default", text=text)["text"].tolist()
+    assert wanted != unreplaced.ask("serving_default", text=text)["text"].tolist()
+    found = loaded.ask("compiled_default", text=text, ready=ALL)
+    assert found["text"].tolist() == wanted
 
 
 class Server1:
