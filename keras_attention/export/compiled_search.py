@@ -14,7 +14,7 @@ from keras_attention.pipeline.graphs import Graphs
 from keras_attention.pipeline.option_inputs import Tensors
 
 ROWS = (1, 2, 4, 8, 16, 24, 32, 48, 64)
-COLUMNS = (8, 12, 16, 24, 32, 48, 64)
+COLUMNS = (8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 64)
 
 BEYOND = len(ROWS) * len(COLUMNS)
 READY = tf.TensorSpec([BEYOND], tf.bool, name="ready")
