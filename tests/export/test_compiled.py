@@ -47,7 +47,7 @@ def source(rows, columns):
 
 
 @pytest.mark.parametrize(
-    "rows, columns, size", [(1, 1, (0, 0)), (3, 9, (2, 1)), (17, 12, (5, 1))]
+    "rows, columns, size", [(1, 1, (0, 0)), (3, 9, (2, 1)), (17, 12, (5, 2))]
 )
 def test_programs_give_the_plain_answers(loaded, rows, columns, size):
     ids, only = source(rows, columns), NONE.copy()
