@@ -84,7 +84,8 @@ def chosen(
     if arguments.variants is None:
         return [n for n in defaults if torch or not n.startswith("torch")] + before
     names = arguments.variants.split(",")
-    refused = (*refused, *variants.LEXICAL, *variants.LAYERS)
+    of_others = (*variants.LEXICAL, *variants.LAYERS, *variants.SERVED)
+    refused = (*refused, *(name for name in of_others if name not in defaults))
     for name in names:
         if name not in variants.NAMES or name in refused:
             allowed = [n for n in variants.NAMES if n not in refused]

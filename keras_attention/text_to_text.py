@@ -246,6 +246,7 @@ class TextToText:
         model_base_path: str | os.PathLike[str],
         version: int | None = None,
         max_beam_size: int = _BEAM,
+        compiled: bool = True,
     ) -> Path:
         """Write a version for TF Serving: `<base>/<version>/saved_model.pb`.
 
@@ -261,6 +262,9 @@ class TextToText:
             version: A positive integer; None for the highest there is plus one.
             max_beam_size: The largest beam, and the most answers to a text, that
                 a request can ask for.
+            compiled: Whether to write, beside the signatures that any server
+                answers, those that an embedded server compiles with XLA. A model
+                whose shapes depend on values, as with a `ka.Shortlist`, has none.
 
         Returns:
             The path of the version.
@@ -270,7 +274,7 @@ class TextToText:
                 the model has something that cannot be served.
             ImportError: tensorflow-serving-api is not installed.
         """
-        return export(self._parts, model_base_path, version, max_beam_size)
+        return export(self._parts, model_base_path, version, max_beam_size, compiled)
 
     def _graphs_for(self, largest_beam: int) -> Graphs:
         return self._graphs.keep(

@@ -18,6 +18,8 @@
 | `lstm` | `ka.RecurrentEncoder` of one LSTM in one direction (`benchmarks.lstm_layer` only) |
 | `keras-lstm`, `keras-lstm-xla` | `keras.layers.LSTM`, in a graph and compiled by XLA |
 | `torch-lstm` | `torch.nn.LSTM`, eager |
+| `served-compiled`, `served-plain` | an export in the server's session, compiled by XLA or not (`benchmarks.served_generation` only) |
+| `served-text-compiled`, `served-text-plain` | the same from text to text |
 | `gemm` | no model: how fast this machine multiplies matrices, for the floor |
 
 A variant's module has `train_step(...)` and `generate(...)`, each returning a
@@ -80,6 +82,10 @@ _MODULES: dict[str, tuple[str, dict[str, Any]]] = {
     "keras-lstm": ("recurrent_layer", {"plain": True}),
     "keras-lstm-xla": ("recurrent_layer", {"plain": True, "xla": True}),
     "torch-lstm": ("torch_layer", {}),
+    "served-compiled": ("served", {"compiled": True}),
+    "served-plain": ("served", {}),
+    "served-text-compiled": ("served", {"compiled": True, "text": True}),
+    "served-text-plain": ("served", {"text": True}),
     "gemm": ("gemm", {}),
 }
 NAMES = tuple(_MODULES)
@@ -93,6 +99,7 @@ ENVIRONMENTS = {
 # Of benchmarks of their own.
 LEXICAL = ("shortlist", "whole")
 LAYERS = ("lstm", "keras-lstm", "keras-lstm-xla", "torch-lstm")
+SERVED = tuple(name for name in NAMES if name.startswith("served-"))
 
 
 def computes(name: str, model: str) -> bool:

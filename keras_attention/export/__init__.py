@@ -5,6 +5,7 @@
 | `saved_model.py` | the order of events: trace, try, write, check, publish |
 | `signatures.py` | the ways to call a served model |
 | `step_signatures.py` | one step at a time |
+| `compiled_search.py` | greedy search as programs of XLA, for a few sizes |
 | `tracing.py` | the signatures as graphs that run on any device |
 | `trial_requests.py` | requests that an export is tried with |
 | `postprocessing.py` | defaults into, and device names out of, what TensorFlow wrote |

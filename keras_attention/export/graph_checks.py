@@ -8,6 +8,8 @@ from typing import Any
 
 from tensorflow.core.protobuf import saved_model_pb2
 
+from keras_attention.export.signatures import COMPILED
+
 # They hand their inputs on to a function.
 _CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 # Registered everywhere, but they call back into the Python that wrote the graph.
@@ -56,11 +58,14 @@ def _problems(meta_graph: Any) -> Iterator[str]:
     devices = {node.device for node in nodes} - {""}
     if devices:
         yield f"expected no device names, found {sorted(devices)}"
-    if any(_compiled(item) for item in [*nodes, *functions.values()]):
-        yield "expected nothing compiled by XLA, found jit_compile=True"
     for name, signature in meta_graph.signature_def.items():
         if name == _INITIALIZER:
             continue
+        if name not in COMPILED and _is_compiled(signature, graph.node, functions):
+            yield (
+                f"expected nothing in signature {name!r} that only XLA runs, found "
+                "jit_compile=True"
+            )
         for alias, info in signature.inputs.items():
             readers = _unguarded(_base(info.name), graph.node, functions)
             if readers:
@@ -70,8 +75,24 @@ def _problems(meta_graph: Any) -> Iterator[str]:
                 )
 
 
-def _compiled(item: Any) -> bool:
-    return "_XlaMustCompile" in item.attr and item.attr["_XlaMustCompile"].b
+def _is_compiled(
+    signature: Any, nodes: Iterable[Any], functions: Mapping[str, Any]
+) -> bool:
+    """Whether something that a signature needs must be compiled by XLA."""
+    outputs = {_base(info.name) for info in signature.outputs.values()}
+    waiting = [node for node in nodes if node.name in outputs]
+    seen = set()
+    while waiting:
+        item = waiting.pop()
+        if "_XlaMustCompile" in item.attr and item.attr["_XlaMustCompile"].b:
+            return True
+        for attribute in item.attr.values():
+            for called in (attribute.func, *attribute.list.func):
+                if called.name in functions and called.name not in seen:
+                    seen.add(called.name)
+                    function = functions[called.name]
+                    waiting += [function, *function.node_def]
+    return False
 
 
 def _unguarded(

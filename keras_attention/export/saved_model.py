@@ -22,13 +22,14 @@ def export(
     model_base_path: str | os.PathLike[str],
     version: int | None,
     max_beam_size: int,
+    compiled: bool,
 ) -> Path:
     """Write one version of a model for TF Serving; see `TextToText.export`."""
     base = local_path("model_base_path", model_base_path)
     check_version(base, version)
     _check_beam(max_beam_size)
     warmup_requests.messages()
-    signatures, functions = portable(parts, max_beam_size)
+    signatures, functions = portable(parts, max_beam_size, compiled)
     requests = try_out(parts, signatures, functions)
     with staging(base) as directory:
         tf.saved_model.save(

@@ -1,6 +1,6 @@
 """Signatures of an exported model: strings in, strings and alignments out.
 
-Every tensor starts with the batch.
+Every tensor starts with the batch, but for `ready` and `size`.
 
 | signature | in | out |
 |---|---|---|
@@ -11,23 +11,32 @@ Every tensor starts with the batch.
 | `score` | text, target_text | log_prob, token_log_prob, alignment and more |
 | `encode` | text | memory and state |
 | `step` | token, memory, state | what may come next, state |
+| `compiled_default` | text, ready | text, log_prob, size |
+| `compiled_ids` | source_ids, ready | ids, length, log_prob, size |
 
-The last three are there for models that have `score`, or `encode` and `stepper`.
+`score`, `encode` and `step` are there for models that have `score`, or `encode` and
+`stepper`; the compiled ones where they are wanted.
 """
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from keras_attention.export.compiled_search import READY, CompiledSearch
 from keras_attention.export.step_signatures import Stepwise
 from keras_attention.pipeline import option_inputs
 from keras_attention.pipeline.graphs import Graphs
 from keras_attention.pipeline.option_inputs import Tensors
 from keras_attention.pipeline.refusals import refuse_sizes
+from keras_attention.text.special_symbols import END_ID
 
-ENCODE, STEP = "encode", "step"
+_LOG = logging.getLogger(__name__)
+
+DEFAULT, ENCODE, STEP = "serving_default", "encode", "step"
+COMPILED_TEXT, COMPILED_IDS = COMPILED = ("compiled_default", "compiled_ids")
 
 
 class SignatureGraph(NamedTuple):
@@ -46,11 +55,11 @@ class SignatureGraph(NamedTuple):
     answer: Callable[[Tensors], Tensors]
 
 
-def signatures(shared: Graphs) -> dict[str, SignatureGraph]:
+def signatures(shared: Graphs, compiled: bool) -> dict[str, SignatureGraph]:
     """All signatures that a model can have, by name."""
     model = shared.parts.model
     found = {
-        "serving_default": _texts(lambda inputs: _serving_default(shared, inputs)),
+        DEFAULT: _texts(lambda inputs: _serving_default(shared, inputs)),
         "predict_with_options": _with_options(
             shared, lambda found: _first(found, ("text", "log_prob"))
         ),
@@ -69,7 +78,47 @@ def signatures(shared: Graphs) -> dict[str, SignatureGraph]:
         stepwise = Stepwise(shared)
         found[ENCODE] = _texts(stepwise.encode)
         found[STEP] = SignatureGraph(stepwise.specs, {}, {}, stepwise.step)
-    return found
+    return found | (_compiled(shared) if compiled else {})
+
+
+def _compiled(shared: Graphs) -> dict[str, SignatureGraph]:
+    """Signatures that are compiled for the sizes that their caller says are ready."""
+    search = CompiledSearch(shared).search
+    try:
+        search.get_concrete_function()
+    except ValueError as error:
+        # A shortlist, say, whose candidates are as many as there happen to be.
+        _LOG.info("the model has no compiled signatures: %s", error)
+        return {}
+    defaults = {READY.name: np.zeros(READY.shape, bool)}
+
+    def texts(inputs: Tensors) -> Tensors:
+        source = shared.source(inputs["text"])
+        found = search(source.ids, inputs[READY.name])
+        size = found.pop("size")
+        answers = shared.greedy_answers(source, found)
+        return _first(answers, ("text", "log_prob")) | {"size": size}
+
+    def ids(inputs: Tensors) -> Tensors:
+        found = search(inputs["source_ids"], inputs[READY.name])
+        return {
+            "ids": found["ids"],
+            "length": found["lengths"],
+            "log_prob": tf.cast(found["log_probs"], tf.float32),
+            "size": found["size"],
+        }
+
+    source_ids = tf.TensorSpec([None, None], tf.int32, name="source_ids")
+    trial = {source_ids.name: np.full([1, 1], END_ID, np.int32)}
+    given = {READY.name: READY}
+    return {
+        COMPILED_TEXT: SignatureGraph(
+            {"text": _rows("text", tf.string)} | given, defaults, {}, texts
+        ),
+        COMPILED_IDS: SignatureGraph(
+            {source_ids.name: source_ids} | given, defaults, trial, ids
+        ),
+    }
 
 
 def _texts(answer: Callable[[Tensors], Tensors], *names: str) -> SignatureGraph:

@@ -12,11 +12,11 @@ from keras_attention.pipeline.option_inputs import Tensors
 
 
 def portable(
-    parts: Parts, max_beam_size: int
+    parts: Parts, max_beam_size: int, compiled: bool
 ) -> tuple[Mapping[str, SignatureGraph], dict[str, Any]]:
     """All signatures, and a concrete function for each, for any device."""
     with _no_cudnn(parts.model):
-        found = signatures(Graphs(parts, max_beam_size))
+        found = signatures(Graphs(parts, max_beam_size), compiled)
         return found, {name: _concrete(item) for name, item in found.items()}
 
 

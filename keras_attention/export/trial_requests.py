@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from keras_attention.export.compiled_search import READY
 from keras_attention.export.signatures import ENCODE, STEP, SignatureGraph
 from keras_attention.pipeline.graphs import Parts
 from keras_attention.text import Tokenizer
@@ -62,7 +63,10 @@ def _requests(
             yield name, {key: inputs[key] for key in signature.inputs}
             continue
         defaults = signature.defaults | signature.trial
-        inputs = {key: np.repeat(value, rows) for key, value in defaults.items()}
+        inputs = {
+            key: value if key == READY.name else np.repeat(value, rows, axis=0)
+            for key, value in defaults.items()
+        }
         inputs |= {key: texts[key] for key in texts.keys() & signature.inputs.keys()}
         yield name, inputs
 

@@ -63,7 +63,9 @@ class _Library:
         moved: dict[str, dict[int, int]] = {}
         for node in kept:
             attributes = _CALLS.get(node.op)
-            if attributes and len(used[node.name]) < len(node.attr["Tout"].list.type):
+            if not attributes or self._compiled(node, attributes):
+                continue
+            if len(used[node.name]) < len(node.attr["Tout"].list.type):
                 moved[node.name] = self._narrow(
                     node, attributes, sorted(used[node.name])
                 )
@@ -98,6 +100,11 @@ class _Library:
                 del node.attr[shapes].list.shape[:]
                 node.attr[shapes].list.shape.extend(every[place] for place in outputs)
         return {old: new for new, old in enumerate(outputs)}
+
+    def _compiled(self, node: Any, attributes: tuple[str, ...]) -> bool:
+        """Whether XLA compiles what is called: once by its name for all callers."""
+        called = (self.by_name[node.attr[each].func.name] for each in attributes)
+        return any("_XlaMustCompile" in function.attr for function in called)
 
     def _with_outputs(self, name: str, outputs: list[int]) -> str:
         narrow = f"{name}_only_{'_'.join(map(str, outputs)) or 'effects'}"

@@ -11,8 +11,15 @@ from typing import Any
 
 import tensorflow as tf
 
-# Where the server looks, below the version directory.
-_RECORDS = Path("assets.extra", "tf_serving_warmup_requests")
+from keras_attention.export.signatures import COMPILED, DEFAULT
+
+# Below the version directory: where every server looks before it serves, and where
+# the embedded one looks afterwards.
+_EXTRA = Path("assets.extra")
+_BEFORE = _EXTRA / "tf_serving_warmup_requests"
+_AFTER = _EXTRA / "warmup_requests_once_served"
+
+_Requests = Iterable[tuple[str, Mapping[str, Any]]]
 
 
 def messages() -> tuple[ModuleType, ModuleType]:
@@ -31,18 +38,26 @@ def messages() -> tuple[ModuleType, ModuleType]:
     return predict_pb2, prediction_log_pb2
 
 
-def write(
-    directory: Path, model_name: str, requests: Iterable[tuple[str, Mapping[str, Any]]]
-) -> None:
+def write(directory: Path, model_name: str, requests: _Requests) -> None:
     """Write warm-up records.
+
+    A first answer takes a server most of a second for each signature, so only the
+    default one stands between a start and its end.
 
     Args:
         directory: Of the version.
         model_name: Put into the requests; the server does not look at it.
         requests: Signature names and inputs by name, arrays `[B]`.
     """
+    requests = [item for item in requests if item[0] not in COMPILED]
+    default = [item for item in requests if item[0] == DEFAULT]
+    _write(directory / _BEFORE, model_name, default)
+    rest = [item for item in requests if item[0] != DEFAULT]
+    _write(directory / _AFTER, model_name, rest)
+
+
+def _write(path: Path, model_name: str, requests: _Requests) -> None:
     predict, prediction_log = messages()
-    path = directory / _RECORDS
     path.parent.mkdir(parents=True, exist_ok=True)
     with tf.io.TFRecordWriter(str(path)) as writer:
         for signature, inputs in requests:

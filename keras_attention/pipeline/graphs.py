@@ -21,6 +21,8 @@ _TARGET = tf.TensorSpec([None], tf.string, name="target_text")
 _IDS = tf.TensorSpec([None, None], tf.int32)
 _INTEGERS = tf.TensorSpec([None], tf.int32)
 _NUMBERS = tf.TensorSpec([None], tf.float32)
+# What is said of a generation, by the names of its fields.
+_FIELDS = ("ids", "lengths", "log_probs", "weights")
 
 
 class Parts(NamedTuple):
@@ -85,20 +87,34 @@ class Graphs:
         """How probable target texts `[B]` are, token by token."""
         return _graph(self._score, _TEXT, _TARGET)
 
+    @functools.cached_property
+    def greedy_ids(self) -> Callable[[Any, Any, Any], Tensors]:
+        """`greedy` from ids `[B, S]` to ids: fields of `ka.Generation`."""
+        return _graph(self._greedy_ids, _IDS, _INTEGERS, _NUMBERS)
+
     def _greedy(self, text: Any, max_length: Any, max_length_ratio: Any) -> Tensors:
         source = self.source(text)
         ratio = option_inputs.bounded_ratio(max_length_ratio, source.length)
-        generation = self.parts.model.generate(
-            source.ids,
-            GenerationOptions(max_length=max_length, max_length_ratio=ratio),
+        return self.greedy_answers(
+            source, self.greedy_ids(source.ids, max_length, ratio)
         )
+
+    def _greedy_ids(self, ids: Any, max_length: Any, max_length_ratio: Any) -> Tensors:
+        options = GenerationOptions(
+            max_length=max_length, max_length_ratio=max_length_ratio
+        )
+        return self.greedy_fields(ids, options)
+
+    def greedy_fields(
+        self, ids: Any, options: GenerationOptions | None = None
+    ) -> Tensors:
+        """What greedy search finds for ids `[B, S]`; a part of the graph it is in."""
+        return _fields(self.parts.model.generate(ids, options))
+
+    def greedy_answers(self, source: TokenizedText, found: Tensors) -> Tensors:
+        """Answers `[B, 1]` of what greedy search found, as of `greedy`."""
         # [B, T] to [B, N, T] with N = 1, and so on
-        one = generation._replace(
-            **{
-                name: tf.expand_dims(getattr(generation, name), 1)
-                for name in ("ids", "lengths", "log_probs", "weights")
-            }
-        )
+        one = {name: tf.expand_dims(value, 1) for name, value in found.items()}
         return self._answers(source, one)
 
     def _search(self, text: Any, options: Tensors) -> Tensors:
@@ -109,7 +125,7 @@ class Graphs:
             GenerationOptions(**(options | {"max_length_ratio": ratio})),
             self.max_beam_size,
         )
-        return self._answers(source, generation)
+        return self._answers(source, _fields(generation))
 
     def _checked_search(self, text: Any, inputs: Tensors) -> Tensors:
         inputs = option_inputs.spread(inputs, tf.shape(text)[0])
@@ -132,7 +148,7 @@ class Graphs:
             **source_answers(source),
         }
 
-    def _answers(self, source: TokenizedText, generation: Generation) -> Tensors:
+    def _answers(self, source: TokenizedText, found: Tensors) -> Tensors:
         """All there is to say, N answers for each text.
 
         Returns:
@@ -140,10 +156,10 @@ class Graphs:
             `[B, N, T, S]`, the mean over heads; of the source `source_length` `[B]`
             and `source_tokens`, `source_start`, `source_end` `[B, S]`.
         """
-        weights = mean_over_heads(generation.weights, rank=4)
-        shape = tf.shape(generation.ids)
+        weights = mean_over_heads(found["weights"], rank=4)
+        shape = tf.shape(found["ids"])
         sequences = tf.stack([shape[0] * shape[1], shape[2]])
-        ids = tf.reshape(generation.ids, sequences)  # [B * N, T]
+        ids = tf.reshape(found["ids"], sequences)  # [B * N, T]
         unknown = None
         if self.parts.unknown_words is not None:
             by_row = tf.stack([shape[0], shape[1] * shape[2], tf.shape(weights)[3]])
@@ -156,12 +172,16 @@ class Graphs:
         )
         return {
             "text": tf.reshape(text, shape[:2]),
-            "log_prob": tf.cast(generation.log_probs, tf.float32),
+            "log_prob": tf.cast(found["log_probs"], tf.float32),
             "tokens": tf.reshape(self.tokens(ids), shape),
-            "length": generation.lengths,
+            "length": found["lengths"],
             "alignment": weights,
             **source_answers(source),
         }
+
+
+def _fields(generation: Generation) -> Tensors:
+    return {name: getattr(generation, name) for name in _FIELDS}
 
 
 def source_answers(source: TokenizedText) -> Tensors:

@@ -15,6 +15,11 @@ N_BEST = "n_best"
 ALIGN = "align"
 SCORE = "score"
 
+#: What an embedded server computes the default one by, with one more input and output:
+#: which sizes' programs it may use, and the number of this request's.
+COMPILED_DEFAULT = "compiled_default"
+READY_INPUT, SIZE_OUTPUT = "ready", "size"
+
 TEXT_INPUT = "text"
 TARGET_INPUT = "target_text"
 

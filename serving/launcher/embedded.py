@@ -53,8 +53,12 @@ class Embedded:
         _allow_many_connections()
         with _without_chatter():
             library.tensorflow()
-        xla = options.xla_cpu_compilation_enabled or options.xla_gpu_compilation_enabled
-        if not xla:
+        # Where nothing was said, exports that have compiled signatures profit.
+        on_cpu, on_gpu = (
+            getattr(options, f"xla_{device}_compilation_enabled")
+            for device in ("cpu", "gpu")
+        )
+        if on_cpu is False and not on_gpu:
             library.disable_xla()
         models: dict[str, str] | ConfigFile
         if options.model_config_file:

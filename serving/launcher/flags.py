@@ -75,7 +75,7 @@ _TF_SERVING: _Rows = (
     ("tensorflow_intra_op_parallelism", 0, "threads"),
     ("tensorflow_inter_op_parallelism", 0, "threads"),
     ("per_process_gpu_memory_fraction", 0.0, "0 to 1"),
-    ("xla_cpu_compilation_enabled", False, "let graphs use XLA"),
+    ("xla_cpu_compilation_enabled", bool, "let graphs use XLA (embedded: true)"),
     ("xla_gpu_compilation_enabled", False, "let graphs use XLA"),
     ("rest_api_num_threads", 4 * (os.cpu_count() or 1), "REST calls computed at once"),
     ("rest_api_timeout_in_ms", 30_000, "0 for no limit"),
@@ -122,6 +122,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def _settings(default: Any) -> dict[str, Any]:
+    if default is bool:
+        return {"type": boolean, "nargs": "?", "const": True}
     if isinstance(default, type):
         return {"type": default}
     if isinstance(default, tuple):

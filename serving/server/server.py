@@ -25,6 +25,7 @@ from serving.server.observability.events import Event, Listener
 from serving.server.options import RestOptions, ServerOptions
 from serving.server.request_flow import RequestFlow
 from serving.server.tls import grpc_credentials, ssl_context
+from serving.server.versions.later import Later
 from serving.server.versions.loading import SavedModelLoader
 from serving.server.versions.model_manager import ModelManager
 from serving.server.versions.polling import Poller
@@ -81,8 +82,9 @@ class Server:
             self._scheduler = Scheduler(options.batching, self._tell)
             session = options.batching.shared(session)
         warmups = options.warmup_iterations
+        self._later = Later()
         loader = SavedModelLoader(
-            options.tags, session, warmups, self._scheduler, self._tell
+            options.tags, session, warmups, self._scheduler, self._tell, self._later
         )
         self._models = ModelManager(config, loader, options.loads)
         self._pollers: list[Poller] = []
@@ -122,6 +124,7 @@ class Server:
             self._executor.shutdown()
             raise
         self._server.start()
+        self._later.start()
         self._pollers.append(Poller(options.poll_seconds, self._models.poll))
         if self._file is not None:
             again = functools.partial(self._file.look, self._models)
@@ -137,6 +140,7 @@ class Server:
         for poller in self._pollers:
             poller.stop()
         self._models.close()
+        self._later.close(wait=grace is None)
         self._health.drain()
         stopped = self._server.stop(threading.TIMEOUT_MAX if grace is None else grace)
         if self._rest is not None:

@@ -14,6 +14,7 @@ from benchmarks import (
     lstm_layer,
     monotonic,
     problem,
+    served_generation,
     shortlist,
     train_step,
 )
@@ -68,6 +69,14 @@ def test_generations_agree_and_are_timed(tmp_path):
     for rows in stored["cases"].values():
         assert all(row["min_us_per_step"] > 0 for row in rows.values())
     assert "## generate-tiny" in page
+
+
+@pytest.mark.slow
+def test_an_export_answers_the_same_however_it_is_asked(tmp_path):
+    variants = "served-compiled,served-plain,served-text-compiled"
+    stored, _ = _run(served_generation, variants, tmp_path, "--batches=1,3")
+    assert {*stored["largest_relative_difference"]} == {*variants.split(",")[1:]}
+    assert stored["cases"]["B=3"]["served-compiled"]["min_us_per_step"] > 0
 
 
 @pytest.mark.slow

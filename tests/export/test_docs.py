@@ -33,7 +33,8 @@ def test_blocks_run_in_order(tmp_path, monkeypatch, capsys):
 def test_signatures_and_tensors_are_named():
     text = PAGE.read_text(encoding="utf-8")
     assert re.findall(r"^\| `(\w+)` \| `(?:text|token)`", text, re.MULTILINE) == [
-        *INPUTS
+        *INPUTS,
+        "compiled_default",
     ]
     for name in set().union(*OUTPUTS.values()):
         shown = re.sub(r"_.*", "_...", name) if "state" in name else name

@@ -10,7 +10,7 @@ from tensorflow.core.framework import types_pb2
 from tensorflow.core.protobuf import saved_model_pb2
 
 import keras_attention as ka
-from keras_attention.export.graph_checks import serving_ops
+from keras_attention.export.graph_checks import check_saved_model, serving_ops
 from serving.server.refusal import Refusal
 from tests.export.session import Version
 
@@ -39,7 +39,7 @@ def assert_portable(version):
     assert ops - functions <= serving_ops()
     assert not [node.name for node in nodes if node.op == "NoOp" and "f" in node.attr]
     assert {node.device for node in nodes} == {""}
-    assert not [node.name for node in nodes if node.attr["_XlaMustCompile"].b]
+    check_saved_model(version)
     assert b"/device:" not in (version / "saved_model.pb").read_bytes()
 
 
@@ -87,9 +87,21 @@ OUTPUTS = {
 }
 
 
+COMPILED = {"compiled_default", "compiled_ids"}
+
+
+def test_compiled_signatures_are_optional(pipeline, version, tmp_path):
+    assert COMPILED < {*graph_of(version).signature_def}
+    plain = pipeline.export(tmp_path, compiled=False)
+    meta_graph = graph_of(plain)
+    assert not COMPILED & {*meta_graph.signature_def}
+    functions = [*meta_graph.graph_def.library.function]
+    assert not [f for f in functions if f.attr["_XlaMustCompile"].b]
+
+
 def test_signatures(version):
     signatures = graph_of(version).signature_def
-    assert set(signatures) - {"__saved_model_init_op"} == set(INPUTS)
+    assert set(signatures) - {"__saved_model_init_op", *COMPILED} == set(INPUTS)
     for name in INPUTS:
         assert set(signatures[name].inputs) == INPUTS[name]
         assert set(signatures[name].outputs) == OUTPUTS[name]

@@ -246,7 +246,7 @@ def test_unknown_and_idle_flags_are_warned_about(toys, start):
 
 def test_graphs_that_demand_xla_may_have_it(toys, start):
     flag = f"--model_base_path={toys / 'compiled'}"
-    with start(flag, "--xla_cpu_compilation_enabled") as process:
+    with start(flag) as process:
         with serving.Client(process.target, model="default") as client:
             found = client.call({"x": np.ones(2, np.float32)})["y"]
             np.testing.assert_array_equal(found, [2, 2])

@@ -8,6 +8,8 @@
 - ``version_registry.py``: state of every version; finds the one that a request means
 - ``loading.py``: a folder made a servable: session, batching, warm-up
 - ``servable.py``: a loaded version, as requests know it
-- ``warmup.py``: the requests that a version answers before it is served
+- ``warmup.py``: the requests that a version answers before it is served, and after
+- ``later.py``: a thread for what need not be done before
+- ``compiled.py``: a default signature computed by programs of XLA, made meanwhile
 - ``tfrecord.py``: the files that hold them
 """

@@ -1,4 +1,4 @@
-"""Warm-up: requests that a model brings along, answered before it is served."""
+"""Warm-up: requests that a model brings along, answered before it serves or after."""
 
 from __future__ import annotations
 
@@ -14,18 +14,21 @@ from serving.server.methods import classify_regress, predict
 from serving.server.refusal import Refusal, invalid
 from serving.server.versions.servable import Finder, Servable
 
-#: Where a SavedModel keeps them.
+#: Where a SavedModel keeps them: TF Serving's, and those that can wait.
 REQUESTS = Path("assets.extra", "tf_serving_warmup_requests")
+ONCE_SERVED = Path("assets.extra", "warmup_requests_once_served")
 _MOST = 1000
 
 
-def warm_up(servable: Servable, path: Path, iterations: int = 1) -> None:
+def warm_up(
+    servable: Servable, path: Path, iterations: int = 1, requests: Path = REQUESTS
+) -> None:
     """Answers the requests that lie beside a model, each so many times.
 
     Raises:
         Refusal: One of them fails, or the file is broken.
     """
-    file = path / REQUESTS
+    file = path / requests
     if not file.exists():
         return
     # It needs google-crc32c, which is asked for by name when a server starts.

@@ -43,6 +43,7 @@ def narrow(request: pytest.FixtureRequest, toys: Path) -> Iterator:
     }
     flags = [f"--batching_parameter={k}={v}" for k, v in parameters.items()]
     flags += ["--rest_api_timeout_in_ms=500", "--enable_metrics"]
+    flags += ["--xla_cpu_compilation_enabled=false"]
     paths = {name: toys / name for name in ("upper", "gate", "compiled")}
     with stock.running(request.param, paths, *flags) as ports:
         yield ports
