@@ -107,7 +107,7 @@ def encode(
         proto.string_val.extend([as_bytes(item) for item in flat.tolist()])
         return proto
     if field == "half_val":
-        flat = flat.view(np.uint16)
+        flat = flat.view(np.dtype("u2").newbyteorder(array.dtype.byteorder))
     for start in range(0, flat.size, _PIECE):
         getattr(proto, field).extend(flat[start : start + _PIECE].tolist())
     return proto
