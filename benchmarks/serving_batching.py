@@ -35,8 +35,8 @@ CALLERS = (1, 2)
 BAR = 0.85
 OVER_GRPC = "over gRPC"
 
-#: Words a second, and processor seconds a word where they are this process' own.
-Turn = Callable[[float], tuple[float, float | None]]
+#: Words a second, and processor seconds a word: the session's, over gRPC the client's.
+Turn = Callable[[float], tuple[float, float]]
 
 
 def main(given: Sequence[str] | None = None) -> int:
@@ -111,8 +111,8 @@ def measure(options: argparse.Namespace, batching: BatchingOptions) -> dict[str,
 
 def _rounds(
     ways: dict[str, Turn], rounds: int, seconds: float
-) -> dict[str, list[tuple[float, float | None]]]:
-    found: dict[str, list[tuple[float, float | None]]] = {way: [] for way in ways}
+) -> dict[str, list[tuple[float, float]]]:
+    found: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
     for turn in range(rounds):
         order = list(ways)
         random.Random(turn).shuffle(order)
@@ -121,16 +121,15 @@ def _rounds(
     return found
 
 
-def _figures(found: dict[str, list[tuple[float, float | None]]]) -> dict[str, Any]:
+def _figures(found: dict[str, list[tuple[float, float]]]) -> dict[str, Any]:
     rates = {
         way: statistics.median(rate for rate, _ in turns)
         for way, turns in found.items()
     }
-    processor = {}
-    for way, turns in found.items():
-        known = [seconds for _, seconds in turns if seconds is not None]
-        if known:
-            processor[way] = round(1e3 * statistics.median(known), 4)
+    processor = {
+        way: round(1e3 * statistics.median(seconds for _, seconds in turns), 4)
+        for way, turns in found.items()
+    }
     sessions = [way for way in found if way.startswith("session")]
     alone = [way for way in sessions if way.endswith(" 1 callers")]
     best, most = (max(ways, key=rates.__getitem__) for ways in (alone, sessions))
@@ -160,9 +159,9 @@ def _parameters(batching: BatchingOptions) -> list[str]:
 
 def _over_grpc(
     target: str, words: list[str], in_flight: int, seconds: float
-) -> tuple[float, None]:
-    async def ask() -> float:
-        count, began = 0, time.monotonic()
+) -> tuple[float, float]:
+    async def ask() -> tuple[float, float]:
+        count, began, used = 0, time.monotonic(), time.process_time()
 
         async def caller(number: int) -> None:
             nonlocal count
@@ -173,9 +172,10 @@ def _over_grpc(
 
         async with aio.Client(target, model="benchmark") as client:
             await asyncio.gather(*map(caller, range(in_flight)))
-        return count / (time.monotonic() - began)
+        rate = count / (time.monotonic() - began)
+        return rate, (time.process_time() - used) / count
 
-    return asyncio.run(ask()), None
+    return asyncio.run(ask())
 
 
 def _words(count: int) -> list[str]:

@@ -106,7 +106,9 @@ def _checked(outputs: Outputs, signature: str, batch: int) -> Outputs:
             sizes = dict(zip(axes, array.shape, strict=True)) | sizes
         shape = tuple(sizes.get(axis, "?") for axis in axes)
         # bfloat16 is no NumPy kind of its own ("V"), yet a float to the caller.
-        kind = "f" if array.dtype.name == "bfloat16" else array.dtype.kind
+        kind = array.dtype.kind
+        if kind == "V" and array.dtype.name == "bfloat16":
+            kind = "f"
         if array.shape != shape or kind not in kinds:
             raise UnexpectedResponse(
                 f"output `{name}` must have the shape and dtype of the signature "

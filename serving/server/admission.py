@@ -71,16 +71,16 @@ class Admission:
             Refusal: Too many wait, its time is over, or its client has gone.
         """
         wait = self._enter()
-        if not wait.done():
+        if wait is not None:
             abandon = functools.partial(self._leave, wait, _gone())
             if not caller.add_callback(abandon):
                 abandon()
-        try:
-            wait.result(_seconds(deadline))
-        except TimeoutError:
-            if self._leave(wait):
-                raise late() from None
-            wait.result()  # meanwhile it has been admitted, or abandoned
+            try:
+                wait.result(_seconds(deadline))
+            except TimeoutError:
+                if self._leave(wait):
+                    raise late() from None
+                wait.result()  # meanwhile it has been admitted, or abandoned
         try:
             if not caller.is_active():
                 raise _gone()
@@ -93,7 +93,7 @@ class Admission:
         """The same on an event loop, whose task is cancelled if the client goes."""
         wait = self._enter()
         try:
-            if not wait.done():
+            if wait is not None:
                 loop, turn = asyncio.get_running_loop(), asyncio.Event()
                 wait.add_done_callback(lambda _: loop.call_soon_threadsafe(turn.set))
                 try:
@@ -102,20 +102,19 @@ class Admission:
                     raise late() from None
             yield
         finally:
-            if wait.done() or not self._leave(wait):
+            if wait is None or wait.done() or not self._leave(wait):
                 self._end()
 
-    def _enter(self) -> Future[None]:
-        """Done as soon as a request may compute."""
-        wait: Future[None] = Future()
+    def _enter(self) -> Future[None] | None:
+        """Done as soon as a request may compute; None if it may at once."""
         with self._lock:
             self.check()
             if self._free:
                 self._free -= 1
-                wait.set_result(None)
-            else:
-                self._waits.append(wait)
-        return wait
+                return None
+            wait: Future[None] = Future()
+            self._waits.append(wait)
+            return wait
 
     def _end(self) -> None:
         with self._lock:

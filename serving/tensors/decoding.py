@@ -172,7 +172,8 @@ def _from_string_list(content: bytes, count: int) -> np.ndarray:
 def _from_field(
     proto: tensor_pb2.TensorProto, dtype: np.dtype, count: int
 ) -> np.ndarray:
-    sent = getattr(proto, BY_NUMBER[proto.dtype].field)
+    field = BY_NUMBER[proto.dtype].field
+    sent = getattr(proto, field)
     read, each = dtype, 1
     if dtype.kind == "c":
         read, each = np.dtype(f"f{dtype.itemsize // 2}"), 2
@@ -182,7 +183,7 @@ def _from_field(
     for start in range(0, len(values), _PIECE):
         stop = min(start + _PIECE, len(values))
         values[start:stop] = sent[start:stop]
-    if dtype.name in ("float16", "bfloat16"):
+    if field == "half_val":
         values = values.astype(np.uint16).view(dtype)
     values = values.view(dtype) if each == 2 else values.astype(dtype, copy=False)
     if len(values) < count:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -47,6 +48,7 @@ BY_NUMBER = {kind.number: kind for kind in _DATA_TYPES}
 _BY_NAME = {kind.dtype: kind for kind in _DATA_TYPES}
 
 
+@functools.cache
 def dtype_of(number: int) -> np.dtype:
     """The NumPy dtype of a DataType; strings are ``object``.
 
@@ -88,6 +90,7 @@ def dtype_named(name: str) -> np.dtype:
     return dtype_of(number.number)
 
 
+@functools.lru_cache  # NumPy makes a name anew each time
 def number_of(dtype: np.dtype) -> int:
     """The DataType of a NumPy dtype; ``object``, ``str`` and ``bytes`` are strings.
 

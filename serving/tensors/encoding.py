@@ -23,7 +23,7 @@ from serving.tensors.dtypes import BY_NUMBER, TensorError, number_of
 _PIECE = 1 << 16
 # Key bytes of the packed fields whose wire form is the array's memory.
 _PACKED = {"float_val": (b"\x2a", "<f4"), "double_val": (b"\x32", "<f8")}
-_PACKED |= {"scomplex_val": (b"\x4a", "<f4"), "dcomplex_val": (b"\x62", "<f8")}
+_PACKED |= {"scomplex_val": (b"\x4a", "<c8"), "dcomplex_val": (b"\x62", "<c16")}
 
 
 def as_bytes(value: object) -> bytes:
@@ -87,7 +87,7 @@ def encode(
     Raises:
         TensorError: TensorFlow has no such dtype.
     """
-    array = as_array(value)
+    array = value if isinstance(value, np.ndarray) else as_array(value)
     number = number_of(array.dtype)
     field = BY_NUMBER[number].field
     proto = tensor_pb2.TensorProto() if into is None else into
@@ -99,13 +99,15 @@ def encode(
         return proto
     if field in _PACKED:
         key, wire = _PACKED[field]
-        content = np.ascontiguousarray(array).reshape(-1).view(wire[1:]).astype(wire)
-        data = content.tobytes()
+        data = array.astype(wire, copy=False).tobytes()
         proto.MergeFromString(key + _varint(len(data)) + data)
         return proto
-    flat = np.ascontiguousarray(array).reshape(-1)
+    flat = np.ravel(array)
+    if number == tensor_pb2.DT_STRING:
+        proto.string_val.extend([as_bytes(item) for item in flat.tolist()])
+        return proto
     if field == "half_val":
-        flat = flat.view(np.uint16)
+        flat = flat.view(np.dtype("u2").newbyteorder(array.dtype.byteorder))
     for start in range(0, flat.size, _PIECE):
         getattr(proto, field).extend(flat[start : start + _PIECE].tolist())
     return proto

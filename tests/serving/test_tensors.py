@@ -119,6 +119,14 @@ def _bits(array):
     return array.reshape(-1).view(np.uint8)
 
 
+@pytest.mark.parametrize("dtype", [">f2", ">f4", ">f8", ">c8", ">c16", ">i4", ">u8"])
+def test_arrays_of_the_other_byte_order_keep_their_values(dtype):
+    array = np.array([[1.5, 2.0], [3.0, 40.0]]).astype(dtype).T
+    native = array.astype(array.dtype.newbyteorder("="))
+    assert encode(array) == encode(native)
+    assert np.array_equal(decode(encode(array)), native)
+
+
 def test_a_large_shape_without_values_is_refused():
     proto = tensor_pb2.TensorProto(dtype=tensor_pb2.DT_FLOAT, float_val=[1.0])
     proto.tensor_shape.dim.add(size=1 << 30)
