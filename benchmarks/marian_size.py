@@ -1,7 +1,7 @@
 """Generation at the size that Marian's speed was taken at, beside its figures.
 
-A conditional GRU of 512 units with Marian's deep output, embeddings of 256, V = 8192, 25
-tokens in and 27 out. The end symbol is made improbable, so that every call runs all
+A conditional GRU of 512 units with Marian's deep output, embeddings of 256, V = 8192,
+25 tokens in and 27 out. The end symbol is made improbable, so that every call runs all
 steps. Marian's figures are not of this run: they were taken on a machine of the same
 class (2 cores of an AMD EPYC, Zen 5; 2 threads; built with `-ffast-math`).
 """
