@@ -5,6 +5,7 @@ without `custom_objects`. Text and export need TensorFlow and are imported when
 they are first asked for.
 """
 
+import importlib
 import sys
 import warnings
 from typing import Any
@@ -28,7 +29,7 @@ from keras_attention.decoder.outside_seq2seq import copying
 from keras_attention.decoder.outside_seq2seq.copying import CopyGenerator
 from keras_attention.decoder.outside_seq2seq.exact_marginal import MarginalAttention
 from keras_attention.decoder.step import DecoderState
-from keras_attention.encoder import RecurrentEncoder
+from keras_attention.models.encoder import RecurrentEncoder
 from keras_attention.generation import Generation, GenerationOptions, generate
 from keras_attention.metrics import error_rates
 from keras_attention.models.ensemble import Ensemble
@@ -104,6 +105,8 @@ def __getattr__(name: str) -> Any:
                 'pip install "keras-attention-seq2seq[tensorflow]"'
             ) from error
         return getattr(text_to_text, name)
+    if name == "recipes":
+        return importlib.import_module(f"{__name__}.recipes")
     if name == "Scores":
         warnings.warn(
             "ka.Scores is now ka.Likelihoods; the old name goes with version 0.3.",

@@ -5,6 +5,7 @@
 | `generating_model.py` | the base: `generate` and `score` of anything that is stepped |
 | `training.py` | its base: `compile` and `fit` for sequences |
 | `named_inputs.py` | inputs by their names, out of any dict |
+| `encoder.py` | the recurrent encoder |
 | `seq2seq.py` | embeddings, encoder, decoder, output layer |
 | `ensemble.py` | several models as one |
 | `likelihood.py` | log-probabilities of given targets |
