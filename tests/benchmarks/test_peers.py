@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import keras_attention as ka
 from benchmarks import generate, options, peers, problem, train_step, variants
-from benchmarks.variants import Setting
+from benchmarks.variants import ours
 
 pytestmark = pytest.mark.tensorflow_only
 SIZES = problem.PRESETS["tiny"]
@@ -87,12 +88,11 @@ def test_ours_computes_every_model(model):
     """Ids and log-probabilities are those of the formulas."""
     made = problem.without_end(problem.weights(SIZES, model=model))
     assert problem.model_of(made) == model
-    cases = {"case": problem.data(SIZES, 3, full=False)}
-    setting = Setting(threads=1, max_length=3)
-    ours = variants.make("generate", "ours", made, cases, setting).check("case")
-    ids, log_probs = _greedy(made, cases["case"]["source"], 3)
-    np.testing.assert_array_equal(ours["ids"], ids)
-    np.testing.assert_allclose(ours["log_probs"], log_probs, rtol=1e-4)
+    source = problem.data(SIZES, 3, full=False)["source"]
+    found = ours.build(made)[0].generate(source, ka.GenerationOptions(max_length=3))
+    ids, log_probs = _greedy(made, source, 3)
+    np.testing.assert_array_equal(np.asarray(found.ids), ids)
+    np.testing.assert_allclose(np.asarray(found.log_probs), log_probs, rtol=1e-4)
 
 
 def _greedy(made, sources, steps):
