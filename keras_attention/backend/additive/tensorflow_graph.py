@@ -1,0 +1,124 @@
+"""Additive energies in a TensorFlow graph without XLA, and eagerly.
+
+An operation is a pass over memory here: a chunk of queries is as large as stays in a
+processor's cache, and there are as few passes as can be. In the forward pass they are a
+sum, a division and the sum over D.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+from keras import ops
+
+from keras_attention.backend.additive.ratio import Ratio
+from keras_attention.layer_support.types import Size, Tensor
+
+# Numbers in a chunk, if it is not a single query of every row.
+_CHUNK = 2**20
+
+
+def forward(ratio: Ratio, query: Tensor, keys: Tensor, v: Tensor) -> Any:
+    heads, batch, targets, depth = ops.shape(query)
+    sources = ops.shape(keys)[2]
+    f = tf.reshape(ratio.of_key(keys), [heads * batch, sources, depth])
+    scale = tf.repeat(v, batch, axis=0)[:, None]  # [H*B, 1, D]
+    numerator = ratio.numerator(f, scale)
+
+    def step(_: Any, e: Tensor) -> Any:
+        terms = numerator / ratio.denominator(e[:, :, None], f)  # [c, H*B, S, D]
+        return (), tf.reduce_sum(terms, -1)
+
+    rows = (_rows(ratio.of_query(query)),)
+    _, summed = _in_chunks(step, (), rows, math.prod(ops.shape(f)))
+    summed = tf.transpose(summed, [1, 0, 2])  # [H*B, T, S]
+    total = tf.reduce_sum(v, -1)[:, None, None, None]  # [H, 1, 1, 1]
+    return total - 2 * tf.reshape(summed, [heads, batch, targets, sources])
+
+
+def backward(
+    ratio: Ratio, query: Tensor, keys: Tensor, v: Tensor, upstream: Tensor
+) -> Any:
+    heads, batch, _, depth = ops.shape(query)
+    sources = ops.shape(keys)[2]
+    f = tf.reshape(ratio.of_key(keys), [heads * batch, sources, depth])
+    numerator = ratio.numerator(f, tf.ones([], f.dtype))
+
+    def step(totals: Any, e: Tensor, g: Tensor) -> Any:
+        to_keys, weighed = totals
+        r = numerator / ratio.denominator(e[:, :, None], f)  # [c, H*B, S, D]
+        # g * r * (1 - r) in one pass.
+        to_pairs = tf.raw_ops.SigmoidGrad(
+            y=r, dy=tf.broadcast_to(g[..., None], tf.shape(r))
+        )
+        to_keys = to_keys + tf.reduce_sum(to_pairs, 0)
+        weighed = weighed + tf.reduce_sum(tf.matmul(g[:, :, None], r), 0)
+        return (to_keys, weighed), tf.reduce_sum(to_pairs, 2)
+
+    rows = _rows(ratio.of_query(query)), _rows(upstream)
+    start = tf.zeros_like(f), tf.zeros([heads * batch, 1, depth], f.dtype)
+    size = math.prod(ops.shape(f))
+    (to_keys, weighed), to_query = _in_chunks(step, start, rows, size)
+    to_query = tf.reshape(tf.transpose(to_query, [1, 0, 2]), tf.shape(query))
+    weighed = tf.reduce_sum(tf.reshape(weighed, [heads, batch, depth]), 1)  # [H, D]
+    total = tf.reduce_sum(upstream, [1, 2, 3])[:, None]  # [H, 1]
+    scale = 4 * v[:, None, None]  # [H, 1, 1, D]
+    return (
+        scale * to_query,
+        scale * tf.reshape(to_keys, tf.shape(keys)),
+        total - 2 * weighed,
+    )
+
+
+def _rows(x: Tensor) -> Any:
+    """`[H, B, T, N]` as rows for each query, `[T, H*B, N]`."""
+    heads, batch, targets, last = ops.shape(x)
+    return tf.transpose(tf.reshape(x, [heads * batch, targets, last]), [1, 0, 2])
+
+
+def _in_chunks(
+    step: Callable[..., Any], totals: Any, rows: tuple[Tensor, ...], row_size: Size
+) -> Any:
+    """Chunks of rows carried through a step.
+
+    Args:
+        step: `totals, output = step(totals, *chunks)`, output with the chunk's rows.
+        totals: Tensors before the first chunk.
+        rows: Tensors `[T, ...]`.
+        row_size: Numbers that the step makes of one row.
+
+    Returns:
+        The totals after the last chunk, and the output of all rows.
+    """
+    length = ops.shape(rows[0])[0]
+    known = isinstance(length, int) and isinstance(row_size, int)
+    most, least = (max, min) if known else (tf.maximum, tf.minimum)
+    chunk = most(1, least(length, _CHUNK // most(row_size, 1)))
+    chunks = most(1, (length + chunk - 1) // chunk)
+    if known and chunks == 1:
+        return step(totals, *rows)
+    chunk = (length + chunks - 1) // chunks
+    room = chunks * chunk - length
+
+    def cut(x: Tensor) -> Any:
+        rest = ops.shape(x)[1:]
+        x = tf.pad(x, [[0, room], *[[0, 0]] * len(rest)])
+        return tf.reshape(x, [chunks, chunk, *rest])  # [chunks, chunk, ...]
+
+    cut_rows = [cut(x) for x in rows]
+
+    def body(n: Tensor, totals: Any, array: Any) -> Any:
+        totals, output = step(totals, *[x[n] for x in cut_rows])
+        return n + 1, totals, array.write(n, output)
+
+    _, totals, array = tf.while_loop(
+        lambda n, *_: n < chunks,
+        body,
+        (tf.constant(0), totals, tf.TensorArray(rows[0].dtype, chunks)),
+        maximum_iterations=chunks,
+        parallel_iterations=1,
+    )
+    output = array.stack()  # [chunks, chunk, ...]
+    rest = ops.shape(output)[2:]
+    return totals, tf.reshape(output, [chunks * chunk, *rest])[:length]
