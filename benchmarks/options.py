@@ -84,7 +84,7 @@ def chosen(
     if arguments.variants is None:
         return [n for n in defaults if torch or not n.startswith("torch")] + before
     names = arguments.variants.split(",")
-    refused = (*refused, *variants.LEXICAL, *variants.LAYERS)
+    refused = (*refused, *variants.LEXICAL, *variants.LAYERS, *variants.ATTENTION)
     for name in names:
         if name not in variants.NAMES or name in refused:
             allowed = [n for n in variants.NAMES if n not in refused]

@@ -81,6 +81,18 @@ _MODULES: dict[str, tuple[str, dict[str, Any]]] = {
     "keras-lstm-xla": ("recurrent_layer", {"plain": True, "xla": True}),
     "torch-lstm": ("torch_layer", {}),
     "gemm": ("gemm", {}),
+    # Of `benchmarks.additive_attention`: what computes it, and how.
+    **{
+        f"{name}-{way}": ("additive", {"ours": name == "attention", **compiled})
+        for name in ("attention", "keras-attention")
+        for way, compiled in (
+            ("graph", {}),
+            ("xla", {"compiled": True}),
+            ("jax", {}),
+            ("torch-eager", {}),
+            ("torch-compile", {"compiled": True}),
+        )
+    },
 }
 NAMES = tuple(_MODULES)
 # In an environment of their own, by its name in `benchmarks.peers`.
@@ -93,12 +105,21 @@ ENVIRONMENTS = {
 # Of benchmarks of their own.
 LEXICAL = ("shortlist", "whole")
 LAYERS = ("lstm", "keras-lstm", "keras-lstm-xla", "torch-lstm")
+ATTENTION = tuple(
+    name for name, (module, _) in _MODULES.items() if module == "additive"
+)
 
 
 def computes(name: str, model: str) -> bool:
     """Whether a variant computes this model of `problem.MODELS`."""
     own = name if name in MODELS else "bahdanau"
     return name in ("ours", "ours-xla") or own == model
+
+
+def backend(name: str) -> str:
+    """The backend of Keras that a variant runs on."""
+    way = name.rpartition("attention-")[2] if name in ATTENTION else ""
+    return {"jax": "jax"}.get(way, "torch" if "torch" in way else "tensorflow")
 
 
 def make(

@@ -14,9 +14,7 @@ else:
     from keras_attention.backend.additive import on_torch as _backend  # type: ignore[no-redef]
 
 
-def additive_energies(
-    query: Tensor, keys: Tensor, v: Tensor, num_heads: int
-) -> Tensor:
+def additive_energies(query: Tensor, keys: Tensor, v: Tensor, num_heads: int) -> Tensor:
     """`v . tanh(query + key)` of every pair, head after head.
 
     Computed in at least float32. Nothing of the size of all pairs times U is stored,
@@ -32,9 +30,7 @@ def additive_energies(
         `[B, H, T, S]` in the dtype of the query.
     """
     dtype = query.dtype
-    query, keys, v = (
-        ops.cast(x, at_least_float32(dtype)) for x in (query, keys, v)
-    )
+    query, keys, v = (ops.cast(x, at_least_float32(dtype)) for x in (query, keys, v))
     if query.shape[1] == 1:
         return ops.cast(tanh_energies(query, keys, v, num_heads), dtype)
     query, keys = _heads_first(query, num_heads), _heads_first(keys, num_heads)
