@@ -54,6 +54,7 @@ def _expected(query, keys, v, upstream, heads):
 
 
 def _found(query, keys, v, upstream, heads, how=None, energies=additive_energies):
+    upstream = ops.convert_to_tensor(upstream)
     outputs, gradients, _ = outputs_and_gradients(
         functools.partial(energies, num_heads=heads),
         lambda found: ops.sum(found * upstream),

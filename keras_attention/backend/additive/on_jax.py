@@ -69,15 +69,17 @@ def _backward(known: tuple[Tensor, ...], upstream: Tensor) -> Any:
         return (
             _summed(slope, e, f, upstream),
             _summed(slope_of_key, f, e, turned),
-            jnp.sum(_summed(of_pair, e, f, upstream), (1, 2)),  # [H, D]
+            # Not the sum of `upstream` less twice that of r, which would cancel.
+            jnp.sum(
+                _summed(lambda e, f: 1 - 2 * of_pair(e, f), e, f, upstream), (1, 2)
+            ),
         )
 
-    to_query, to_keys, weighed = jax.lax.cond(
+    to_query, to_keys, to_v = jax.lax.cond(
         factorable, lambda: compute(FACTORED), lambda: compute(DIRECT)
     )
     scale = 4 * v[:, None, None]  # [H, 1, 1, D]
-    total = jnp.sum(upstream, (1, 2, 3))[:, None]  # [H, 1]
-    return scale * to_query, scale * to_keys, total - 2 * weighed
+    return scale * to_query, scale * to_keys, to_v
 
 
 _energies.defvjp(_forward, _backward)

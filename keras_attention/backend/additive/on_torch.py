@@ -1,7 +1,7 @@
 """Additive energies on torch; see `energies.py`.
 
-`torch.compile` makes one loop of a sum and what is summed: there everything is written
-as sums over all pairs. Eagerly an operation is a pass over memory, chunk by chunk.
+An operation is a pass over memory, chunk by chunk. `torch.compile` is given the plain
+form: it makes one loop of the sum and of what is summed.
 """
 
 from typing import Any
@@ -24,6 +24,9 @@ _CHUNK = {"cpu": 2**20, "cuda": 2**26}
 def energies(query: Tensor, keys: Tensor, v: Tensor) -> Any:
     if query.device.type == "meta":  # Keras asks for the shape alone.
         return query.new_empty((*query.shape[:3], keys.shape[2]))
+    if torch.compiler.is_compiling():
+        pairs = query[:, :, :, None] + keys[:, :, None]  # [H, B, T, S, D]
+        return (v[:, None, None, None] * torch.tanh(pairs)).sum(-1)  # [H, B, T, S]
     return _Energies.apply(query, keys, v)
 
 
@@ -39,18 +42,8 @@ class _Energies(torch.autograd.Function):
 
 
 def _either(function: Any, query: Tensor, keys: Tensor, *others: Tensor) -> Any:
-    factorable = is_factorable(query, keys)
-
-    def factored(*tensors: Tensor) -> Any:
-        return function(FACTORED, *tensors)
-
-    def direct(*tensors: Tensor) -> Any:
-        return function(DIRECT, *tensors)
-
-    tensors = (query, keys, *others)
-    if torch.compiler.is_compiling():
-        return torch.cond(factorable, factored, direct, tensors)
-    return (factored if factorable else direct)(*tensors)
+    ratio = FACTORED if is_factorable(query, keys) else DIRECT
+    return function(ratio, query, keys, *others)
 
 
 def _forward(ratio: Ratio, query: Tensor, keys: Tensor, v: Tensor) -> Any:
@@ -70,7 +63,7 @@ def _backward(
     e = ratio.of_query(query)[:, :, :, None]  # [H, B, T, 1, D]
     f = ratio.of_key(keys)[:, :, None]  # [H, B, 1, S, D]
     numerator = ratio.numerator(f, 1.0)
-    to_query, to_keys, weighed = [], 0.0, 0.0
+    to_query, to_keys, to_v = [], 0.0, 0.0
     parts = zip(_chunks(e, keys), _chunks(upstream[..., None], keys), strict=True)
     for part, g in parts:
         r = numerator / ratio.denominator(part, f)  # [H, B, c, S, D]
@@ -78,18 +71,17 @@ def _backward(
         slope = weighted - weighted * r
         to_query.append(slope.sum(3))
         to_keys = to_keys + slope.sum(2)
-        weighed = weighed + weighted.sum((1, 2, 3))
+        # Query by query: the sum of all of `g` would cancel with that of r.
+        to_v = to_v + (g.sum(3) - 2 * weighted.sum(3)).sum((1, 2))
     scale = 4 * v[:, None, None]  # [H, 1, 1, D]
     return (
         scale * torch.cat(to_query, 2),
         scale * to_keys,
-        upstream.sum((1, 2, 3))[:, None] - 2 * weighed,
+        to_v,
     )
 
 
 def _chunks(x: Tensor, keys: Tensor) -> Any:
     """Queries `[H, B, T, ...]` as many at a time as a chunk takes."""
-    if torch.compiler.is_compiling():
-        return (x,)
     most = _CHUNK.get(x.device.type, _CHUNK["cuda"])
     return x.split(max(1, most // max(1, keys.numel())), 2)

@@ -46,28 +46,29 @@ def backward(
     numerator = ratio.numerator(f, tf.ones([], f.dtype))
 
     def step(totals: Any, e: Tensor, g: Tensor) -> Any:
-        to_keys, weighed = totals
+        to_keys, to_v = totals
         r = numerator / ratio.denominator(e[:, :, None], f)  # [c, H*B, S, D]
         # g * r * (1 - r) in one pass.
         to_pairs = tf.raw_ops.SigmoidGrad(
             y=r, dy=tf.broadcast_to(g[..., None], tf.shape(r))
         )
         to_keys = to_keys + tf.reduce_sum(to_pairs, 0)
-        weighed = weighed + tf.reduce_sum(tf.matmul(g[:, :, None], r), 0)
-        return (to_keys, weighed), tf.reduce_sum(to_pairs, 2)
+        # Query by query: the sum of all of `g` would cancel with that of r.
+        of_row = tf.reduce_sum(g, -1, keepdims=True)[..., None]  # [c, H*B, 1, 1]
+        to_v = to_v + tf.reduce_sum(of_row - 2 * tf.matmul(g[:, :, None], r), 0)
+        return (to_keys, to_v), tf.reduce_sum(to_pairs, 2)
 
     rows = _rows(ratio.of_query(query)), _rows(upstream)
     start = tf.zeros_like(f), tf.zeros([heads * batch, 1, depth], f.dtype)
     size = math.prod(ops.shape(f))
-    (to_keys, weighed), to_query = _in_chunks(step, start, rows, size)
+    (to_keys, to_v), to_query = _in_chunks(step, start, rows, size)
     to_query = tf.reshape(tf.transpose(to_query, [1, 0, 2]), tf.shape(query))
-    weighed = tf.reduce_sum(tf.reshape(weighed, [heads, batch, depth]), 1)  # [H, D]
-    total = tf.reduce_sum(upstream, [1, 2, 3])[:, None]  # [H, 1]
+    to_v = tf.reduce_sum(tf.reshape(to_v, [heads, batch, depth]), 1)  # [H, D]
     scale = 4 * v[:, None, None]  # [H, 1, 1, D]
     return (
         scale * to_query,
         scale * tf.reshape(to_keys, tf.shape(keys)),
-        total - 2 * weighed,
+        to_v,
     )
 
 

@@ -54,9 +54,9 @@ def backward(
     scale = 4 * v[:, None, None]  # [H, 1, 1, D]
     to_query = scale * _summed(slope, e, f, upstream)
     to_key = scale * _summed(slope_of_key, f, e, turned)
-    weighed = tf.reduce_sum(_summed(of_pair, e, f, upstream), [1, 2])  # [H, D]
-    total = tf.reduce_sum(upstream, [1, 2, 3])[:, None]  # [H, 1]
-    return to_query, to_key, total - 2 * weighed
+    # Not the sum of `upstream` less twice that of r, which would cancel.
+    to_v = _summed(lambda e, f: 1 - 2 * of_pair(e, f), e, f, upstream)
+    return to_query, to_key, tf.reduce_sum(to_v, [1, 2])
 
 
 def _summed(
