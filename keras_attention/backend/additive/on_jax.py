@@ -94,7 +94,8 @@ def _summed(function: Any, x: Tensor, others: Tensor, g: Tensor) -> Any:
         others: `[H, B, N, D]`.
         g: `[H, B, M, N]`.
     """
-    steps = -(-others.shape[2] // _UNROLLED)
+    # At least one: what is sliced has to be there.
+    steps = max(1, -(-others.shape[2] // _UNROLLED))
     room = steps * _UNROLLED - others.shape[2]
     # N first, up to a multiple; what is added has g = 0.
     others = jnp.pad(jnp.moveaxis(others, 2, 0), ((0, room), *((0, 0),) * 3))

@@ -70,7 +70,8 @@ def _summed(
         others: `[H, B, N, D]`.
         g: `[H, B, M, N]`.
     """
-    steps = (tf.shape(others)[2] + _UNROLLED - 1) // _UNROLLED
+    # At least one: what is sliced has to be there.
+    steps = tf.maximum(1, (tf.shape(others)[2] + _UNROLLED - 1) // _UNROLLED)
     room = steps * _UNROLLED - tf.shape(others)[2]
     # N first, up to a multiple; what is added has g = 0.
     others = tf.pad(tf.transpose(others, [2, 0, 1, 3]), [[0, room], *[[0, 0]] * 3])
