@@ -88,7 +88,7 @@ def unfold(
     steps, carried, arrays = _while(
         again, traced, carried, specs, rows, parallel_iterations=1
     )
-    if is_under_xla():
+    if _under_xla():
         outputs = [array.stack() for array in arrays]
     else:
         outputs = [array.gather(tf.range(steps)) for array in arrays]
@@ -219,12 +219,12 @@ def _traced(flat_step: FlatStep, x: Nested, carried: list[Any]) -> Any:
 
 
 def known_rows(max_steps: Size) -> Any:
-    known = not is_under_xla() or tf.get_static_value(max_steps) is not None
+    known = not _under_xla() or tf.get_static_value(max_steps) is not None
     return max_steps if known else None
 
 
 def dynamic_shapes() -> bool:
-    return not is_under_xla()
+    return not _under_xla()
 
 
 def runs_side_by_side() -> bool:
@@ -232,7 +232,7 @@ def runs_side_by_side() -> bool:
 
 
 def is_compiled_later(value: Tensor) -> bool:
-    return is_under_xla()
+    return _under_xla()
 
 
 def compiled(
@@ -248,7 +248,7 @@ def compiled(
     return call
 
 
-def is_under_xla() -> bool:
+def _under_xla() -> bool:
     """Whether the graph that is being traced will be compiled by XLA."""
     try:
         from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext

@@ -7,12 +7,12 @@ import tensorflow as tf
 
 from keras_attention.backend.additive import tensorflow_graph, tensorflow_xla
 from keras_attention.backend.additive.ratio import DIRECT, FACTORED, is_factorable
-from keras_attention.backend.loop_tensorflow import is_under_xla
+from keras_attention.backend.loop_tensorflow import dynamic_shapes
 from keras_attention.layer_support.types import Tensor
 
 
 def energies(query: Tensor, keys: Tensor, v: Tensor) -> Any:
-    loops = tensorflow_xla if is_under_xla() else tensorflow_graph
+    loops = tensorflow_graph if dynamic_shapes() else tensorflow_xla
 
     @tf.custom_gradient
     def compute(query: Tensor, keys: Tensor, v: Tensor) -> Any:
