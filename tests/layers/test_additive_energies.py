@@ -73,8 +73,14 @@ def _compare(found, expected, tolerance):
 
 
 @pytest.mark.parametrize("how", WAYS)
-@pytest.mark.parametrize("scale", [0.1, 1.0, 10.0, 100.0])
-@pytest.mark.parametrize("sizes", SIZES, ids=str)
+@pytest.mark.parametrize(
+    ("sizes", "scale"),
+    [
+        *[(SIZES[-1], x) for x in (0.1, 1.0, 10.0, 100.0)],
+        *[(x, 1.0) for x in SIZES[:-1]],
+    ],
+    ids=str,
+)
 def test_energies_and_gradients_are_those_of_the_equation(sizes, scale, how):
     arguments = _arguments(sizes, scale)
     expected = _expected(*arguments, sizes[-1])
@@ -86,13 +92,13 @@ def test_through_the_edges_of_the_ranges(how):
     # Sums around 0 of numbers up to and beyond what is computed as products, on
     # either side alone and on both.
     far = np.array([0, 29.9, 30, 30.1, 39.9, 40, 40.1, 43, 44, 45, 88, 89, 1e4])
-    near = np.linspace(-3, 3, 7)
-    v, upstream = np.array([1.5]), np.ones((1, 1, 26, 14))
-    for query, keys in [(far, near), (near, far), (far, far)]:
-        query = np.concatenate([query, -query]).reshape(1, -1, 1)
-        keys = np.concatenate([keys + 0.25, 0.25 - keys]).reshape(1, -1, 1)
-        grown = np.broadcast_to(upstream[:1, :1, :1, :1], (1, 1, query.size, keys.size))
-        arguments = [x.astype("float32") for x in (query, keys, v, grown)]
+    near = np.linspace(-3, 3, far.size)
+    far, near = (np.concatenate([x, -x]) for x in (far, near))
+    # One side of each unit is far, then both sides of one.
+    for query, keys in [([far, near], [near, far]), ([far], [far])]:
+        query, keys = np.transpose(query)[None], np.transpose(keys)[None] + 0.25
+        v, upstream = np.full(len(query.T), 1.5), np.ones((1, 1, far.size, far.size))
+        arguments = [x.astype("float32") for x in (query, keys, v, upstream)]
         _compare(_found(*arguments, 1, how), _expected(*arguments, 1), 1e-5)
 
 
@@ -155,7 +161,7 @@ def test_half_precision_is_that_of_inputs_and_outputs_alone(scale, targets, dtyp
 
 @pytest.mark.tensorflow_only
 @pytest.mark.parametrize("how", WAYS)
-@pytest.mark.parametrize("scale", [1.0, 100.0, 1000.0])
+@pytest.mark.parametrize("scale", [1.0, 1000.0])
 def test_float64_stays(scale, how):
     assert EXACT == "float64"
     arguments = _arguments((2, 3, 5, 4, 1), scale, "float64")
@@ -187,9 +193,8 @@ def test_sizes_that_a_graph_does_not_know(how):
         _compare(to_numpy(compiled(*arguments)), _expected(*arguments, 2), 1e-5)
 
 
-@pytest.mark.parametrize("how", [how for how in WAYS if how != "graph"])
+@pytest.mark.parametrize("how", WAYS)
 def test_gradients_of_gradients(how):
-    # The slope's own derivative, of which nothing is written here by hand.
     query, keys, v, upstream = _arguments((2, 3, 5, 4, 1), 1.0)
 
     def slopes(query, energies):

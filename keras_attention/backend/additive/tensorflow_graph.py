@@ -15,8 +15,9 @@ from keras import ops
 from keras_attention.backend.additive.ratio import Ratio
 from keras_attention.layer_support.types import Size, Tensor
 
-# Numbers in a chunk, if it is not a single query of every row.
-_CHUNK = 2**20
+# Numbers in a chunk, if it is not a single query of every row, and in a chunk of
+# chunks: an output is written by a copy of all beside it.
+_CHUNK, _CHUNKS = 2**20, 2**25
 
 
 def forward(ratio: Ratio, query: Tensor, keys: Tensor, v: Tensor) -> Any:
@@ -31,7 +32,7 @@ def forward(ratio: Ratio, query: Tensor, keys: Tensor, v: Tensor) -> Any:
         return (), tf.reduce_sum(terms, -1)
 
     rows = (_rows(ratio.of_query(query)),)
-    _, summed = _in_chunks(step, (), rows, math.prod(ops.shape(f)))
+    _, summed = _in_chunks(step, (), rows, f, [heads * batch, sources])
     summed = tf.transpose(summed, [1, 0, 2])  # [H*B, T, S]
     total = tf.reduce_sum(v, -1)[:, None, None, None]  # [H, 1, 1, 1]
     return total - 2 * tf.reshape(summed, [heads, batch, targets, sources])
@@ -60,8 +61,8 @@ def backward(
 
     rows = _rows(ratio.of_query(query)), _rows(upstream)
     start = tf.zeros_like(f), tf.zeros([heads * batch, 1, depth], f.dtype)
-    size = math.prod(ops.shape(f))
-    (to_keys, to_v), to_query = _in_chunks(step, start, rows, size)
+    ends = _in_chunks(step, start, rows, f, [heads * batch, depth])
+    (to_keys, to_v), to_query = ends
     to_query = tf.reshape(tf.transpose(to_query, [1, 0, 2]), tf.shape(query))
     to_v = tf.reduce_sum(tf.reshape(to_v, [heads, batch, depth]), 1)  # [H, D]
     scale = 4 * v[:, None, None]  # [H, 1, 1, D]
@@ -79,26 +80,39 @@ def _rows(x: Tensor) -> Any:
 
 
 def _in_chunks(
-    step: Callable[..., Any], totals: Any, rows: tuple[Tensor, ...], row_size: Size
+    step: Callable[..., Any],
+    totals: Any,
+    rows: tuple[Tensor, ...],
+    f: Tensor,
+    shape: list[Size],
+    numbers: int = _CHUNKS,
 ) -> Any:
-    """Chunks of rows carried through a step.
+    """Chunks of rows carried through a step, as chunks of chunks.
 
     Args:
         step: `totals, output = step(totals, *chunks)`, output with the chunk's rows.
         totals: Tensors before the first chunk.
         rows: Tensors `[T, ...]`.
-        row_size: Numbers that the step makes of one row.
+        f: Of as many numbers as the step makes of one row.
+        shape: Of the output of a row.
+        numbers: In a chunk.
 
     Returns:
         The totals after the last chunk, and the output of all rows.
     """
-    length = ops.shape(rows[0])[0]
+    length, row_size = ops.shape(rows[0])[0], math.prod(ops.shape(f))
     known = isinstance(length, int) and isinstance(row_size, int)
     most, least = (max, min) if known else (tf.maximum, tf.minimum)
-    chunk = most(1, least(length, _CHUNK // most(row_size, 1)))
+    chunk = most(1, least(length, numbers // most(row_size, 1)))
     chunks = most(1, (length + chunk - 1) // chunk)
+
+    def inside(totals: Any, *rows: Tensor) -> Any:
+        if numbers == _CHUNK:
+            return step(totals, *rows)
+        return _in_chunks(step, totals, rows, f, shape, _CHUNK)
+
     if known and chunks == 1:
-        return step(totals, *rows)
+        return inside(totals, *rows)
     chunk = (length + chunks - 1) // chunks
     room = chunks * chunk - length
 
@@ -109,17 +123,20 @@ def _in_chunks(
 
     cut_rows = [cut(x) for x in rows]
 
-    def body(n: Tensor, totals: Any, array: Any) -> Any:
-        totals, output = step(totals, *[x[n] for x in cut_rows])
-        return n + 1, totals, array.write(n, output)
+    def body(n: Tensor, totals: Any, outputs: Tensor) -> Any:
+        totals, output = inside(totals, *[x[n] for x in cut_rows])
+        outputs = tf.tensor_scatter_nd_update(outputs, [[n]], output[None])
+        return n + 1, totals, outputs
 
-    _, totals, array = tf.while_loop(
-        lambda n, *_: n < chunks,
+    # Not a TensorArray, which LiteRT's own operations cannot be.
+    outputs = tf.zeros([chunks, chunk, *shape], f.dtype)
+    # An update of nothing is refused.
+    steps = tf.where(tf.size(outputs) > 0, chunks, 0)
+    _, totals, outputs = tf.while_loop(
+        lambda n, *_: n < steps,
         body,
-        (tf.constant(0), totals, tf.TensorArray(rows[0].dtype, chunks)),
-        maximum_iterations=chunks,
+        (tf.constant(0), totals, outputs),
+        maximum_iterations=steps,
         parallel_iterations=1,
     )
-    output = array.stack()  # [chunks, chunk, ...]
-    rest = ops.shape(output)[2:]
-    return totals, tf.reshape(output, [chunks * chunk, *rest])[:length]
+    return totals, tf.reshape(outputs, [chunks * chunk, *shape])[:length]
