@@ -15,7 +15,7 @@ import numpy as np
 
 from benchmarks import peers, problem, variants
 from benchmarks.machine import BusyTime
-from benchmarks.variants import Setting
+from benchmarks.variants import Setting, backend
 
 ROOT = Path(__file__).resolve().parent.parent
 TOLERANCE = 1e-4
@@ -57,7 +57,7 @@ class Worker:
         self._log = tempfile.TemporaryFile()
         environment = os.environ | {
             "OMP_NUM_THREADS": str(setting.threads),
-            "KERAS_BACKEND": "tensorflow",
+            "KERAS_BACKEND": backend(variant),
             "PYTHONPATH": root,
             "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
             # All variants on the processor: one may see a GPU that others do not.

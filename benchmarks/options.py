@@ -84,7 +84,12 @@ def chosen(
     if arguments.variants is None:
         return [n for n in defaults if torch or not n.startswith("torch")] + before
     names = arguments.variants.split(",")
-    of_others = (*variants.LEXICAL, *variants.LAYERS, *variants.SERVED)
+    of_others = (
+        *variants.LEXICAL,
+        *variants.LAYERS,
+        *variants.SERVED,
+        *variants.ATTENTION,
+    )
     refused = (*refused, *(name for name in of_others if name not in defaults))
     for name in names:
         if name not in variants.NAMES or name in refused:

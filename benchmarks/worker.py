@@ -1,8 +1,8 @@
 """Runs one variant in a process of its own and answers commands, a JSON line each.
 
-In: `{"do": "check" | "run" | "stop", "case": ..., "calls": n}`. Out: a line for
-every command, and one before the first when the variant stands. Errors are a line
-too: `{"error": ...}`.
+In: `{"do": "check" | "run" | "memory" | "stop", "case": ..., "calls": n}`. Out: a
+line for every command, and one before the first when the variant stands. Errors are a
+line too: `{"error": ...}`.
 """
 
 import argparse
@@ -46,13 +46,23 @@ def answer(workload: variants.Workload, command: dict[str, Any]) -> dict[str, An
         return {"outputs": {name: value.tolist() for name, value in outputs.items()}}
     if command["do"] == "run":
         return timed(workload.call, command["case"], command["calls"])
+    if command["do"] == "memory":
+        before = peak_mb()
+        workload.call(command["case"])
+        return {"grown_mb": peak_mb() - before}
+    return {"peak_mb": peak_mb()}
+
+
+def peak_mb() -> int:
+    """The most memory that this process has had."""
     kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {"peak_mb": round(kilobytes / 1024)}
+    return round(kilobytes / 1024)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.worker")
-    parser.add_argument("task", choices=("train_step", "generate", "lstm_layer"))
+    tasks = ("train_step", "generate", "lstm_layer", "attention")
+    parser.add_argument("task", choices=tasks)
     parser.add_argument("variant", choices=variants.NAMES)
     parser.add_argument("problem", type=Path)
     parser.add_argument("setting", type=json.loads)

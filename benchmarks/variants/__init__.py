@@ -87,6 +87,18 @@ _MODULES: dict[str, tuple[str, dict[str, Any]]] = {
     "served-text-compiled": ("served", {"compiled": True, "text": True}),
     "served-text-plain": ("served", {"text": True}),
     "gemm": ("gemm", {}),
+    # Of `benchmarks.additive_attention`: what computes it, and how.
+    **{
+        f"{name}-{way}": ("additive", {"ours": name == "attention", **compiled})
+        for name in ("attention", "keras-attention")
+        for way, compiled in (
+            ("graph", {}),
+            ("xla", {"compiled": True}),
+            ("jax", {}),
+            ("torch-eager", {}),
+            ("torch-compile", {"compiled": True}),
+        )
+    },
 }
 NAMES = tuple(_MODULES)
 # In an environment of their own, by its name in `benchmarks.peers`.
@@ -100,12 +112,21 @@ ENVIRONMENTS = {
 LEXICAL = ("shortlist", "whole")
 LAYERS = ("lstm", "keras-lstm", "keras-lstm-xla", "torch-lstm")
 SERVED = tuple(name for name in NAMES if name.startswith("served-"))
+ATTENTION = tuple(
+    name for name, (module, _) in _MODULES.items() if module == "additive"
+)
 
 
 def computes(name: str, model: str) -> bool:
     """Whether a variant computes this model of `problem.MODELS`."""
     own = name if name in MODELS else "bahdanau"
     return name in ("ours", "ours-xla") or own == model
+
+
+def backend(name: str) -> str:
+    """The backend of Keras that a variant runs on."""
+    way = name.rpartition("attention-")[2] if name in ATTENTION else ""
+    return {"jax": "jax"}.get(way, "torch" if "torch" in way else "tensorflow")
 
 
 def make(

@@ -8,6 +8,7 @@ from keras import ops
 from keras_attention.attention.heads import check_heads
 from keras_attention.attention.scores.base import registry
 from keras_attention.attention.scores.kernel import KernelScore
+from keras_attention.backend.additive.energies import additive_energies
 from keras_attention.backend.precision import at_least_float32
 from keras_attention.layer_support.argument_checks import positive_integer
 from keras_attention.layer_support.building import build_part
@@ -158,38 +159,4 @@ class AdditiveScore(KernelScore):
             # A `v` of length 0 has no direction: its energies are 0, not 0/0.
             square = ops.where(square > 0, square, ops.ones_like(square))
             v = v * (ops.cast(self.g, v.dtype) * ops.rsqrt(square))
-        return tanh_energies(projected, keys, v, self.num_heads)
-
-
-def tanh_energies(query: Tensor, keys: Tensor, v: Tensor, num_heads: int) -> Tensor:
-    """`v . tanh(query + key)` of every pair, head after head.
-
-    Args:
-        query: `[B, T, U]`.
-        keys: `[B, S, U]`.
-        v: `[U]`; head h has slice h of it.
-        num_heads: H.
-
-    Returns:
-        `[B, H, T, S]`.
-    """
-    batch, targets, units = ops.shape(query)
-    sources = ops.shape(keys)[1]
-    pairs = ops.expand_dims(query, 2) + ops.expand_dims(keys, 1)  # [B, T, S, U]
-    hidden = ops.tanh(pairs)
-    # As one flat matrix product: a sum over the last axis is far slower.
-    v = _by_head(ops.cast(v, hidden.dtype), num_heads)  # [U, H]
-    energies = ops.matmul(ops.reshape(hidden, (-1, units)), v)  # [B*T*S, H]
-    if num_heads == 1:
-        return ops.reshape(energies, (batch, 1, targets, sources))  # [B, 1, T, S]
-    shape = (batch, targets, sources, num_heads)
-    return ops.transpose(ops.reshape(energies, shape), (0, 3, 1, 2))  # [B, H, T, S]
-
-
-def _by_head(v: Tensor, num_heads: int) -> Tensor:
-    """`v [U]` as a block matrix `[U, H]`."""
-    if num_heads == 1:
-        return ops.expand_dims(v, -1)  # [U, 1]
-    per_head = v.shape[0] // num_heads
-    blocks = ops.repeat(ops.eye(num_heads, dtype=v.dtype), per_head, axis=0)
-    return ops.expand_dims(v, -1) * blocks  # [U, H]
+        return additive_energies(projected, keys, v, self.num_heads)

@@ -5,9 +5,9 @@ from typing import Any
 from keras import ops
 
 from keras_attention.attention.heads import check_heads
-from keras_attention.attention.scores.additive import tanh_energies
 from keras_attention.attention.scores.base import registry
 from keras_attention.attention.scores.kernel import KernelScore
+from keras_attention.backend.additive.energies import additive_energies
 from keras_attention.layer_support.argument_checks import positive_integer
 from keras_attention.layer_support.types import (
     Constraint,
@@ -85,4 +85,4 @@ class ConcatScore(KernelScore):
         # Flat, as in `AdditiveScore`.
         flat = ops.matmul(ops.reshape(query, (-1, depth)), kernel)  # [B*T, U]
         projected = ops.reshape(flat, (batch, targets, ops.shape(keys)[-1]))
-        return tanh_energies(projected, keys, self.v, self.num_heads)
+        return additive_energies(projected, keys, self.v, self.num_heads)
