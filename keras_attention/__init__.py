@@ -29,9 +29,9 @@ from keras_attention.decoder.outside_seq2seq import copying
 from keras_attention.decoder.outside_seq2seq.copying import CopyGenerator
 from keras_attention.decoder.outside_seq2seq.exact_marginal import MarginalAttention
 from keras_attention.decoder.step import DecoderState
-from keras_attention.models.encoder import RecurrentEncoder
 from keras_attention.generation import Generation, GenerationOptions, generate
 from keras_attention.metrics import error_rates
+from keras_attention.models.encoder import RecurrentEncoder
 from keras_attention.models.ensemble import Ensemble
 from keras_attention.models.lexical_shortlist import Restricted, Shortlist
 from keras_attention.models.likelihood import Likelihoods

@@ -13,6 +13,5 @@
 | `linear_recurrence.py` | a recurrence along the source, in parallel and exactly |
 | `distribution.py` | sums over the replicas of a distributed step |
 | `top.py` | the largest numbers of rows; logarithms of summed exponentials |
-| `batched_products.py`, `choices.py` | products of single rows; the largest of a row |
 | `gather.py`, `sizes.py` | rows by their places; sizes that a graph learns late |
 """

@@ -7,11 +7,11 @@ from typing import Any
 import keras
 from keras import ops, tree
 
-from keras_attention.backend.choices import argmax
 from keras_attention.backend.loop import room
 from keras_attention.backend.masks import zero_rows
 from keras_attention.backend.precision import at_least_float32
 from keras_attention.backend.sizes import size
+from keras_attention.backend.top import argmax
 from keras_attention.generation.result import Generation
 from keras_attention.generation.search.beam_search_loop import StepFunction
 from keras_attention.generation.search.compaction import RowSearch, unfold_rows
