@@ -3,6 +3,7 @@
 from keras import ops, tree
 
 from keras_attention.attention.base import AttentionLayer
+from keras_attention.backend.additive.energies import few_queries
 from keras_attention.backend.loop import scan, swap_time
 from keras_attention.backend.sizes import size
 from keras_attention.layer_support.types import Memory, Nested, Size, State, Tensor
@@ -30,7 +31,8 @@ class BeamAttention:
         """Context `[B * K, Dv]`, weights `[B * K, H, S]` and the next state."""
         query = self._by_beam(query)  # [B, K, Dq]
         if not tree.flatten(state):
-            context, weights, _ = self.attention.weigh(query, memory, state)
+            with few_queries():
+                context, weights, _ = self.attention.weigh(query, memory, state)
             weights = ops.transpose(weights, (0, 2, 1, 3))  # [B, K, H, S]
             return self._flat(context), self._flat(weights), state
 

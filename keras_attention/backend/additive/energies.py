@@ -1,5 +1,9 @@
 """Additive energies, the plain form and the one that large sizes need."""
 
+import contextlib
+import contextvars
+from collections.abc import Iterator
+
 import keras
 from keras import ops
 
@@ -12,6 +16,21 @@ elif keras.backend.backend() == "jax":
     from keras_attention.backend.additive import on_jax as _backend  # type: ignore[no-redef]
 else:
     from keras_attention.backend.additive import on_torch as _backend  # type: ignore[no-redef]
+
+_few_queries = contextvars.ContextVar("few_queries", default=False)
+
+
+@contextlib.contextmanager
+def few_queries() -> Iterator[None]:
+    """Says that queries are few, where a graph does not know their number.
+
+    The hypotheses of a beam are: what saves memory for many costs them time.
+    """
+    token = _few_queries.set(True)
+    try:
+        yield
+    finally:
+        _few_queries.reset(token)
 
 
 def additive_energies(query: Tensor, keys: Tensor, v: Tensor, num_heads: int) -> Tensor:
@@ -31,7 +50,7 @@ def additive_energies(query: Tensor, keys: Tensor, v: Tensor, num_heads: int) ->
     """
     dtype = query.dtype
     query, keys, v = (ops.cast(x, at_least_float32(dtype)) for x in (query, keys, v))
-    if query.shape[1] == 1:
+    if query.shape[1] == 1 or _few_queries.get():
         return ops.cast(tanh_energies(query, keys, v, num_heads), dtype)
     query, keys = _heads_first(query, num_heads), _heads_first(keys, num_heads)
     v = ops.reshape(v, (num_heads, -1))  # [H, U/H]
@@ -42,7 +61,7 @@ def additive_energies(query: Tensor, keys: Tensor, v: Tensor, num_heads: int) ->
 def tanh_energies(query: Tensor, keys: Tensor, v: Tensor, num_heads: int) -> Tensor:
     """`additive_energies` as the equation stands, in the dtype of the query.
 
-    The fastest for a single query, whose pairs are no more than the keys.
+    The fastest for a few queries, whose pairs are not many more than the keys.
     """
     batch, targets, units = ops.shape(query)
     sources = ops.shape(keys)[1]
