@@ -11,7 +11,7 @@ from typing import Any
 import tensorflow as tf
 from keras import ops
 
-from keras_attention.backend.additive.ratio import Ratio
+from keras_attention.backend.additive.ratio import FACTORED, Ratio
 from keras_attention.layer_support.types import Tensor
 
 _UNROLLED = 8
@@ -36,6 +36,8 @@ def backward(
     ratio: Ratio, query: Tensor, keys: Tensor, v: Tensor, upstream: Tensor
 ) -> Any:
     e, f = ratio.of_query(query), ratio.of_key(keys)
+    # The other is seldom run, but always compiled.
+    unrolled = _UNROLLED if ratio is FACTORED else 1
 
     def of_pair(e: Tensor, f: Tensor) -> Any:
         return ratio.numerator(f, 1.0) / ratio.denominator(e, f)
@@ -52,15 +54,19 @@ def backward(
 
     turned = tf.transpose(upstream, [0, 1, 3, 2])  # [H, B, S, T]
     scale = 4 * v[:, None, None]  # [H, 1, 1, D]
-    to_query = scale * _summed(slope, e, f, upstream)
-    to_key = scale * _summed(slope_of_key, f, e, turned)
+    to_query = scale * _summed(slope, e, f, upstream, unrolled)
+    to_key = scale * _summed(slope_of_key, f, e, turned, unrolled)
     # Not the sum of `upstream` less twice that of r, which would cancel.
-    to_v = _summed(lambda e, f: 1 - 2 * of_pair(e, f), e, f, upstream)
+    to_v = _summed(lambda e, f: 1 - 2 * of_pair(e, f), e, f, upstream, unrolled)
     return to_query, to_key, tf.reduce_sum(to_v, [1, 2])
 
 
 def _summed(
-    function: Callable[[Tensor, Tensor], Any], x: Tensor, others: Tensor, g: Tensor
+    function: Callable[[Tensor, Tensor], Any],
+    x: Tensor,
+    others: Tensor,
+    g: Tensor,
+    unrolled: int,
 ) -> Any:
     """The sum over n of `g[..., n] * function(x, others[..., n, :])`.
 
@@ -69,17 +75,18 @@ def _summed(
         x: `[H, B, M, D]`.
         others: `[H, B, N, D]`.
         g: `[H, B, M, N]`.
+        unrolled: Terms in a step of the loop.
     """
     # At least one: what is sliced has to be there.
-    steps = tf.maximum(1, (tf.shape(others)[2] + _UNROLLED - 1) // _UNROLLED)
-    room = steps * _UNROLLED - tf.shape(others)[2]
+    steps = tf.maximum(1, (tf.shape(others)[2] + unrolled - 1) // unrolled)
+    room = steps * unrolled - tf.shape(others)[2]
     # N first, up to a multiple; what is added has g = 0.
     others = tf.pad(tf.transpose(others, [2, 0, 1, 3]), [[0, room], *[[0, 0]] * 3])
     g = tf.pad(tf.transpose(g, [3, 0, 1, 2]), [[0, room], *[[0, 0]] * 3])
 
     def body(step: Tensor, total: Tensor) -> Any:
-        for n in range(_UNROLLED):
-            at = step * _UNROLLED + n
+        for n in range(unrolled):
+            at = step * unrolled + n
             value = function(x, others[at][:, :, None])  # [H, B, M, D]
             total = total + g[at][..., None] * value
         return step + 1, total
