@@ -45,7 +45,7 @@ from serving.server.versions.servable import Servable
 from serving.tensors.encoding import encode
 
 RESULTS = serving_page.RESULTS / "overhead.json"
-BAR_MS = 0.4
+BAR_MS = 1.2
 WORD = "hello"
 REST_SECONDS = 0.001  # about what a call adds
 
