@@ -17,14 +17,15 @@ TESTS = $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-
 SEARCH = $(patsubst %,tests/generation/test_%.py,exhaustive greedy groups random rows sampling)
 LAYERS = $(TESTS) tests/layers $(SEARCH) -m "not tensorflow_only and not mechanisms and not slow"
 
-.PHONY: help demo test check test-torch test-slow test-mechanisms test-reliability test-deploy bench-train bench-generate bench-peers bench-pictures bench-shortlist bench-lengths bench-pronounce bench-clients bench-serving docs clean
+.PHONY: help demo test check test-jax test-torch test-slow test-mechanisms test-reliability test-deploy bench-train bench-generate bench-peers bench-pictures bench-shortlist bench-lengths bench-pronounce bench-clients bench-serving docs clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo        train on a pronunciation dictionary, serve it, ask it over gRPC"
-	@echo "make test        lint, types, import contracts, all tests; layers and search on JAX"
+	@echo "make test        lint, types, import contracts, all tests on TensorFlow"
+	@echo "make test-jax    layers and search on JAX (5 minutes)"
 	@echo "make test-torch  layers and search on torch (installs $(TORCH))"
-	@echo "make test-slow   what takes long and rarely breaks (3 minutes)"
+	@echo "make test-slow   what takes long and rarely breaks (5 minutes)"
 	@echo "make test-mechanisms  every score with every alignment; each learns (10 minutes)"
 	@echo "make test-reliability  the server under load, damage and attack (10 minutes)"
 	@echo "make test-deploy  the manifests of deploy/ against published schemas"
@@ -48,13 +49,15 @@ demo: $(VENV)/.demo
 
 test: check
 	$(TESTS)
-	KERAS_BACKEND=jax $(LAYERS)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+
+test-jax: $(VENV)/.dev
+	KERAS_BACKEND=jax $(LAYERS)
 
 # torch's own threads, times two processes, would stand in each other's way.
 test-torch: $(VENV)/.torch

@@ -105,6 +105,7 @@ def test_links_between_documents_lead_somewhere():
     assert not broken
 
 
+@pytest.mark.slow
 @pytest.mark.tensorflow_only
 def test_readme_commands_run(tmp_path):
     """From a file of pairs to an exported model, with one epoch instead of many."""

@@ -82,6 +82,7 @@ def test_the_text_may_be_of_any_kind(loaded):
         np.testing.assert_allclose(found["log_prob"], plain["log_prob"], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_programs_say_what_unknown_words_looked_at(pipeline, tmp_path):
     model = ka.Seq2Seq.from_config(pipeline.model.get_config())
     model.set_weights(pipeline.model.get_weights())
@@ -211,6 +212,7 @@ def test_a_broken_request_for_later_is_said_and_no_more(version, tmp_path, caplo
     assert servable.signatures["serving_default"]
 
 
+@pytest.mark.slow
 def test_versions_are_replaced_while_they_are_compiled(version, tmp_path):
     shutil.copytree(version, tmp_path / "letters" / "1")
     options = ServerOptions(host="127.0.0.1", port=0, poll_seconds=0)

@@ -91,6 +91,7 @@ def test_a_recipe_that_was_printed_can_be_given_back(files, command, tmp_path):
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.slow
 def test_tune(files, command, tmp_path):
     pytest.importorskip("optuna")
     columns = ("--source=small", "--target=large")
@@ -114,10 +115,11 @@ def test_what_is_not_there_is_named(words, message, command):
     assert status == 1 and message in errors and errors.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_says_what_is_kept(files, tmp_path):
     """Ctrl-C after the first epoch was reported."""
     words = ["train", files / "words.tsv", "--source=small", "--target=large"]
-    words += [f"--output={tmp_path / 'model'}", *SETTINGS, "--epochs=100000"]
+    words += [f"--output={tmp_path / 'model'}", *SETTINGS, "--set=training.epochs=9999"]
     with subprocess.Popen(
         [sys.executable, "-m", "keras_attention", *map(str, words)],
         stdout=subprocess.PIPE,

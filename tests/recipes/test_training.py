@@ -80,7 +80,14 @@ def test_a_finished_run_is_not_overwritten(undisturbed):
 
 
 @pytest.mark.parametrize(
-    "settings", [(), ("training.ema_momentum=0.9", "training.gradient_accumulation=2")]
+    "settings",
+    [
+        (),
+        pytest.param(
+            ("training.ema_momentum=0.9", "training.gradient_accumulation=2"),
+            marks=pytest.mark.slow,
+        ),
+    ],
 )
 def test_a_killed_run_goes_on_as_if_undisturbed(tmp_path, settings):
     """A process is killed in its third epoch; the next one ends where one would."""
@@ -108,6 +115,7 @@ train(PAIRS, recipe=tiny(*{settings!r}), output={str(folder)!r}, say=say)
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_an_ensemble_of_several_seeds(tmp_path):
     recipe = tiny("training.ensemble=2", "training.epochs=1")
     trained = train(PAIRS, recipe=recipe, output=tmp_path)
@@ -125,6 +133,7 @@ def test_training_ends_when_nothing_gets_better():
     assert len(losses(said)) == 2
 
 
+@pytest.mark.slow
 def test_mixed_precision_and_a_token_budget():
     recipe = tiny(
         "training.precision=mixed_bfloat16",
@@ -161,6 +170,7 @@ def test_nothing_is_not_enough():
         train([])
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_the_old_state(tmp_path, monkeypatch):
     saved = []
 

@@ -2,7 +2,9 @@
 
 import contextlib
 import contextvars
+import importlib
 from collections.abc import Iterator
+from typing import Any
 
 import keras
 from keras import ops
@@ -10,12 +12,11 @@ from keras import ops
 from keras_attention.backend.precision import at_least_float32
 from keras_attention.layer_support.types import Tensor
 
-if keras.backend.backend() == "tensorflow":
-    from keras_attention.backend.additive import on_tensorflow as _backend
-elif keras.backend.backend() == "jax":
-    from keras_attention.backend.additive import on_jax as _backend  # type: ignore[no-redef]
-else:
-    from keras_attention.backend.additive import on_torch as _backend  # type: ignore[no-redef]
+_backend: Any = None  # None where no gradient is ever asked for, as on NumPy.
+if keras.backend.backend() in ("tensorflow", "jax", "torch"):
+    _backend = importlib.import_module(
+        f"keras_attention.backend.additive.on_{keras.backend.backend()}"
+    )
 
 _few_queries = contextvars.ContextVar("few_queries", default=False)
 
@@ -50,7 +51,7 @@ def additive_energies(query: Tensor, keys: Tensor, v: Tensor, num_heads: int) ->
     """
     dtype = query.dtype
     query, keys, v = (ops.cast(x, at_least_float32(dtype)) for x in (query, keys, v))
-    if query.shape[1] == 1 or _few_queries.get():
+    if _backend is None or query.shape[1] == 1 or _few_queries.get():
         return ops.cast(tanh_energies(query, keys, v, num_heads), dtype)
     query, keys = _heads_first(query, num_heads), _heads_first(keys, num_heads)
     v = ops.reshape(v, (num_heads, -1))  # [H, U/H]
