@@ -37,7 +37,8 @@ def softmax_where(energies: Tensor, valid: Tensor) -> Tensor:
     exponentials = ops.exp(energies - ops.stop_gradient(peak))
     total = ops.sum(exponentials, axis=-1, keepdims=True)  # [B, H, T, 1]
     # At least 1 when any position is valid, since the peak contributes exp(0).
-    return exponentials / ops.maximum(total, ops.cast(1, total.dtype))
+    # Not `maximum`, which shares its gradient where both are 1: one valid position.
+    return exponentials / ops.where(total > 0, total, ops.ones_like(total))
 
 
 @registry.register("softmax")
