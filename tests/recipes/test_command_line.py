@@ -119,13 +119,15 @@ def test_what_is_not_there_is_named(words, message, command):
 def test_an_interrupted_run_says_what_is_kept(files, tmp_path):
     """Ctrl-C after the first epoch was reported."""
     words = ["train", files / "words.tsv", "--source=small", "--target=large"]
-    words += [f"--output={tmp_path / 'model'}", *SETTINGS, "--set=training.epochs=9999"]
+    words += [f"--output={tmp_path / 'model'}", *SETTINGS, "--set=training.epochs=500"]
     with subprocess.Popen(
         [sys.executable, "-m", "keras_attention", *map(str, words)],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
         env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        # Where tests run in the background they would hand down that it is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         for line in process.stdout:
             if line.startswith("epoch   1"):
