@@ -70,7 +70,7 @@ def main(given: Sequence[str] | None = None) -> int:
     def run(model: ka.Seq2Seq, case: Case, beam: int) -> tuple[np.ndarray, ...]:
         options = ka.GenerationOptions(beam_size=beam, max_length=tf.constant(case[1]))
         if model is whole:
-            with mock.patch.object(compaction, "has_stages", lambda: False):
+            with mock.patch.object(compaction, "in_dynamic_graph", lambda: False):
                 found = model.generate(case[0], options)
         else:
             found = model.generate(case[0], options)

@@ -51,6 +51,9 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--timeout-micros", type=int, default=10_000)
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--write-docs", action="store_true")
+    parser.add_argument(
+        "serve", nargs="*", help="further flags of the server, after --"
+    )
     options = parser.parse_args(given)
     if not options.model.exists():
         parser.error(f"expected {options.model}, which `make demo` writes; found none")
@@ -100,7 +103,9 @@ def measure(options: argparse.Namespace, batching: BatchingOptions) -> dict[str,
         }
         merging = drives[str(chosen)]
         ways["batching"] = lambda seconds: merging(1, options.in_flight, True, seconds)
-        flags = ["--enable_batching", *_parameters(batching)]
+        # The plain graph on both sides.
+        flags = ["--enable_batching", "--xla_cpu_compilation_enabled=false"]
+        flags += [*_parameters(batching), *options.serve]
         target = stack.enter_context(running("benchmark", options.model.parent, flags))
         ways[OVER_GRPC] = lambda seconds: _over_grpc(
             target, words, options.in_flight, seconds

@@ -74,7 +74,10 @@ def main(given: Sequence[str] | None = None) -> int:
     versions = sorted(options.model.glob("[0-9]*"), key=lambda path: int(path.name))
     if not versions:
         parser.error(f"expected {options.model}, which `make demo` writes; found none")
-    flags = [f"--tensorflow_intra_op_parallelism={options.intra_op}", *options.serve]
+    # The plain graph on both sides.
+    plain = "--xla_cpu_compilation_enabled=false"
+    threads = f"--tensorflow_intra_op_parallelism={options.intra_op}"
+    flags = [plain, threads, *options.serve]
     config = session_pb2.ConfigProto(intra_op_parallelism_threads=options.intra_op)
     with running("benchmark", options.model, flags) as target:
         stored = {

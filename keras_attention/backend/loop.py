@@ -76,7 +76,7 @@ def stages(stage: Stage, state: Nested, proceed: Proceed) -> tuple[Any, Any]:
     """Run `stage` until `proceed(state)` is False, at least once.
 
     The state's tensors may have another number of rows after each stage, which only
-    `has_stages` allows.
+    `in_dynamic_graph` allows.
 
     Args:
         stage: `state, outputs = stage(state)`, the outputs `[T, ...]` with a T of its
@@ -90,9 +90,13 @@ def stages(stage: Stage, state: Nested, proceed: Proceed) -> tuple[Any, Any]:
     return _loops.stages(stage, state, proceed)
 
 
-def has_stages() -> bool:
-    """Whether `stages` is there: in graphs of TensorFlow without XLA."""
-    return _loops.has_stages()
+def in_dynamic_graph() -> bool:
+    """Whether a graph of TensorFlow is traced that XLA will not compile.
+
+    Its shapes may change from step to step, and what does not wait for each other runs
+    at once.
+    """
+    return _loops.in_dynamic_graph()
 
 
 def room(max_steps: Size, capacity: Size | None = None) -> Any:
@@ -124,11 +128,6 @@ def room(max_steps: Size, capacity: Size | None = None) -> Any:
 def dynamic_shapes() -> bool:
     """Whether shapes may depend on the values of a graph's tensors."""
     return _loops.dynamic_shapes()
-
-
-def runs_side_by_side() -> bool:
-    """Whether what does not wait for each other runs at once: TensorFlow's graphs."""
-    return _loops.runs_side_by_side()
 
 
 def is_compiled_later(value: Tensor) -> bool:

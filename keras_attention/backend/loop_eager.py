@@ -61,16 +61,8 @@ def dynamic_shapes() -> bool:
     return True
 
 
-def runs_side_by_side() -> bool:
+def in_dynamic_graph() -> bool:
     return False
-
-
-def has_stages() -> bool:
-    return False
-
-
-def stages(stage: Stage, state: Nested, proceed: Proceed) -> Any:
-    raise NotImplementedError
 
 
 def is_compiled_later(value: Tensor) -> bool:

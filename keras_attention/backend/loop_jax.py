@@ -10,8 +10,7 @@ from keras_attention.backend.loop_eager import Kernels, Proceed, Step
 from keras_attention.layer_support.types import Nested, Size, Tensor
 
 compiled = loop_eager.compiled
-has_stages = loop_eager.has_stages
-stages = loop_eager.stages
+in_dynamic_graph = loop_eager.in_dynamic_graph
 
 
 def scan(step: Step, state: Nested, inputs: Nested, kernels: Kernels) -> Any:
@@ -52,10 +51,6 @@ def known_rows(max_steps: Size) -> Any:
 
 
 def dynamic_shapes() -> bool:
-    return False
-
-
-def runs_side_by_side() -> bool:
     return False
 
 

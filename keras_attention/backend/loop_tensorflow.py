@@ -99,7 +99,7 @@ def unfold(
     )
 
 
-def has_stages() -> bool:
+def in_dynamic_graph() -> bool:
     return not tf.executing_eagerly() and not _under_xla()
 
 
@@ -225,10 +225,6 @@ def known_rows(max_steps: Size) -> Any:
 
 def dynamic_shapes() -> bool:
     return not _under_xla()
-
-
-def runs_side_by_side() -> bool:
-    return not tf.executing_eagerly() and not _under_xla()
 
 
 def is_compiled_later(value: Tensor) -> bool:

@@ -73,7 +73,7 @@ def assert_same(got, wanted):
 def in_whole_batches(monkeypatch, model, source, options):
     """By the loop that keeps all rows."""
     with monkeypatch.context() as patch:
-        patch.setattr(compaction, "has_stages", lambda: False)
+        patch.setattr(compaction, "in_dynamic_graph", lambda: False)
         return model.generate(source, options)
 
 
@@ -107,7 +107,7 @@ def test_options_that_are_tensors_of_a_graph(monkeypatch):
         return generate(*map(tf.constant, arrays))
 
     with monkeypatch.context() as patch:
-        patch.setattr(compaction, "has_stages", lambda: False)
+        patch.setattr(compaction, "in_dynamic_graph", lambda: False)
         wanted = of(models.model("bahdanau"))
     assert_same(of(models.model("bahdanau")), wanted)
 

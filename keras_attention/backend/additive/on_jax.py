@@ -53,25 +53,14 @@ def _backward(known: tuple[Tensor, ...], upstream: Tensor) -> Any:
     def compute(ratio: Ratio) -> Any:
         e, f = ratio.of_query(query), ratio.of_key(keys)
 
-        def of_pair(e: Tensor, f: Tensor) -> Any:
-            return ratio.numerator(f, 1.0) / ratio.denominator(e, f)
-
-        def slope(e: Tensor, f: Tensor) -> Any:
-            r = of_pair(e, f)
-            return r - r * r
-
-        def slope_of_key(f: Tensor, e: Tensor) -> Any:
-            # From 1 - r, or r where that is: its numerator is there once for all keys.
-            r = ratio.numerator(e, 1.0) / ratio.denominator(e, f)
-            return r - r * r
-
         turned = jnp.swapaxes(upstream, 2, 3)  # [H, B, S, T]
         return (
-            _summed(slope, e, f, upstream),
-            _summed(slope_of_key, f, e, turned),
+            _summed(ratio.slope, e, f, upstream),
+            _summed(ratio.slope_of_key, f, e, turned),
             # Not the sum of `upstream` less twice that of r, which would cancel.
             jnp.sum(
-                _summed(lambda e, f: 1 - 2 * of_pair(e, f), e, f, upstream), (1, 2)
+                _summed(lambda e, f: 1 - 2 * ratio.of_pair(e, f), e, f, upstream),
+                (1, 2),
             ),
         )
 

@@ -20,7 +20,7 @@ _UNROLLED = 8
 def forward(ratio: Ratio, query: Tensor, keys: Tensor, v: Tensor) -> Any:
     e = ratio.of_query(query)[:, :, :, None]  # [H, B, T, 1, D]
     f = ratio.of_key(keys)[:, :, None]  # [H, B, 1, S, D]
-    pairs = ratio.numerator(f, 1.0) / ratio.denominator(e, f)  # [H, B, T, S, D]
+    pairs = ratio.of_pair(e, f)  # [H, B, T, S, D]
     heads, batch, targets, depth = ops.shape(query)
     # A product for each head: one with a block matrix would not take its ratios in.
     summed = [
@@ -39,25 +39,12 @@ def backward(
     # The other is seldom run, but always compiled.
     unrolled = _UNROLLED if ratio is FACTORED else 1
 
-    def of_pair(e: Tensor, f: Tensor) -> Any:
-        return ratio.numerator(f, 1.0) / ratio.denominator(e, f)
-
-    def slope(e: Tensor, f: Tensor) -> Any:
-        r = of_pair(e, f)
-        return r - r * r
-
-    def slope_of_key(f: Tensor, e: Tensor) -> Any:
-        # From 1 - r, or r where that is: its numerator is there once for all keys,
-        # which is twice as fast.
-        r = ratio.numerator(e, 1.0) / ratio.denominator(e, f)
-        return r - r * r
-
     turned = tf.transpose(upstream, [0, 1, 3, 2])  # [H, B, S, T]
     scale = 4 * v[:, None, None]  # [H, 1, 1, D]
-    to_query = scale * _summed(slope, e, f, upstream, unrolled)
-    to_key = scale * _summed(slope_of_key, f, e, turned, unrolled)
+    to_query = scale * _summed(ratio.slope, e, f, upstream, unrolled)
+    to_key = scale * _summed(ratio.slope_of_key, f, e, turned, unrolled)
     # Not the sum of `upstream` less twice that of r, which would cancel.
-    to_v = _summed(lambda e, f: 1 - 2 * of_pair(e, f), e, f, upstream, unrolled)
+    to_v = _summed(lambda e, f: 1 - 2 * ratio.of_pair(e, f), e, f, upstream, unrolled)
     return to_query, to_key, tf.reduce_sum(to_v, [1, 2])
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from keras import ops
 
-from keras_attention.backend.loop import runs_side_by_side
+from keras_attention.backend.loop import in_dynamic_graph
 from keras_attention.layer_support.types import Tensor
 
 # Where its operands fit into a second level cache of 1 MiB, TensorFlow computes a
@@ -24,7 +24,7 @@ def gate_products(kernel: Tensor, gates: int) -> Callable[[Any, Tensor], list[An
         A function of x `[B, gates * U]` or None, and v `[B, K]`.
     """
     weights = kernel.shape[0] * kernel.shape[1] // gates
-    if not runs_side_by_side() or weights > _WEIGHTS_IN_CACHE:
+    if not in_dynamic_graph() or weights > _WEIGHTS_IN_CACHE:
 
         def whole(x: Any, v: Tensor) -> Any:
             product = ops.matmul(v, kernel)

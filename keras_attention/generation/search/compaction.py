@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from keras import ops, tree
 
 from keras_attention.backend.gather import gather
-from keras_attention.backend.loop import has_stages, stages, unfold
+from keras_attention.backend.loop import in_dynamic_graph, stages, unfold
 from keras_attention.layer_support.types import Mask, Nested, Size, Tensor
 
 # Hypotheses below which a step takes hardly less time for fewer.
@@ -89,7 +89,7 @@ def unfold_rows(
         return ~ops.all(search.ended(carried))
 
     most = batch_size * slots if slots is not None else 0
-    if (isinstance(most, int) and most < _WORTHWHILE) or not has_stages():
+    if (isinstance(most, int) and most < _WORTHWHILE) or not in_dynamic_graph():
         carried, emitted, steps = unfold(
             search.step_over(fixed), carried, unfinished, bound, room
         )

@@ -77,6 +77,17 @@ def read_pairs(files: list[Path], data: Data) -> list[Pair]:
     return pairs
 
 
+def training_data(
+    options: argparse.Namespace, given: Recipe | None
+) -> tuple[Data, list[Pair], list[Pair] | None]:
+    """How files are read, the pairs to train with, and those to choose by if given."""
+    data = data_settings(options, given.data if given else Data())
+    development = None
+    if options.development:
+        development = read_pairs(options.development, data)
+    return data, read_pairs(options.files, data), development
+
+
 def _column(text: str) -> Column:
     return int(text) if text.isdecimal() else text
 

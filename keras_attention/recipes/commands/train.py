@@ -63,11 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Trains, and says where the model is."""
     given = _given(options)
-    data = shared_arguments.data_settings(options, given.data if given else Data())
-    pairs = shared_arguments.read_pairs(options.files, data)
-    development = None
-    if options.development:
-        development = shared_arguments.read_pairs(options.development, data)
+    data, pairs, development = shared_arguments.training_data(options, given)
     recipe = recipe_of_data(options, given, data, pairs)
     if options.print_recipe:
         print(as_toml(recipe), end="")

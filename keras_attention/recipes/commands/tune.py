@@ -11,7 +11,6 @@ from keras_attention.recipes.commands import shared_arguments
 from keras_attention.recipes.defaults import recipe_for
 from keras_attention.recipes.measures import LOWER_IS_BETTER
 from keras_attention.recipes.recipe import (
-    Data,
     Recipe,
     as_toml,
     read_recipe,
@@ -52,11 +51,7 @@ def run(options: argparse.Namespace) -> int:
             name=error.name,
         ) from error
     given = read_recipe(options.recipe) if options.recipe else None
-    data = shared_arguments.data_settings(options, given.data if given else Data())
-    pairs = shared_arguments.read_pairs(options.files, data)
-    development = None
-    if options.development:
-        development = shared_arguments.read_pairs(options.development, data)
+    data, pairs, development = shared_arguments.training_data(options, given)
     base = given or recipe_for(training_pairs.usable(pairs).pairs, data)
     base = with_settings(base, options.set)
     lower = LOWER_IS_BETTER[base.training.metric]
