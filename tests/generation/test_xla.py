@@ -64,7 +64,7 @@ def assert_same(got, wanted):
     assert (got.ids[..., steps:] == PAD).all()
     assert (got.lengths == wanted.lengths).all()
     assert_allclose(got.log_probs, wanted.log_probs, rtol=1e-4, atol=1e-5)
-    # What is rounded otherwise in one step grows in those that follow: from 2e-6 to 4e-5
+    # What is rounded otherwise in one step grows in the next ones: from 2e-6 to 4e-5
     # in float32, from 8e-15 to 1e-13 in float64.
     assert_allclose(got.weights[..., :steps, :], wanted.weights, rtol=1e-4, atol=5e-5)
     assert (got.weights[..., steps:, :] == 0).all()
