@@ -6,6 +6,7 @@
 | `vocabulary_tokenizer.py` | tokenizers that look pieces of text up in a vocabulary |
 | `character_tokenizer.py`, `word_tokenizer.py` | the two of plain texts |
 | `feature_tokenizer.py` | that of characters and then features, or tags |
+| `subword_tokenizer.py` | that of subwords, by SentencePiece |
 | `code_points_with_offsets.py` | normalisation, case, byte offsets |
 | `splitting.py` | code points to characters or words |
 | `vocabulary.py`, `special_symbols.py` | symbols and their ids |
@@ -20,6 +21,7 @@ try:
     from keras_attention.text.feature_tokenizer import FeatureTokenizer
     from keras_attention.text.length_batches import batches, encode
     from keras_attention.text.pair_files import Pair, read_pairs
+    from keras_attention.text.subword_tokenizer import SubwordTokenizer
     from keras_attention.text.tokenizer import TokenizedText, Tokenizer
     from keras_attention.text.unknown_words import UnknownWords
     from keras_attention.text.word_tokenizer import WordTokenizer
@@ -34,6 +36,7 @@ __all__ = [
     "CharacterTokenizer",
     "FeatureTokenizer",
     "Pair",
+    "SubwordTokenizer",
     "TokenizedText",
     "Tokenizer",
     "UnknownWords",

@@ -19,7 +19,7 @@ DEFAULT_MAX_LENGTH = 1024
 _FORMS = (None, "NFC", "NFKC", "NFD", "NFKD")
 # Longest text that is read, in bytes for each token that may come of it: none can
 # hold up a server.
-_BYTES_PER_TOKEN = 64
+BYTES_PER_TOKEN = 64
 
 
 class VocabularyTokenizer(Tokenizer):
@@ -98,7 +98,7 @@ class VocabularyTokenizer(Tokenizer):
     def tokenize_with_offsets(self, text: Tensor) -> TokenizedText:
         text = tf.ensure_shape(text, [None])
         pieces = self._pieces(text)
-        return _with_end(pieces, self._vocabulary.ids(pieces.symbols), text)
+        return with_end(pieces, self._vocabulary.ids(pieces.symbols), text)
 
     def tokens(self, ids: Ids) -> Tensor:
         return self._vocabulary.tokens(tf.convert_to_tensor(ids, tf.int32))
@@ -141,12 +141,12 @@ class VocabularyTokenizer(Tokenizer):
         }
 
     def _pieces(self, text: Tensor) -> Pieces:
-        read = _BYTES_PER_TOKEN * self.max_length
+        read = BYTES_PER_TOKEN * self.max_length
         points = code_points(text, self.normalization, self.lowercase, read)
         return self.split_points(points, self.max_length - 1)
 
 
-def _with_end(pieces: Pieces, ids: Ids, text: Tensor) -> TokenizedText:
+def with_end(pieces: Pieces, ids: Ids, text: Tensor) -> TokenizedText:
     """Pieces and their ids, ragged `[B, (S-1)]`, with the end symbol and padding."""
     splits = ids.row_splits
     length = tf.cast(splits[1:] - splits[:-1], tf.int32)  # [B]
