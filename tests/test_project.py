@@ -27,7 +27,7 @@ def public_names():
     names = {
         *("Attention", "BahdanauAttention", "LuongAttention", "FixedContext"),
         *("AttentionMemory", "AttentionState", "DecoderState", "AttentionPooling"),
-        *("CopyGenerator", "MarginalAttention", "ContextGate"),
+        *("CopyGenerator", "PointerGenerator", "MarginalAttention", "ContextGate"),
         *("FlatAttention", "HierarchicalAttention", "WalkingAttention"),
         *("RecurrentEncoder", "AttentionDecoder", "Seq2Seq"),
         *("Ensemble", "Shortlist", "Restricted"),
