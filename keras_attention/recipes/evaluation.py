@@ -13,7 +13,7 @@ from keras_attention.recipes.measures import (
     target_splitter,
     with_interval,
 )
-from keras_attention.recipes.training_pairs import references
+from keras_attention.recipes.training_pairs import inputs, references
 from keras_attention.text import Pair
 from keras_attention.text_to_text import TextToText
 
@@ -73,7 +73,9 @@ def evaluate(
     """
     expected = references(pairs)
     sources, accepted = list(expected), list(expected.values())
-    predictions = pipeline.predict(sources, options, batch_size)
+    predictions = pipeline.predict(
+        inputs(pipeline.input_names, sources), options, batch_size
+    )
     texts = [prediction.text for prediction in predictions]
     return Evaluation(
         [with_interval(name, accepted, texts) for name in measures],
