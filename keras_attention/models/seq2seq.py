@@ -190,7 +190,8 @@ class Seq2Seq(GeneratingModel):
         for one in encoders:
             claim(one, self, "encoder")
         claim(decoder, self, "decoder")
-        self.encoders = encoders
+        if output is not None:
+            claim(output, self, "output")
         self.encoder = encoders if several else encoders[0]
         self.decoder = decoder
         self.source_embedding = source_embedding
@@ -208,6 +209,11 @@ class Seq2Seq(GeneratingModel):
         self.tie_embeddings = tie_embeddings
         # That of the embeddings and the output layer, until they are quantised.
         self._first_policy = source_embedding.dtype_policy
+
+    @property
+    def encoders(self) -> list[Any]:
+        """The encoder of each input."""
+        return self.encoder if isinstance(self.encoder, list) else [self.encoder]
 
     def encode(self, source_ids: Any) -> tuple[Any, Any, Any]:
         """What generation needs of the source.

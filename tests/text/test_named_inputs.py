@@ -113,6 +113,7 @@ def test_padding_of_other_rows_moves_nothing(pipeline):
         assert_allclose(alone.alignment, one.alignment, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_learns_what_neither_input_says_alone():
     rng = np.random.default_rng(1)
     words = ["".join(rng.choice([*"abc"], 3)) for _ in range(400)]
