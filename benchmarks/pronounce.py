@@ -63,7 +63,7 @@ def measure(folder: Path) -> dict[str, Any]:
     """Error rates of every search, and of the best of the n-best list."""
     example = runpy.run_path(str(ROOT / "examples" / "03_pronounce.py"))
     demo = json.loads((folder / "figures.json").read_text())
-    test, _ = example["split"](
+    test, *_ = example["split"](
         example["pronunciations"](), demo["test_words"], demo["training_words"]
     )
     words = list(test)

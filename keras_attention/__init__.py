@@ -25,9 +25,12 @@ from keras_attention.decoder import readouts
 from keras_attention.decoder import sampling_schedules as schedules
 from keras_attention.decoder.context_gate import ContextGate
 from keras_attention.decoder.decoder import AttentionDecoder
-from keras_attention.decoder.outside_seq2seq import copying
-from keras_attention.decoder.outside_seq2seq.copying import CopyGenerator
-from keras_attention.decoder.outside_seq2seq.exact_marginal import MarginalAttention
+from keras_attention.decoder.source_outputs import copying
+from keras_attention.decoder.source_outputs.copying import (
+    CopyGenerator,
+    PointerGenerator,
+)
+from keras_attention.decoder.source_outputs.exact_marginal import MarginalAttention
 from keras_attention.decoder.step import DecoderState
 from keras_attention.generation import Generation, GenerationOptions, generate
 from keras_attention.metrics import error_rates
@@ -59,6 +62,7 @@ __all__ = [
     "Likelihoods",
     "LuongAttention",
     "MarginalAttention",
+    "PointerGenerator",
     "Prediction",
     "RecurrentEncoder",
     "Restricted",

@@ -24,6 +24,7 @@ from keras_attention.pipeline.prediction import (
     predictions,
     scored_texts,
 )
+from keras_attention.pipeline.source_inputs import Source, SourceInputs, Sources
 from keras_attention.text import Tokenizer, UnknownWords, batches, encode
 from keras_attention.text.special_symbols import END_ID, PAD_ID
 from keras_attention.text.text_lists import encoded
@@ -37,7 +38,9 @@ class TextToText:
 
     Args:
         model: `ka.Seq2Seq`, or a model with the same `generate` and attributes.
-        source_tokenizer: `keras_attention.text.Tokenizer` of the texts that go in.
+        source_tokenizer: `keras_attention.text.Tokenizer` of the texts that go in; or
+            a dict of several by the names of their inputs, in the order of the model's
+            encoders.
         target_tokenizer: That of the texts that come out.
         replace_unknown: Whether unknown tokens become, in the text that comes
             out, the source token that was looked at most; or a lexicon, a dict
@@ -72,23 +75,27 @@ class TextToText:
     def __init__(
         self,
         model: Any,
-        source_tokenizer: Tokenizer,
+        source_tokenizer: Tokenizer | Mapping[str, Tokenizer],
         target_tokenizer: Tokenizer,
         replace_unknown: bool | Mapping[str, str] | UnknownWords = False,
     ) -> None:
-        check_parts(model, source_tokenizer, target_tokenizer)
+        self._source = SourceInputs(source_tokenizer)
+        check_parts(model, self._source, target_tokenizer)
         self.model = model
         self.source_tokenizer = source_tokenizer
         self.target_tokenizer = target_tokenizer
-        self.unknown_words = unknown_words(replace_unknown, source_tokenizer)
-        self._parts = Parts(
-            model, source_tokenizer, target_tokenizer, self.unknown_words
-        )
+        self.unknown_words = unknown_words(replace_unknown, self._source)
+        self._parts = Parts(model, self._source, target_tokenizer, self.unknown_words)
         self._graphs = CompiledGraphs(model)
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """Names of the inputs; `("text",)` where there is one."""
+        return self._source.names
 
     def predict(
         self,
-        texts: Iterable[str | bytes],
+        texts: Sources,
         options: GenerationOptions | None = None,
         batch_size: int = 64,
     ) -> list[Prediction]:
@@ -99,7 +106,7 @@ class TextToText:
         a server gives the same answers.
 
         Args:
-            texts: The texts.
+            texts: The texts; of several inputs a dict of lists by name.
             options: How to generate; every field one value or one a text. What
                 goes into `banned_tokens` and `prefix` are ids of the target, such
                 as `target_tokenizer.ids(["a", "b"]).numpy()`.
@@ -111,11 +118,12 @@ class TextToText:
 
         Raises:
             TypeError: `texts` is a single string or has an element that is none.
-            ValueError: `options` has another number of values than there are
-                texts, an id that is not in the vocabulary or a prefix that is no
-                beginning; or `batch_size` is below 1.
+            ValueError: `texts` are not those of the inputs; `options` has another
+                number of values than there are texts, an id that is not in the
+                vocabulary or a prefix that is no beginning; or `batch_size` is below 1.
         """
-        rows = encoded("texts", texts)
+        columns = self._source.columns("texts", texts)
+        rows = _joined(columns)
         options = options or GenerationOptions()
         options.check_rows(len(rows))
         values = _option_arrays(options, self.target_tokenizer, len(rows))
@@ -126,24 +134,24 @@ class TextToText:
         greedy = features(options, fixed_sizes=False).greedy
 
         def answer(chosen: list[int]) -> Any:
-            text = tf.constant([rows[row] for row in chosen], tf.string)
+            source = _tensors(columns, chosen)
             given = {name: tf.constant(value[chosen]) for name, value in values.items()}
             if greedy:
-                return graphs.greedy(text, *(given[name] for name in LIMITS))
-            return graphs.search(text, given)
+                return graphs.greedy(source, *(given[name] for name in LIMITS))
+            return graphs.search(source, given)
 
         return in_batches(rows, batch_size, answer, predictions)
 
     def score(
         self,
-        texts: Iterable[str | bytes],
+        texts: Sources,
         target_texts: Iterable[str | bytes],
         batch_size: int = 64,
     ) -> list[ScoredText]:
         """How probable it is that texts are answered by given targets.
 
         Args:
-            texts: The texts.
+            texts: As for `predict`.
             target_texts: A target for each.
             batch_size: Pairs computed at a time.
 
@@ -160,7 +168,8 @@ class TextToText:
             raise TypeError(
                 f"`score` needs a model that has it. Received: model={self.model!r}"
             )
-        rows = encoded("texts", texts)
+        columns = self._source.columns("texts", texts)
+        rows = _joined(columns)
         targets = encoded("target_texts", target_texts)
         if len(rows) != len(targets):
             raise ValueError(
@@ -171,19 +180,20 @@ class TextToText:
 
         def answer(chosen: list[int]) -> Any:
             return graphs.score(
-                tf.constant([rows[row] for row in chosen], tf.string),
+                _tensors(columns, chosen),
                 tf.constant([targets[row] for row in chosen], tf.string),
             )
 
         return in_batches(rows, batch_size, answer, scored_texts)
 
     def dataset(
-        self, pairs: Iterable[tuple[str, str]], **batching: Any
+        self, pairs: Iterable[tuple[Source, str]], **batching: Any
     ) -> tf.data.Dataset:
         """Pairs of texts as a `tf.data.Dataset` for `model.fit`.
 
         Args:
-            pairs: Source and target texts.
+            pairs: Source and target texts; of several inputs the source is a dict of
+                texts by name.
             **batching: For `keras_attention.text.batches`: `batch_size`, `shuffle`,
                 `seed` and others. `replicas` are by default those of the model's
                 strategy of `tf.distribute`.
@@ -207,10 +217,14 @@ class TextToText:
             batching.setdefault("replicas", strategy.num_replicas_in_sync)
         sources, targets = zip(*pairs, strict=True)
         return batches(
-            encode(self.source_tokenizer, sources),
+            self.encode(self._source.by_name("pairs", sources)),
             encode(self.target_tokenizer, targets),
             **batching,
         )
+
+    def encode(self, texts: Sources) -> list[np.ndarray]:
+        """Ids of the model's `source_ids`, one int32 array a text, without padding."""
+        return self._source.encode(self._source.columns("texts", texts))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write model and tokenizers into one file, which appears when complete.
@@ -280,6 +294,18 @@ class TextToText:
         return self._graphs.keep(
             largest_beam, lambda: Graphs(self._parts, largest_beam)
         )
+
+
+def _joined(columns: Mapping[str, list[bytes]]) -> list[bytes]:
+    """All that goes in of every row."""
+    return [b"".join(row) for row in zip(*columns.values(), strict=True)]
+
+
+def _tensors(columns: Mapping[str, list[bytes]], chosen: list[int]) -> dict[str, Any]:
+    return {
+        name: tf.constant([rows[row] for row in chosen], tf.string)
+        for name, rows in columns.items()
+    }
 
 
 def _option_arrays(

@@ -1,6 +1,7 @@
 """What the project says of itself: names, metadata, and a README that runs."""
 
 import configparser
+import contextlib
 import os
 import re
 import subprocess
@@ -26,7 +27,7 @@ def public_names():
     names = {
         *("Attention", "BahdanauAttention", "LuongAttention", "FixedContext"),
         *("AttentionMemory", "AttentionState", "DecoderState", "AttentionPooling"),
-        *("CopyGenerator", "MarginalAttention", "ContextGate"),
+        *("CopyGenerator", "PointerGenerator", "MarginalAttention", "ContextGate"),
         *("FlatAttention", "HierarchicalAttention", "WalkingAttention"),
         *("RecurrentEncoder", "AttentionDecoder", "Seq2Seq"),
         *("Ensemble", "Shortlist", "Restricted"),
@@ -105,32 +106,6 @@ def test_links_between_documents_lead_somewhere():
     assert not broken
 
 
-@pytest.mark.slow
-@pytest.mark.tensorflow_only
-def test_readme_commands_run(tmp_path):
-    """From a file of pairs to an exported model, with one epoch instead of many."""
-    _, block = readme_blocks("sh")
-    install, *commands = block.splitlines()
-    assert install.startswith("pip install ")
-    pairs = [(word, word[::-1]) for word in ("star", "rats", "draw", "ward", "stop")]
-    lines = "".join("\t".join(pair) + "\n" for pair in pairs)
-    (tmp_path / "words.tsv").write_text(lines, encoding="utf-8")
-    script = "\n".join(commands).replace(
-        "keras-attention ", f"{sys.executable} -m keras_attention "
-    )
-    script = script.replace("--output", "--epochs=1 --output")
-    ran = subprocess.run(
-        ["sh", "-e", "-c", script],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert ran.returncode == 0, ran.stderr
-    assert ran.stdout.endswith("served/words/1\n")
-
-
 def readme_blocks(language):
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     return [code for name, code in FENCE.findall(text) if name == language]
@@ -157,30 +132,80 @@ def test_readme_runs(tmp_path):
     assert f"print(logits.shape, weights.shape)  # {shapes}:" in layers
     assert Path(tmp_path, path, "saved_model.pb").is_file()
 
-    words = serve.replace("--port=8500", "--port=0 --host=127.0.0.1").split()
+    with served(serve, tmp_path, environment) as port:
+        second = subprocess.run(
+            [sys.executable, "-c", client.replace("8500", port)],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    assert second.returncode == 0, second.stderr
+    assert "['s', 't', 'a', 'r', '</s>']" in second.stdout
+
+
+@contextlib.contextmanager
+def served(command, folder, environment):
+    """The port of a server that a line of README starts, on a free one."""
+    command = command.replace("--port=8500", "--port=0 --host=127.0.0.1").rstrip()
+    command = command.replace("python ", f"{sys.executable} ", 1)
     with subprocess.Popen(
-        [sys.executable, *words[1:]],
-        cwd=tmp_path,
+        ["sh", "-c", f"exec {command}"],
+        cwd=folder,
         env=environment,
         stdout=subprocess.PIPE,
         text=True,
     ) as server:
         try:
             ready = next(line for line in server.stdout if line.startswith("ready "))
-            port = re.search(r"\bport=(\d+)", ready).group(1)
-            second = subprocess.run(
-                [sys.executable, "-c", client.replace("8500", port)],
-                cwd=tmp_path,
-                env=environment,
-                capture_output=True,
-                text=True,
-                timeout=60,
-            )
+            yield re.search(r"\bport=(\d+)", ready).group(1)
         finally:
             server.terminate()
-    assert second.returncode == 0, second.stderr
     assert server.returncode == 0
-    assert "['s', 't', 'a', 'r', '</s>']" in second.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.tensorflow_only
+def test_readme_commands_run(tmp_path):
+    """From the demo's word list to a served model: few words, one epoch, small."""
+    _, block = readme_blocks("sh")
+    install, train, evaluate, predict, export, serve, ask = block.splitlines()
+    assert install.startswith("pip install ")
+    train = train.replace("dict_string()", "dict_string()[:9999]")
+    tiny = ("encoder.units=8", "decoder.cell.units=8", "training.epochs=1")
+    train += "".join(f" --set {setting}" for setting in tiny)
+    for name in ("keras_attention", "serving"):
+        program = "keras-attention" + "-serving" * (name == "serving")
+        path = tmp_path / "bin" / program
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f'#!/bin/sh\nexec {sys.executable} -m {name} "$@"\n')
+        path.chmod(0o755)
+    search = os.pathsep.join([str(path.parent), os.path.dirname(sys.executable)])
+    environment = os.environ | {
+        "PYTHONPATH": str(ROOT),
+        "PATH": os.pathsep.join([search, os.environ["PATH"]]),
+    }
+
+    def run(line):
+        ran = subprocess.run(
+            ["sh", "-e", "-c", line],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert ran.returncode == 0, ran.stderr
+        return ran.stdout
+
+    assert "the model of the best epoch is models/pronounce/" in run(train)
+    assert "\nWER " in run(evaluate)
+    answer = run(predict)
+    assert run(export) == "served/pronounce/1\n"
+    with served(serve, tmp_path, environment) as port:
+        server = f" predict --server=127.0.0.1:{port} "
+        assert run(ask.replace(" predict ", server)) == answer
 
 
 @pytest.mark.parametrize(

@@ -12,5 +12,5 @@
 | `teacher_forcing.py` | the loop over a whole target that is known |
 | `scheduled_sampling.py`, `sampling_schedules.py` | training on tokens of one's own |
 | `tied_embedding.py` | an output layer whose kernel is the embedding |
-| `outside_seq2seq/` | copying and exact marginals, for models of one's own |
+| `source_outputs/` | output layers that look at the source: copying, exact marginals |
 """

@@ -59,7 +59,7 @@ def _root(parts: Parts, functions: Mapping[str, Any]) -> Any:
     root.text = [
         part
         for part in (
-            parts.source_tokenizer,
+            *parts.source.tokenizers.values(),
             parts.target_tokenizer,
             parts.unknown_words,
         )

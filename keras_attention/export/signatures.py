@@ -1,6 +1,7 @@
 """Signatures of an exported model: strings in, strings and alignments out.
 
-Every tensor starts with the batch, but for `ready` and `size`.
+Every tensor starts with the batch, but for `ready` and `size`. A model of several
+inputs has a string tensor for each, by its name, in the place of `text`.
 
 | signature | in | out |
 |---|---|---|
@@ -59,7 +60,7 @@ def signatures(shared: Graphs, compiled: bool) -> dict[str, SignatureGraph]:
     """All signatures that a model can have, by name."""
     model = shared.parts.model
     found = {
-        DEFAULT: _texts(lambda inputs: _serving_default(shared, inputs)),
+        DEFAULT: _texts(shared, lambda inputs: _serving_default(shared, inputs)),
         "predict_with_options": _with_options(
             shared, lambda found: _first(found, ("text", "log_prob"))
         ),
@@ -72,11 +73,11 @@ def signatures(shared: Graphs, compiled: bool) -> dict[str, SignatureGraph]:
     }
     if hasattr(model, "score"):
         found["score"] = _texts(
-            lambda inputs: _score(shared, inputs), "text", "target_text"
+            shared, lambda inputs: _score(shared, inputs), "target_text"
         )
     if hasattr(model, "encode") and hasattr(model, "stepper"):
         stepwise = Stepwise(shared)
-        found[ENCODE] = _texts(stepwise.encode)
+        found[ENCODE] = _texts(shared, stepwise.encode)
         found[STEP] = SignatureGraph(stepwise.specs, {}, {}, stepwise.step)
     return found | (_compiled(shared) if compiled else {})
 
@@ -93,7 +94,7 @@ def _compiled(shared: Graphs) -> dict[str, SignatureGraph]:
     defaults = {READY.name: np.zeros(READY.shape, bool)}
 
     def texts(inputs: Tensors) -> Tensors:
-        source = shared.source(inputs["text"])
+        source = shared.source(shared.parts.source.checked(inputs))
         found = search(source.ids, inputs[READY.name])
         size = found.pop("size")
         answers = shared.greedy_answers(source, found)
@@ -113,7 +114,7 @@ def _compiled(shared: Graphs) -> dict[str, SignatureGraph]:
     given = {READY.name: READY}
     return {
         COMPILED_TEXT: SignatureGraph(
-            {"text": _rows("text", tf.string)} | given, defaults, {}, texts
+            _source_rows(shared) | given, defaults, {}, texts
         ),
         COMPILED_IDS: SignatureGraph(
             {source_ids.name: source_ids} | given, defaults, trial, ids
@@ -121,9 +122,15 @@ def _compiled(shared: Graphs) -> dict[str, SignatureGraph]:
     }
 
 
-def _texts(answer: Callable[[Tensors], Tensors], *names: str) -> SignatureGraph:
-    specs = {name: _rows(name, tf.string) for name in names or ("text",)}
+def _texts(
+    shared: Graphs, answer: Callable[[Tensors], Tensors], *more: str
+) -> SignatureGraph:
+    specs = _source_rows(shared) | {name: _rows(name, tf.string) for name in more}
     return SignatureGraph(specs, {}, {}, answer)
+
+
+def _source_rows(shared: Graphs) -> dict[str, tf.TensorSpec]:
+    return {name: _rows(name, tf.string) for name in shared.parts.source.names}
 
 
 def _with_options(
@@ -135,11 +142,12 @@ def _with_options(
 
     def answer(tensors: Tensors) -> Tensors:
         asked = {"alternatives": tf.ones([1], tf.int32), **tensors}
-        text = asked.pop("text")
-        return chosen(shared.checked_search(text, asked))
+        texts = shared.parts.source.checked(asked)
+        asked = {name: asked[name] for name in asked.keys() - texts.keys()}
+        return chosen(shared.checked_search(texts, asked))
 
     return SignatureGraph(
-        {"text": _rows("text", tf.string)}
+        _source_rows(shared)
         | {name: _rows(name, option.dtype) for name, option in inputs.items()},
         {name: option.array() for name, option in inputs.items()},
         {name: inputs[name]._replace(default=short[name]).array() for name in short},
@@ -152,9 +160,9 @@ def _rows(name: str, dtype: Any) -> tf.TensorSpec:
 
 
 def _serving_default(shared: Graphs, inputs: Tensors) -> Tensors:
-    text = inputs["text"]
-    rows = tf.shape(text)
-    answers = shared.greedy(text, tf.zeros(rows, tf.int32), tf.zeros(rows, tf.float32))
+    texts = shared.parts.source.checked(inputs)
+    rows = tf.shape(next(iter(texts.values())))
+    answers = shared.greedy(texts, tf.zeros(rows, tf.int32), tf.zeros(rows, tf.float32))
     return _first(answers, ("text", "log_prob"))
 
 
@@ -167,8 +175,9 @@ def _first(answers: Tensors, names: tuple[str, ...]) -> Tensors:
 
 
 def _score(shared: Graphs, inputs: Tensors) -> Tensors:
-    text, targets = inputs["text"], {"target_text": inputs["target_text"]}
-    with tf.control_dependencies(
-        [refuse_sizes(targets, tf.shape(text)[0], or_one=False)]
-    ):
-        return shared.score(tf.identity(text), targets["target_text"])
+    texts = shared.parts.source.checked(inputs)
+    targets = {"target_text": inputs["target_text"]}
+    rows = tf.shape(next(iter(texts.values())))[0]
+    with tf.control_dependencies([refuse_sizes(targets, rows, or_one=False)]):
+        texts = {name: tf.identity(text) for name, text in texts.items()}
+        return shared.score(texts, targets["target_text"])

@@ -67,7 +67,7 @@ class Stepwise:
 
     def encode(self, inputs: Tensors) -> Tensors:
         """What steps begin with."""
-        source = self.graphs.source(inputs["text"])
+        source = self.graphs.source(self.graphs.parts.source.checked(inputs))
         outputs = source_answers(source)
         for name, structure in zip(_STRUCTURES, self._encoded(source.ids), strict=True):
             outputs |= named(name, structure)

@@ -51,13 +51,15 @@ def _unoptimised() -> Iterator[None]:
 def _requests(
     parts: Parts, signatures: Mapping[str, SignatureGraph], functions: Any, rows: int
 ) -> Iterator[tuple[str, Arrays]]:
-    texts = {
-        "text": _known_text(parts.source_tokenizer, rows),
-        "target_text": _known_text(parts.target_tokenizer, rows),
+    source = {
+        name: _known_text(tokenizer, rows)
+        for name, tokenizer in parts.source.tokenizers.items()
     }
+    texts = source | {"target_text": _known_text(parts.target_tokenizer, rows)}
     for name, signature in signatures.items():
         if name == STEP:
-            encoded = functions[ENCODE](text=tf.constant(texts["text"]))
+            given = {name: tf.constant(text) for name, text in source.items()}
+            encoded = functions[ENCODE](**given)
             inputs = {key: value.numpy() for key, value in encoded.items()}
             inputs["token"] = np.array([SPECIAL_TOKENS[START_ID]] * rows, object)
             yield name, {key: inputs[key] for key in signature.inputs}

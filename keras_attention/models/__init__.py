@@ -6,6 +6,7 @@
 | `training.py` | its base: `compile` and `fit` for sequences |
 | `named_inputs.py` | inputs by their names, out of any dict |
 | `encoder.py` | the recurrent encoder |
+| `several_inputs.py` | an encoder for each of several inputs |
 | `seq2seq.py` | embeddings, encoder, decoder, output layer |
 | `ensemble.py` | several models as one |
 | `likelihood.py` | log-probabilities of given targets |

@@ -9,6 +9,11 @@ from keras import ops
 from keras_attention.decoder import sampling_schedules
 from keras_attention.decoder.decoder import AttentionDecoder
 from keras_attention.decoder.scheduled_sampling import SampledDecoding
+from keras_attention.decoder.source_outputs.base import (
+    Decoded,
+    EncodedSource,
+    SourceOutput,
+)
 from keras_attention.decoder.tied_embedding import TiedOutput
 from keras_attention.decoder.token_steps import token_stepper
 from keras_attention.generation.vocabulary_selection.candidate_output import (
@@ -19,6 +24,7 @@ from keras_attention.layer_support.argument_checks import positive_integer
 from keras_attention.layer_support.ownership import claim
 from keras_attention.layer_support.quantization import quantized_layers
 from keras_attention.models.generating_model import GeneratingModel
+from keras_attention.models.several_inputs import by_position, input_masks, read
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -30,8 +36,10 @@ class Seq2Seq(GeneratingModel):
     with $o_t$ the decoder's readout; the softmax itself is left to the loss.
 
     Args:
-        encoder: `ka.RecurrentEncoder`, or a layer with the same call.
-        decoder: `ka.AttentionDecoder`.
+        encoder: `ka.RecurrentEncoder`, or a layer with the same call; or a list of
+            them, one for each of K inputs.
+        decoder: `ka.AttentionDecoder`; for K inputs its attention is a
+            `ka.FlatAttention` or a `ka.HierarchicalAttention`.
         source_vocabulary_size: Number of source symbols, special ones included.
         target_vocabulary_size: V.
         embedding_dim: Depth of both embeddings.
@@ -47,6 +55,9 @@ class Seq2Seq(GeneratingModel):
         tie_embeddings: Take the target embedding for the kernel of the output layer,
             $W_o = E$ (Press & Wolf 2017). The decoder's outputs must be
             `embedding_dim` deep.
+        output: The output layer; None is a `keras.layers.Dense`. Those that look at the
+            source: `ka.PointerGenerator`, and `ka.MarginalAttention`, whose weights
+            are the model's then.
         **model: `name`, `trainable`, `dtype`.
 
     Inputs: `{"source_ids": [B, S], "target_ids": [B, T]}`, integers; the targets
@@ -55,7 +66,9 @@ class Seq2Seq(GeneratingModel):
     Outputs: logits `[B, T, V]`; with `return_attention_scores` a dict of
     `"logits"` and `"weights" [B, T, S]` (`[B, H, T, S]` with several heads).
 
-    Padding is found by its id, once, and passed by name.
+    Padding is found by its id, once, and passed by name. K inputs, such as a lemma and
+    what form of it is wanted, are one sequence, in which each ends with `end_id`; their
+    vocabularies are one, too (`ka.TextToText` takes care of both).
 
     Example:
 
@@ -88,6 +101,7 @@ class Seq2Seq(GeneratingModel):
         scheduled_sampling: Any = None,
         seed: int | None = None,
         tie_embeddings: bool = False,
+        output: Any = None,
         **model: Any,
     ) -> None:
         for argument, value in (
@@ -101,10 +115,9 @@ class Seq2Seq(GeneratingModel):
                 "`pad_id`, `start_id` and `end_id` must differ. "
                 f"Received: {pad_id}, {start_id}, {end_id}"
             )
-        if isinstance(encoder, dict):
-            encoder = keras.saving.deserialize_keras_object(encoder)
-        if isinstance(decoder, dict):
-            decoder = keras.saving.deserialize_keras_object(decoder)
+        several = isinstance(encoder, list | tuple)
+        encoders = [_made(one) for one in (encoder if several else [encoder])]
+        decoder = _made(decoder)
         if not isinstance(decoder, AttentionDecoder):
             raise TypeError(
                 "`decoder` must be a ka.AttentionDecoder. "
@@ -119,7 +132,11 @@ class Seq2Seq(GeneratingModel):
         target_embedding = keras.layers.Embedding(
             target_vocabulary_size, embedding_dim, name="target_embedding", dtype=dtype
         )
-        if tie_embeddings:
+        output = _made(output)
+        if output is not None:
+            _check_output(output, several, scheduled_sampling, tie_embeddings)
+            output_layer = output
+        elif tie_embeddings:
             output_layer = TiedOutput(
                 target_embedding, name="output_layer", dtype=dtype
             )
@@ -127,19 +144,29 @@ class Seq2Seq(GeneratingModel):
             output_layer = keras.layers.Dense(
                 target_vocabulary_size, name="output_layer", dtype=dtype
             )
-        source_mask = ops.not_equal(source_ids, pad_id)  # [B, S]
-        value, state = encoder(source_embedding(source_ids), mask=source_mask)
+        masks = input_masks(source_ids, pad_id, end_id, len(encoders))
+        value, mask, state = read(encoders, source_embedding(source_ids), masks)
         if scheduled_sampling is None:
+            inputs, target_mask = target_embedding(target_ids), target_ids != pad_id
             decoded = decoder(
-                target_embedding(target_ids),
+                inputs,
                 value,
-                inputs_mask=ops.not_equal(target_ids, pad_id),
-                value_mask=source_mask,
+                inputs_mask=target_mask,
+                value_mask=mask,
                 initial_state=state,
-                return_attention_scores=return_attention_scores,
+                return_attention_scores=return_attention_scores or output is not None,
             )
-            outputs, weights = decoded if return_attention_scores else (decoded, None)
-            logits = output_layer(outputs)  # [B, T, V]
+            if output is not None:
+                logits, weights = output.over_targets(
+                    Decoded(decoded[0], decoded[1], inputs, target_ids),
+                    target_mask,
+                    EncodedSource(source_ids, value, mask),
+                )  # [B, T, V]
+            else:
+                outputs, weights = (
+                    decoded if return_attention_scores else (decoded, None)
+                )
+                logits = output_layer(outputs)  # [B, T, V]
         else:
             scheduled_sampling = sampling_schedules.get(scheduled_sampling)
             logits, weights = SampledDecoding(
@@ -151,7 +178,8 @@ class Seq2Seq(GeneratingModel):
                 seed,
                 name="sampled_decoding",
                 dtype=decoder.dtype_policy,
-            )(target_ids, value, value_mask=source_mask, initial_state=state)
+            )(target_ids, value, value_mask=mask, initial_state=state)
+        weights = by_position(weights, len(encoders))
         super().__init__(
             inputs={"source_ids": source_ids, "target_ids": target_ids},
             outputs={"logits": logits, "weights": weights}
@@ -159,9 +187,12 @@ class Seq2Seq(GeneratingModel):
             else logits,
             **model,
         )
-        claim(encoder, self, "encoder")
+        for one in encoders:
+            claim(one, self, "encoder")
         claim(decoder, self, "decoder")
-        self.encoder = encoder
+        if output is not None:
+            claim(output, self, "output")
+        self.encoder = encoders if several else encoders[0]
         self.decoder = decoder
         self.source_embedding = source_embedding
         self.target_embedding = target_embedding
@@ -179,6 +210,11 @@ class Seq2Seq(GeneratingModel):
         # That of the embeddings and the output layer, until they are quantised.
         self._first_policy = source_embedding.dtype_policy
 
+    @property
+    def encoders(self) -> list[Any]:
+        """The encoder of each input."""
+        return self.encoder if isinstance(self.encoder, list) else [self.encoder]
+
     def encode(self, source_ids: Any) -> tuple[Any, Any, Any]:
         """What generation needs of the source.
 
@@ -186,12 +222,22 @@ class Seq2Seq(GeneratingModel):
             source_ids: `[B, S]`.
 
         Returns:
-            The decoder's memory, its first state, and the source mask `[B, S]`.
+            The decoder's memory, its first state, and the source mask `[B, S]`. With
+            an `output` that looks at the source, memory and state are dicts of the
+            `"decoder"`'s and the `"output"`'s.
         """
-        mask = ops.not_equal(source_ids, self.pad_id)
-        value, state = self.encoder(self.source_embedding(source_ids), mask=mask)
+        masks = input_masks(source_ids, self.pad_id, self.end_id, len(self.encoders))
+        embedded = self.source_embedding(source_ids)
+        value, mask, state = read(self.encoders, embedded, masks)
         memory = self.decoder.precompute(value, value_mask=mask)
-        return memory, self.decoder.initial_state(memory, state), mask
+        state = self.decoder.initial_state(memory, state)
+        if isinstance(self.output_layer, SourceOutput):
+            source = EncodedSource(source_ids, value, mask)
+            output = self.output_layer.source_memory(source)
+            memory = {"decoder": memory, "output": output}
+            first = self.output_layer.first_state(output)
+            state = {"decoder": state, "output": first}
+        return memory, state, ops.not_equal(source_ids, self.pad_id)
 
     @property
     def memory_by_row(self) -> bool:
@@ -215,6 +261,8 @@ class Seq2Seq(GeneratingModel):
             attention: As for `AttentionDecoder.stepper`.
         """
         embedding = self.target_embedding
+        if isinstance(self.output_layer, SourceOutput):
+            return self._source_stepper(memory, beam_size, candidates, attention)
         step = token_stepper(self.decoder, embedding, memory, beam_size, attention)
         logits: Callable[[Any], Any] = self.output_layer
         if candidates is not None:
@@ -222,7 +270,27 @@ class Seq2Seq(GeneratingModel):
 
         def step_fn(ids: Any, state: Any) -> Any:
             outputs, weights, state = step(ids, state)
-            return logits(outputs), weights, state
+            return logits(outputs), by_position(weights, len(self.encoders)), state
+
+        return step_fn
+
+    def _source_stepper(
+        self, memory: Any, beam_size: Any, candidates: Candidates | None, attention: Any
+    ) -> Callable[[Any, Any], Any]:
+        if candidates is not None or attention is not None:
+            raise ValueError(
+                "A model whose `output` looks at the source looks at all of its target "
+                "vocabulary. Expected: no candidates, no other attention"
+            )
+        embedding, decoder = self.target_embedding, memory["decoder"]
+        step = token_stepper(self.decoder, embedding, decoder, beam_size)
+        output = self.output_layer.stepper(memory["output"], beam_size)
+
+        def step_fn(ids: Any, state: Any) -> Any:
+            outputs, weights, after = step(ids, state["decoder"])
+            decoded = Decoded(outputs, weights, embedding(ids), ids)
+            log_probs, weights, own = output(decoded, state["output"])
+            return log_probs, weights, {"decoder": after, "output": own}
 
         return step_fn
 
@@ -233,7 +301,9 @@ class Seq2Seq(GeneratingModel):
             "name": self.name,
             "trainable": self.trainable,
             "dtype": serialize(self._first_policy),
-            "encoder": serialize(self.encoder),
+            "encoder": [serialize(one) for one in self.encoders]
+            if isinstance(self.encoder, list)
+            else serialize(self.encoder),
             "decoder": serialize(self.decoder),
             "source_vocabulary_size": self.source_vocabulary_size,
             "target_vocabulary_size": self.target_vocabulary_size,
@@ -246,4 +316,33 @@ class Seq2Seq(GeneratingModel):
             and serialize(self.scheduled_sampling),
             "seed": self.seed,
             "tie_embeddings": self.tie_embeddings,
+            "output": serialize(self.output_layer)
+            if isinstance(self.output_layer, SourceOutput)
+            else None,
         } | ({"quantized": quantized} if quantized else {})
+
+
+def _made(part: Any) -> Any:
+    """A part, or what its configuration describes."""
+    if isinstance(part, dict):
+        return keras.saving.deserialize_keras_object(part)
+    return part
+
+
+def _check_output(
+    output: Any, several: bool, scheduled_sampling: Any, tie_embeddings: bool
+) -> None:
+    """Refuse what is no output layer, or one beside what it does not go with."""
+    if not isinstance(output, SourceOutput):
+        raise TypeError(
+            "`output` must be a ka.MarginalAttention, a ka.PointerGenerator or None. "
+            f"Received: output={output!r}"
+        )
+    if several or scheduled_sampling is not None or tie_embeddings:
+        raise ValueError(
+            "`output` needs one encoder, and neither `scheduled_sampling` nor "
+            "`tie_embeddings`. Received: "
+            f"{'several encoders' if several else 'one encoder'}, "
+            f"scheduled_sampling={scheduled_sampling!r}, "
+            f"tie_embeddings={tie_embeddings!r}"
+        )

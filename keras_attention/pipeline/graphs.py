@@ -14,9 +14,9 @@ from keras_attention.generation import Generation, GenerationOptions
 from keras_attention.generation.options.option_table import OPTIONS
 from keras_attention.pipeline import option_inputs
 from keras_attention.pipeline.option_inputs import Tensors
+from keras_attention.pipeline.source_inputs import SourceInputs
 from keras_attention.text import TokenizedText, Tokenizer, UnknownWords
 
-_TEXT = tf.TensorSpec([None], tf.string, name="text")
 _TARGET = tf.TensorSpec([None], tf.string, name="target_text")
 _IDS = tf.TensorSpec([None, None], tf.int32)
 _INTEGERS = tf.TensorSpec([None], tf.int32)
@@ -29,7 +29,7 @@ class Parts(NamedTuple):
     """What a pipeline consists of."""
 
     model: Any
-    source_tokenizer: Tokenizer
+    source: SourceInputs
     target_tokenizer: Tokenizer
     unknown_words: UnknownWords | None = None
 
@@ -45,16 +45,20 @@ class Graphs:
     def __init__(self, parts: Parts, max_beam_size: int) -> None:
         self.parts = parts
         self.max_beam_size = max_beam_size
+        self._texts = {
+            name: tf.TensorSpec([None], tf.string, name=name)
+            for name in parts.source.names
+        }
 
     @functools.cached_property
-    def source(self) -> Callable[[Any], TokenizedText]:
-        """Texts `[B]` as tokens of the source."""
-        return _graph(self.parts.source_tokenizer.tokenize_with_offsets, _TEXT)
+    def source(self) -> Callable[[Tensors], TokenizedText]:
+        """Texts `[B]` by the name of their input as tokens of the source."""
+        return _graph(self.parts.source.tokenize, self._texts)
 
     @functools.cached_property
     def target(self) -> Callable[[Any], TokenizedText]:
         """Texts `[B]` as tokens of the target."""
-        return _graph(self.parts.target_tokenizer.tokenize_with_offsets, _TEXT)
+        return _graph(self.parts.target_tokenizer.tokenize_with_offsets, _TARGET)
 
     @functools.cached_property
     def tokens(self) -> Callable[[Any], Any]:
@@ -62,38 +66,40 @@ class Graphs:
         return _graph(self.parts.target_tokenizer.tokens, _IDS)
 
     @functools.cached_property
-    def greedy(self) -> Callable[[Any, Any, Any], Tensors]:
+    def greedy(self) -> Callable[[Tensors, Any, Any], Tensors]:
         """Answers to texts `[B]`, from `max_length` and `max_length_ratio` `[B]`."""
-        return _graph(self._greedy, _TEXT, _INTEGERS, _NUMBERS)
+        return _graph(self._greedy, self._texts, _INTEGERS, _NUMBERS)
 
     @functools.cached_property
-    def search(self) -> Callable[[Any, Tensors], Tensors]:
+    def search(self) -> Callable[[Tensors, Tensors], Tensors]:
         """Answers to texts `[B]` with every option, `[B]` or ids `[B, M]`."""
         specs = {
             name: tf.TensorSpec([None] * (1 + (option.kind == "ids")), option.dtype)
             for name, option in OPTIONS.items()
         }
-        return _graph(self._search, _TEXT, specs)
+        return _graph(self._search, self._texts, specs)
 
     @functools.cached_property
-    def checked_search(self) -> Callable[[Any, Tensors], Tensors]:
+    def checked_search(self) -> Callable[[Tensors, Tensors], Tensors]:
         """`search` with options as a signature takes them, of 1 row or B each."""
         inputs = option_inputs.option_inputs(self.max_beam_size, alternatives=True)
         specs = {name: tf.TensorSpec([None], inputs[name].dtype) for name in inputs}
-        return _graph(self._checked_search, _TEXT, specs)
+        return _graph(self._checked_search, self._texts, specs)
 
     @functools.cached_property
-    def score(self) -> Callable[[Any, Any], Tensors]:
+    def score(self) -> Callable[[Tensors, Any], Tensors]:
         """How probable target texts `[B]` are, token by token."""
-        return _graph(self._score, _TEXT, _TARGET)
+        return _graph(self._score, self._texts, _TARGET)
 
     @functools.cached_property
     def greedy_ids(self) -> Callable[[Any, Any, Any], Tensors]:
         """`greedy` from ids `[B, S]` to ids: fields of `ka.Generation`."""
         return _graph(self._greedy_ids, _IDS, _INTEGERS, _NUMBERS)
 
-    def _greedy(self, text: Any, max_length: Any, max_length_ratio: Any) -> Tensors:
-        source = self.source(text)
+    def _greedy(
+        self, texts: Tensors, max_length: Any, max_length_ratio: Any
+    ) -> Tensors:
+        source = self.source(texts)
         ratio = option_inputs.bounded_ratio(max_length_ratio, source.length)
         return self.greedy_answers(
             source, self.greedy_ids(source.ids, max_length, ratio)
@@ -117,8 +123,8 @@ class Graphs:
         one = {name: tf.expand_dims(value, 1) for name, value in found.items()}
         return self._answers(source, one)
 
-    def _search(self, text: Any, options: Tensors) -> Tensors:
-        source = self.source(text)
+    def _search(self, texts: Tensors, options: Tensors) -> Tensors:
+        source = self.source(texts)
         ratio = option_inputs.bounded_ratio(options["max_length_ratio"], source.length)
         generation = self.parts.model.generate(
             source.ids,
@@ -127,16 +133,18 @@ class Graphs:
         )
         return self._answers(source, _fields(generation))
 
-    def _checked_search(self, text: Any, inputs: Tensors) -> Tensors:
-        inputs = option_inputs.spread(inputs, tf.shape(text)[0])
+    def _checked_search(self, texts: Tensors, inputs: Tensors) -> Tensors:
+        first = next(iter(texts.values()))
+        inputs = option_inputs.spread(inputs, tf.shape(first)[0])
         options = option_inputs.read(
             inputs, self.parts.target_tokenizer, self.max_beam_size
         )
         with tf.control_dependencies([options["prefix"]]):
-            return self.search(tf.identity(text), options)
+            texts = {name: tf.identity(text) for name, text in texts.items()}
+            return self.search(texts, options)
 
-    def _score(self, text: Any, target_text: Any) -> Tensors:
-        source = self.source(text)
+    def _score(self, texts: Tensors, target_text: Any) -> Tensors:
+        source = self.source(texts)
         ids = self.target(target_text).ids
         scores = self.parts.model.score(source.ids, ids)
         return {

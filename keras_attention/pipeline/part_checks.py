@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 
+from keras_attention.pipeline.source_inputs import SourceInputs
 from keras_attention.text import Tokenizer, UnknownWords
 from keras_attention.text.special_symbols import END_ID, PAD_ID, START_ID
 
@@ -18,7 +19,7 @@ _NEEDED_OF_A_MODEL = (
 )
 
 
-def check_parts(model: Any, source: Tokenizer, target: Tokenizer) -> None:
+def check_parts(model: Any, source: SourceInputs, target: Tokenizer) -> None:
     """Refuse what `ka.TextToText` says it does."""
     if keras.backend.backend() != "tensorflow":
         raise ValueError(
@@ -31,13 +32,22 @@ def check_parts(model: Any, source: Tokenizer, target: Tokenizer) -> None:
             f"`model` must be a ka.Seq2Seq or have its {missing}. "
             f"Received: model={model!r}"
         )
-    for side, tokenizer in (("source", source), ("target", target)):
+    for side, found in (
+        ("source", source.vocabulary_size),
+        ("target", target.vocabulary_size),
+    ):
         size = getattr(model, f"{side}_vocabulary_size")
-        if size != tokenizer.vocabulary_size:
+        if size != found:
             raise ValueError(
                 f"`{side}_tokenizer` must have the vocabulary size of the model, "
-                f"{size}. Received: {tokenizer.vocabulary_size}"
+                f"{size}. Received: {found}"
             )
+    encoders = len(getattr(model, "encoders", [0] * len(source.names)))
+    if encoders != len(source.names):
+        raise ValueError(
+            "`source_tokenizer` must be one for each encoder of the model. Expected: "
+            f"{encoders}. Received: {list(source.names)}"
+        )
     special = (model.pad_id, model.start_id, model.end_id)
     if special != (PAD_ID, START_ID, END_ID):
         raise ValueError(
@@ -47,7 +57,7 @@ def check_parts(model: Any, source: Tokenizer, target: Tokenizer) -> None:
 
 
 def unknown_words(
-    replace_unknown: bool | Mapping[str, str] | UnknownWords, source: Tokenizer
+    replace_unknown: bool | Mapping[str, str] | UnknownWords, source: SourceInputs
 ) -> UnknownWords | None:
     """`replace_unknown` of `ka.TextToText`, its lexicon one of the source's tokens."""
     if isinstance(replace_unknown, UnknownWords):
@@ -60,5 +70,6 @@ def unknown_words(
             f"Received: replace_unknown={replace_unknown!r}"
         )
     words = UnknownWords(replace_unknown)
-    source.check_tokens("replace_unknown", list(replace_unknown))
+    first = source.tokenizers[source.names[0]]
+    first.check_tokens("replace_unknown", list(replace_unknown))
     return words

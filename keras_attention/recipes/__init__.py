@@ -15,6 +15,7 @@
 
 try:
     from keras_attention.recipes.defaults import recipe_for
+    from keras_attention.recipes.evaluation import evaluate, report
     from keras_attention.recipes.recipe import (
         Data,
         Recipe,
@@ -34,8 +35,10 @@ __all__ = [
     "Data",
     "Recipe",
     "Training",
+    "evaluate",
     "read_recipe",
     "recipe_for",
+    "report",
     "train",
     "with_settings",
 ]

@@ -10,7 +10,7 @@ import keras
 import msgspec
 import numpy as np
 
-_EPOCHS = "epochs"
+_EPOCHS, _DATA = "epochs", "data"
 
 
 class Epoch(msgspec.Struct, frozen=True):
@@ -31,13 +31,17 @@ class Epoch(msgspec.Struct, frozen=True):
     seconds: float
 
 
-def save(path: Path, model: keras.Model, epochs: list[Epoch]) -> None:
+def save(path: Path, model: keras.Model, epochs: list[Epoch], data: str) -> None:
     """Write the model's and the optimizer's variables, and the epochs so far.
 
-    The file is replaced at once when the new one is complete.
+    The file is replaced at once when the new one is complete. `data` says what the
+    model is trained with, vocabularies and pairs.
     """
     history = json.dumps(msgspec.to_builtins(epochs)).encode()
-    arrays = {_EPOCHS: np.frombuffer(history, np.uint8)}
+    arrays = {
+        _EPOCHS: np.frombuffer(history, np.uint8),
+        _DATA: np.frombuffer(data.encode(), np.uint8),
+    }
     arrays |= {str(i): np.asarray(v) for i, v in enumerate(_variables(model))}
     with tempfile.TemporaryDirectory(prefix=".save-", dir=path.parent) as directory:
         complete = Path(directory, "complete.npz")
@@ -48,21 +52,26 @@ def save(path: Path, model: keras.Model, epochs: list[Epoch]) -> None:
         os.replace(complete, path)
 
 
-def restore(path: Path, model: keras.Model) -> list[Epoch]:
+def restore(path: Path, model: keras.Model, data: str) -> list[Epoch]:
     """Set the variables to those of a file, and return its epochs.
 
     Raises:
-        ValueError: They are those of another model.
+        ValueError: They are those of another model, or of other data.
     """
     with np.load(path) as arrays:
         variables = _variables(model)
-        found = [arrays[str(i)] for i in range(len(arrays) - 1)]
+        found = [arrays[str(i)] for i in range(len(arrays) - 2)]
         shapes = [tuple(v.shape) for v in variables]
         if [array.shape for array in found] != shapes:
             raise ValueError(
                 f"{path} holds another model's state than the recipe's: its "
                 f"vocabularies, sizes or optimizer differ. Expected: {len(shapes)} "
                 f"variables of the recipe's shapes. Received: {len(found)}"
+            )
+        if arrays[_DATA].tobytes().decode() != data:
+            raise ValueError(
+                f"{path} holds the state of a run on other pairs. Expected: the same "
+                "files, and tokenizers as in its recipe"
             )
         for variable, array in zip(variables, found, strict=True):
             variable.assign(array)

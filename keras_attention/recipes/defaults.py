@@ -10,18 +10,30 @@ _LOOKED_AT = 2_000
 _WORDS = 20_000
 
 
-def recipe_for(pairs: Sequence[tuple[str, str]], data: Data | None = None) -> Recipe:
+def recipe_for(
+    pairs: Sequence[tuple[str, str]],
+    data: Data | None = None,
+    features_encoder: bool = False,
+) -> Recipe:
     """The recipe for pairs of which nothing else is known.
 
     Args:
         pairs: What there is to train with.
         data: How they were read.
+        features_encoder: Whether features are an input of their own, with an encoder,
+            instead of symbols of the source.
+
+    Raises:
+        ValueError: Features are to be an input, and `data` has none.
     """
     size = len(pairs)
     data = data or Data()
     source = _tokenizer([source for source, _ in pairs[:_LOOKED_AT]])
+    if features_encoder and data.features is None:
+        raise ValueError("`features_encoder` needs `data.features`, their column")
     if data.features is not None:
-        source = {"class": "FeatureTokenizer"}
+        kind = "CharacterTokenizer" if features_encoder else "FeatureTokenizer"
+        source = {"class": kind}
     target = _tokenizer([target for _, target in pairs[:_LOOKED_AT]])
     translation = "max_size" in source and "max_size" in target
     large = size > 60_000
@@ -30,6 +42,18 @@ def recipe_for(pairs: Sequence[tuple[str, str]], data: Data | None = None) -> Re
     batch = 32 if size < 8_000 else 64 if size < 20_000 else 256
     # Small sets need many passes before enough updates are made.
     epochs = max(12, min(round(5_000 * batch / size), 120))
+    attention: Table = {"class": "BahdanauAttention", "units": units // 2}
+    several: Table = {}
+    if features_encoder:
+        attention = {
+            "class": "FlatAttention",
+            "units": 2 * units,
+            "attention": attention,
+        }
+        several = {
+            "features_tokenizer": {"class": "WordTokenizer", "split": ";"},
+            "features_encoder": {"units": units // 4, "dropout": dropout},
+        }
     return Recipe(
         data=data,
         source_tokenizer=source,
@@ -38,7 +62,7 @@ def recipe_for(pairs: Sequence[tuple[str, str]], data: Data | None = None) -> Re
         decoder={
             "dropout": dropout,
             "cell": {"class": "LSTMCell", "units": units},
-            "attention": {"class": "BahdanauAttention", "units": units // 2},
+            "attention": attention,
         },
         model={"embedding_dim": units // 2},
         training=Training(
@@ -47,6 +71,7 @@ def recipe_for(pairs: Sequence[tuple[str, str]], data: Data | None = None) -> Re
             learning_rate=3e-3 if batch == 256 else 1e-3 if batch == 32 else 2e-3,
             metric="bleu" if translation else "wer",
         ),
+        **several,
     )
 
 

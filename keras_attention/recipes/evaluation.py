@@ -7,8 +7,13 @@ from typing import NamedTuple
 from keras_attention.generation import GenerationOptions
 from keras_attention.metrics.error_rates import edit_distance
 from keras_attention.pipeline.prediction import Prediction
-from keras_attention.recipes.measures import Figure, tokens, with_interval
-from keras_attention.recipes.training_pairs import references
+from keras_attention.recipes.measures import (
+    Figure,
+    splitter,
+    target_splitter,
+    with_interval,
+)
+from keras_attention.recipes.training_pairs import inputs, references
 from keras_attention.text import Pair
 from keras_attention.text_to_text import TextToText
 
@@ -68,7 +73,9 @@ def evaluate(
     """
     expected = references(pairs)
     sources, accepted = list(expected), list(expected.values())
-    predictions = pipeline.predict(sources, options, batch_size)
+    predictions = pipeline.predict(
+        inputs(pipeline.input_names, sources), options, batch_size
+    )
     texts = [prediction.text for prediction in predictions]
     return Evaluation(
         [with_interval(name, accepted, texts) for name in measures],
@@ -100,9 +107,10 @@ def _by_length(
     sources: Sequence[str], accepted: Sequence[Sequence[str]], texts: Sequence[str]
 ) -> list[LengthBucket]:
     """Five buckets of about as many items, all of a length in one."""
+    cut = splitter(sources)
     wrong: dict[int, list[bool]] = collections.defaultdict(list)
     for source, right, text in zip(sources, accepted, texts, strict=True):
-        wrong[len(tokens(source))].append(text not in right)
+        wrong[len(cut(source))].append(text not in right)
     buckets: list[LengthBucket] = []
     lengths: list[int] = []
     for length in sorted(wrong):
@@ -117,11 +125,12 @@ def _by_length(
 def _confusions(
     accepted: Sequence[Sequence[str]], texts: Sequence[str]
 ) -> list[Confusion]:
+    cut = target_splitter(accepted)
     counts: collections.Counter[tuple[str, str]] = collections.Counter()
     for right, text in zip(accepted, texts, strict=True):
-        written = tokens(text)
+        written = cut(text)
         nearest = min(
-            (tokens(reference) for reference in right),
+            map(cut, right),
             key=lambda reference: edit_distance(reference, written),
         )
         counts.update(edits(nearest, written))

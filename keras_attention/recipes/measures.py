@@ -1,7 +1,7 @@
 """Measures of what was generated: error rates, and sacrebleu's BLEU and chrF."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, cast
 
 from keras_attention.metrics.error_rates import (
@@ -44,9 +44,18 @@ LOWER_IS_BETTER = {
 }
 
 
-def tokens(text: str) -> list[str]:
-    """What an edit changes: symbols between white space, or else characters."""
-    return text.split() if " " in text else list(text)
+def splitter(texts: Iterable[str]) -> Callable[[str], list[str]]:
+    """What cuts texts into what an edit changes.
+
+    Characters, or what stands between white space where any of the texts has some: the
+    one symbol of a text among others is no list of characters.
+    """
+    return str.split if any(" " in text for text in texts) else list
+
+
+def target_splitter(references: References) -> Callable[[str], list[str]]:
+    """`splitter` of all targets that are right."""
+    return splitter(text for accepted in references for text in accepted)
 
 
 def measure(name: str, references: References, hypotheses: Sequence[str]) -> Figure:
@@ -64,8 +73,9 @@ def measure(name: str, references: References, hypotheses: Sequence[str]) -> Fig
     if name in ("bleu", "chrf"):
         return _sacrebleu(name, references, hypotheses)
     if name == "per":
-        split = [[tokens(text) for text in accepted] for accepted in references]
-        value = token_error_rate(split, [tokens(text) for text in hypotheses])
+        cut = target_splitter(references)
+        split = [[cut(text) for text in accepted] for accepted in references]
+        value = token_error_rate(split, [cut(text) for text in hypotheses])
         return Figure("PER", 100 * value)
     wrong = 100 * sequence_error_rate(
         [[[text] for text in accepted] for accepted in references],
@@ -118,7 +128,11 @@ def _resampled(
 
         return corpus
     if name == "per":
-        counts = [_edits(*item) for item in zip(references, hypotheses, strict=True)]
+        cut = target_splitter(references)
+        counts = [
+            _edits([cut(text) for text in accepted], cut(hypothesis))
+            for accepted, hypothesis in zip(references, hypotheses, strict=True)
+        ]
     else:
         counts = [
             (int((hypothesis not in accepted) == (name == "wer")), 1)
@@ -132,13 +146,12 @@ def _resampled(
     return ratio
 
 
-def _edits(accepted: Sequence[str], hypothesis: str) -> tuple[int, int]:
+def _edits(
+    accepted: Sequence[Sequence[str]], hypothesis: Sequence[str]
+) -> tuple[int, int]:
     """Edits to the nearest reference, and its length; the longest of equals."""
     return min(
-        (
-            (edit_distance(tokens(text), tokens(hypothesis)), len(tokens(text)))
-            for text in accepted
-        ),
+        ((edit_distance(text, hypothesis), len(text)) for text in accepted),
         key=lambda found: (found[0], -found[1]),
     )
 

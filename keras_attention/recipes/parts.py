@@ -1,16 +1,20 @@
 """Parts of a model made from the tables of a recipe."""
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import keras
 
 import keras_attention as ka
 from keras_attention import text
+from keras_attention.pipeline.source_inputs import TEXT, SourceInputs
 from keras_attention.recipes.recipe import Recipe, Table, nearest
+from keras_attention.recipes.training_pairs import inputs
 from keras_attention.text import Pair
 from keras_attention.text_to_text import TextToText
+
+INPUTS = (TEXT, "features")
 
 
 def pipeline(recipe: Recipe, pairs: Iterable[Pair]) -> TextToText:
@@ -20,27 +24,62 @@ def pipeline(recipe: Recipe, pairs: Iterable[Pair]) -> TextToText:
         ValueError: A table has an argument or a class that is not known.
     """
     sources, targets = zip(*pairs, strict=True)
-    source = _tokenizer(recipe.source_tokenizer, sources, "source_tokenizer")
+    source, encoder = _source(recipe, sources)
     target = _tokenizer(recipe.target_tokenizer, targets, "target_tokenizer")
     model = _made(
         ka.Seq2Seq,
         recipe.model,
         "model",
-        encoder=made(recipe.encoder, "encoder", ka.RecurrentEncoder),
+        encoder=encoder,
         decoder=made(recipe.decoder, "decoder", ka.AttentionDecoder),
-        source_vocabulary_size=source.vocabulary_size,
+        output=_output(recipe.output, source, target),
+        source_vocabulary_size=SourceInputs(source).vocabulary_size,
         target_vocabulary_size=target.vocabulary_size,
     )
     return TextToText(model, source, target)
 
 
-def made(table: Table, where: str, default: Callable[..., Any] | None = None) -> Any:
+def _source(recipe: Recipe, sources: Sequence[str]) -> tuple[Any, Any]:
+    """Tokenizer and encoder, or those of both inputs."""
+    encoder = made(recipe.encoder, "encoder", ka.RecurrentEncoder)
+    if recipe.features_encoder is None:
+        return _tokenizer(recipe.source_tokenizer, sources, "source_tokenizer"), encoder
+    if recipe.features_tokenizer is None:
+        raise ValueError("[features_tokenizer]: expected a table, received none")
+    given = inputs(INPUTS, sources)
+    tokenizers = {
+        name: _tokenizer(table, given[name], where)
+        for name, table, where in zip(
+            INPUTS,
+            (recipe.source_tokenizer, recipe.features_tokenizer),
+            ("source_tokenizer", "features_tokenizer"),
+            strict=True,
+        )
+    }
+    second = made(recipe.features_encoder, "features_encoder", ka.RecurrentEncoder)
+    return tokenizers, [encoder, second]
+
+
+def _output(table: Table | None, source: Any, target: text.Tokenizer) -> Any:
+    if table is None:
+        return None
+    given: Table = {"vocabulary_size": target.vocabulary_size}
+    if table.get("class") == "PointerGenerator" and isinstance(source, text.Tokenizer):
+        symbols = source.tokens([range(source.vocabulary_size)])[0]
+        given["target_ids"] = target.ids(symbols).numpy().tolist()
+    return made(table, "output", **given)
+
+
+def made(
+    table: Table, where: str, default: Callable[..., Any] | None = None, **given: Any
+) -> Any:
     """The object that a table describes, tables inside it first.
 
     Args:
         table: Arguments by name, and `class`.
         where: The table's name, for messages.
         default: The class where the table names none.
+        **given: Arguments that the table may not have.
     """
     arguments = {
         name: _inner(value, f"{where}.{name}")
@@ -48,7 +87,8 @@ def made(table: Table, where: str, default: Callable[..., Any] | None = None) ->
         if name != "class"
     }
     name = table.get("class")
-    return _made(default if name is None else _class(name, where), arguments, where)
+    maker = default if name is None else _class(name, where)
+    return _made(maker, arguments, where, **given)
 
 
 def _inner(value: Any, where: str) -> Any:

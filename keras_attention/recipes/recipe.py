@@ -85,12 +85,19 @@ class Recipe(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tr
     A table of a part holds the arguments of its constructor, and `class` where there is
     a choice: `{class = "LSTMCell", units = 256}`.
 
+    With `features_encoder` the model has two inputs, `text` and `features`, and needs
+    an attention over several memories; without, features are symbols of the source.
+
     Attributes:
         data: How files are read.
         source_tokenizer, target_tokenizer: Of `keras_attention.text`, and what their
             `from_texts` takes.
+        features_tokenizer: As `source_tokenizer`, where features are an input.
         encoder: Of `ka.RecurrentEncoder`.
+        features_encoder: The same, of features that are an input of their own.
         decoder: Of `ka.AttentionDecoder`.
+        output: An output layer that looks at the source, such as `MarginalAttention`;
+            without, it is a dense one.
         model: Of `ka.Seq2Seq`, vocabularies excepted.
         training: How it is trained.
     """
@@ -98,8 +105,11 @@ class Recipe(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tr
     data: Data = Data()
     source_tokenizer: Table
     target_tokenizer: Table
+    features_tokenizer: Table | None = None
     encoder: Table
+    features_encoder: Table | None = None
     decoder: Table
+    output: Table | None = None
     model: Table
     training: Training = Training()
 

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import functools
+import hashlib
 import logging
 import os
 import tempfile
@@ -120,7 +121,8 @@ def train(
 def score(pipeline: TextToText, pairs: Sequence[Pair], metric: str) -> float:
     """A measure of a pipeline's greedy answers, in per cent."""
     expected = training_pairs.references(pairs)
-    texts = [one.text for one in pipeline.predict(list(expected), batch_size=128)]
+    sources = training_pairs.inputs(pipeline.input_names, list(expected))
+    texts = [one.text for one in pipeline.predict(sources, batch_size=128)]
     return measure(metric, list(expected.values()), texts).value
 
 
@@ -184,21 +186,24 @@ class _Run:
 
     def _train(self, state: Path, best: Path) -> None:
         keras.utils.set_random_seed(self.seed)
-        policy = keras.config.dtype_policy()
+        recipe, policy = self.recipe, keras.config.dtype_policy()
         keras.config.set_dtype_policy(self.how.precision)
         try:
-            trained = pipeline(self.recipe, self.pairs)
+            trained = pipeline(recipe, self.pairs)
         finally:
             keras.config.set_dtype_policy(policy)
         rows = self._rows(trained)
+        pairs = [tuple(pair) for pair in self.pairs]
+        used = (pairs, recipe.source_tokenizer, recipe.target_tokenizer)
+        self.data = hashlib.sha1(repr(used).encode()).hexdigest()
         updates = sum(1 for _ in self._dataset(rows, 0)) * self.how.epochs
         _compile(trained.model, self.how, updates // self.how.gradient_accumulation)
         history: list[Epoch] = []
         if state.exists():
-            history = checkpoint.restore(state, trained.model)
+            history = checkpoint.restore(state, trained.model, self.data)
             self.say(f"going on after epoch {len(history)}")
         else:
-            checkpoint.save(state, trained.model, history)
+            checkpoint.save(state, trained.model, history, self.data)
         if not self._goes_on(history):
             return
         end = keras.callbacks.LambdaCallback(
@@ -238,7 +243,7 @@ class _Run:
         logs[metric] = value  # what other callbacks show
         loss, seconds = float(logs["loss"]), time.perf_counter() - self.start
         history.append(Epoch(len(history) + 1, loss, value, new, seconds))
-        checkpoint.save(state, trained.model, history)
+        checkpoint.save(state, trained.model, history, self.data)
         self.say(
             f"epoch {len(history):3}  loss {loss:.4f}  {metric} "
             f"{value:.2f}{' *' if new else '  '} {seconds:.1f} s"
@@ -259,7 +264,7 @@ class _Run:
         rows = [
             (source, target)
             for source, target in zip(
-                encode(trained.source_tokenizer, sources),
+                trained.encode(training_pairs.inputs(trained.input_names, sources)),
                 encode(trained.target_tokenizer, targets),
                 strict=True,
             )

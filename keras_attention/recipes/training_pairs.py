@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from keras_attention.recipes.recipe import Data
 from keras_attention.text import Pair
@@ -108,6 +108,28 @@ def without(pairs: Sequence[Pair], held_out: Sequence[Pair]) -> Usable:
     return Usable(left, notes if lost else [])
 
 
+def inputs(names: Sequence[str], sources: Sequence[str]) -> Any:
+    """Sources as a pipeline takes them; of several inputs by name.
+
+    Args:
+        names: Of the pipeline's inputs. Several stand in a source with tabs between.
+        sources: As pairs have them.
+
+    Raises:
+        ValueError: A source has not as many columns as there are inputs.
+    """
+    if len(names) == 1:
+        return list(sources)
+    rows = [source.split("\t") for source in sources]
+    for row in rows:
+        if len(row) != len(names):
+            raise ValueError(
+                "A source must have a column for each input, with tabs between. "
+                f"Expected: {list(names)}. Received: {row}"
+            )
+    return {name: [row[place] for row in rows] for place, name in enumerate(names)}
+
+
 def references(pairs: Iterable[Pair]) -> dict[str, list[str]]:
     """The targets of every source, in the order of the sources."""
     found: dict[str, list[str]] = {}
@@ -127,7 +149,7 @@ def _table(path: File, data: Data) -> list[Pair]:
     return [
         Pair("\t".join([source, *features]), target)
         for source, target, *features in read_columns(
-            path, columns, "\t", data.encoding
+            path, columns, "\t", data.encoding, same_width=True
         )
     ]
 

@@ -62,7 +62,11 @@ def read_pairs(
 
 
 def read_columns(
-    path: File, columns: dict[str, int | str], separator: str | None, encoding: str
+    path: File,
+    columns: dict[str, int | str],
+    separator: str | None,
+    encoding: str,
+    same_width: bool = False,
 ) -> list[list[str]]:
     """Some columns of every line, each not empty; raises as `read_pairs`.
 
@@ -70,6 +74,8 @@ def read_columns(
         path: The file.
         columns: Numbers or names, by what messages call them.
         separator, encoding: As in `read_pairs`.
+        same_width: Whether a line with another number of columns than the first is an
+            error: a separator inside a field would be read as the wrong columns.
     """
     for argument, column in columns.items():
         if not isinstance(column, str | SupportsIndex):
@@ -83,9 +89,15 @@ def read_columns(
             f"Received: separator={separator!r}"
         )
     names: list[str] | None = None
-    rows = []
+    rows, width = [], 0
     for number, line in enumerate(read_lines(path, encoding), 1):
         cells = [bare(cell) for cell in line.split(separator)]
+        width = width or len(cells)
+        if same_width and len(cells) != width:
+            raise ValueError(
+                f"{_name(path)}, line {number}: expected {width} columns as in the "
+                f"first line, received {len(cells)}: a tab too many or too few"
+            )
         if names is None:
             names = cells if any(isinstance(c, str) for c in columns.values()) else []
             if names:
@@ -117,7 +129,7 @@ def _decoded(path: File, encoding: str) -> str:
             encoding = marked
             break
     try:
-        return data.decode(encoding)
+        text = data.decode(encoding)
     except LookupError:
         raise ValueError(
             "`encoding` must be the name of a text encoding. "
@@ -129,6 +141,13 @@ def _decoded(path: File, encoding: str) -> str:
             f"{_name(path)}, line {len(before) + 1}: expected {encoding}, "
             f"received byte {data[error.start]:#04x} at place {len(last)}"
         ) from None
+    if "\0" in text:
+        *before, _ = _LINE_END.split(text[: text.index("\0")])
+        raise ValueError(
+            f"{_name(path)}, line {len(before) + 1}: expected {encoding}, received a "
+            "NUL character, as text in UTF-16 has"
+        )
+    return text
 
 
 def bare(text: str) -> str:

@@ -45,14 +45,17 @@ def words(points: CodePoints, split: str, at_most: int) -> Pieces:
     Args:
         points: What to split.
         split: `"whitespace"`, or `"words"`, where every punctuation mark or
-            symbol (Unicode categories P and S) is also a piece of its own.
+            symbol (Unicode categories P and S) is also a piece of its own, or a
+            character that is dropped as white space is.
         at_most: Pieces of each row that are kept.
     """
     codes = points.codes.flat_values  # [N], all code points of all rows
     bounds, classes = _character_classes()
     kind = tf.gather(classes, tf.searchsorted(bounds, codes, side="right") - 1)
-    if split == "whitespace":
+    if split != "words":
         kind = tf.where(tf.equal(kind, _PUNCTUATION), _WORD, kind)
+    if split not in SPLITS:
+        kind = tf.where(tf.equal(codes, ord(split)), _SPACE, kind)
     kept = tf.not_equal(kind, _SPACE)
     is_word = tf.equal(kind, _WORD)
     joined = is_word[1:] & is_word[:-1] & _same_row(points)

@@ -27,7 +27,8 @@ class WordTokenizer(VocabularyTokenizer):
         vocabulary: The words that have ids of their own, special ones not
             included; others are unknown.
         split: `"words"` (at white space, and around every punctuation mark or
-            symbol) or `"whitespace"`.
+            symbol), `"whitespace"`, or a character that, like white space, stands
+            between words.
         separator: What `detokenize` puts between words.
         normalization: None, `"NFC"`, `"NFKC"`, `"NFD"` or `"NFKD"`.
         lowercase: Lower-case the text, after normalisation.
@@ -46,6 +47,8 @@ class WordTokenizer(VocabularyTokenizer):
     array([[4, 5, 6, 2]], dtype=int32)
     >>> tokenizer.detokenize([[4, 5, 6, 2]]).numpy()
     array([b'K AE1 T'], dtype=object)
+    >>> WordTokenizer(["N", "PL"], split=";").tokenize(["N;PL"]).numpy()
+    array([[4, 5, 2]], dtype=int32)
     """
 
     unit = "words"
@@ -60,9 +63,10 @@ class WordTokenizer(VocabularyTokenizer):
         max_length: int = DEFAULT_MAX_LENGTH,
     ) -> None:
         refuse_single("vocabulary", vocabulary)
-        if split not in SPLITS:
+        if split not in SPLITS and len(split) != 1:
             raise ValueError(
-                f"`split` must be one of {SPLITS}. Received: split={split!r}"
+                f"`split` must be one of {SPLITS} or a single character. "
+                f"Received: split={split!r}"
             )
         self.split = split
         self.separator = separator

@@ -14,6 +14,7 @@ from serving.client.connection import MAX_MESSAGE_BYTES, Keepalive, Retry
 from serving.client.request_flows import RequestFlows
 from serving.client.signature_contract import DEFAULT_SIGNATURE
 from serving.client.values import (
+    Inputs,
     ModelMetadata,
     Options,
     Prediction,
@@ -82,12 +83,13 @@ class Client:
         )
 
     def predict(
-        self, texts: Texts, options: Options = None, timeout: float | None = None
+        self, texts: Inputs, options: Options = None, timeout: float | None = None
     ) -> list[Prediction]:
         """The model's answer to each text.
 
         Args:
-            texts: B strings; ``bytes`` are sent as they are.
+            texts: B strings; ``bytes`` are sent as they are. Of a model of several
+                inputs a dict of B strings for each.
             options: Option name to one value for all texts, or to B values. Options
                 left out take the exported defaults. Lists of tokens are strings with
                 spaces between the tokens. None uses the signature
@@ -105,13 +107,13 @@ class Client:
         return _finish(self._flows.predict(texts, options, timeout))
 
     def align(
-        self, texts: Texts, options: Options = None, timeout: float | None = None
+        self, texts: Inputs, options: Options = None, timeout: float | None = None
     ) -> list[Prediction]:
         """Like :meth:`predict`, with tokens, source offsets and attention weights."""
         return _finish(self._flows.align(texts, options, timeout))
 
     def n_best(
-        self, texts: Texts, options: Options = None, timeout: float | None = None
+        self, texts: Inputs, options: Options = None, timeout: float | None = None
     ) -> list[list[Prediction]]:
         """Several answers to each text, best first.
 
@@ -127,7 +129,7 @@ class Client:
         return _finish(self._flows.n_best(texts, options, timeout))
 
     def score(
-        self, texts: Texts, target_texts: Texts, timeout: float | None = None
+        self, texts: Inputs, target_texts: Texts, timeout: float | None = None
     ) -> list[ScoredText]:
         """How probable it is that texts are answered by given targets.
 

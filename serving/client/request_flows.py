@@ -23,8 +23,14 @@ from serving.client import signature_contract as contract
 from serving.client.certificates import Certificates
 from serving.client.connection import MAX_MESSAGE_BYTES, Connection, Keepalive, Retry
 from serving.client.metadata_responses import model_metadata, version_status
-from serving.client.text_requests import cast_input, option_inputs, text_input
+from serving.client.text_requests import (
+    cast_input,
+    option_inputs,
+    text_input,
+    text_inputs,
+)
 from serving.client.values import (
+    Inputs,
     ModelMetadata,
     Options,
     Prediction,
@@ -39,7 +45,6 @@ from serving.tensors.decoding import decode
 from serving.tensors.dtypes import TensorError
 from serving.tensors.encoding import as_array, encode
 
-TEXT = contract.TEXT_INPUT
 _POLL_SECONDS = 0.1
 
 
@@ -104,47 +109,47 @@ class RequestFlows(ABC):
         """Lets time pass."""
 
     async def predict(
-        self, texts: Texts, options: Options = None, timeout: float | None = None
+        self, texts: Inputs, options: Options = None, timeout: float | None = None
     ) -> list[Prediction]:
         """See :meth:`serving.Client.predict`."""
-        rows, until = text_input(texts), self._until(timeout)
+        inputs, until = text_inputs(texts), self._until(timeout)
         plain = options is None
         signature = contract.DEFAULT_SIGNATURE if plain else contract.WITH_OPTIONS
-        outputs = await self._run(signature, {TEXT: rows}, until, options)
-        return responses.read_predictions(outputs, len(rows))
+        outputs = await self._run(signature, inputs, until, options)
+        return responses.read_predictions(outputs, _rows(inputs))
 
     async def align(
-        self, texts: Texts, options: Options = None, timeout: float | None = None
+        self, texts: Inputs, options: Options = None, timeout: float | None = None
     ) -> list[Prediction]:
         """See :meth:`serving.Client.align`."""
-        rows, until = text_input(texts), self._until(timeout)
-        inputs, chosen = {TEXT: rows}, options or {}
+        inputs, until = text_inputs(texts), self._until(timeout)
+        rows, chosen = _rows(inputs), options or {}
         outputs = await self._run(contract.ALIGN, inputs, until, chosen)
-        return responses.read_alignments(outputs, len(rows))
+        return responses.read_alignments(outputs, rows)
 
     async def n_best(
-        self, texts: Texts, options: Options = None, timeout: float | None = None
+        self, texts: Inputs, options: Options = None, timeout: float | None = None
     ) -> list[list[Prediction]]:
         """See :meth:`serving.Client.n_best`."""
-        rows, until = text_input(texts), self._until(timeout)
-        inputs, chosen = {TEXT: rows}, options or {}
+        inputs, until = text_inputs(texts), self._until(timeout)
+        rows, chosen = _rows(inputs), options or {}
         outputs = await self._run(contract.N_BEST, inputs, until, chosen)
-        return responses.read_n_best(outputs, len(rows))
+        return responses.read_n_best(outputs, rows)
 
     async def score(
-        self, texts: Texts, target_texts: Texts, timeout: float | None = None
+        self, texts: Inputs, target_texts: Texts, timeout: float | None = None
     ) -> list[ScoredText]:
         """See :meth:`serving.Client.score`."""
-        rows, until = text_input(texts), self._until(timeout)
-        targets = text_input(target_texts, "target_texts")
-        if len(rows) != len(targets):
+        inputs, until = text_inputs(texts), self._until(timeout)
+        rows, targets = _rows(inputs), text_input(target_texts, "target_texts")
+        if rows != len(targets):
             raise ValueError(
                 "`target_texts` must be one for each of `texts`. "
-                f"Expected: {len(rows)}. Received: {len(targets)}"
+                f"Expected: {rows}. Received: {len(targets)}"
             )
-        inputs = {TEXT: rows, contract.TARGET_INPUT: targets}
+        inputs[contract.TARGET_INPUT] = targets
         outputs = await self._run(contract.SCORE, inputs, until)
-        return responses.read_scores(outputs, len(rows))
+        return responses.read_scores(outputs, rows)
 
     async def call(
         self,
@@ -268,7 +273,7 @@ class RequestFlows(ABC):
     ) -> dict[str, np.ndarray]:
         if options is not None:
             found = await self._signature(signature, until)
-            inputs |= option_inputs(options, found, len(inputs[TEXT]))
+            inputs |= option_inputs(options, found, inputs)
         request = predict_pb2.PredictRequest(
             model_spec=self._spec, output_filter=outputs
         )
@@ -287,6 +292,10 @@ class RequestFlows(ABC):
             raise errors.UnexpectedResponse(
                 f"an output cannot be read: {error}"
             ) from error
+
+
+def _rows(inputs: Mapping[str, np.ndarray]) -> int:
+    return len(next(iter(inputs.values())))
 
 
 def _decoded(array: np.ndarray) -> np.ndarray:

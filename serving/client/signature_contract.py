@@ -20,6 +20,7 @@ SCORE = "score"
 COMPILED_DEFAULT = "compiled_default"
 READY_INPUT, SIZE_OUTPUT = "ready", "size"
 
+#: The input of a model of one; several have names of their own.
 TEXT_INPUT = "text"
 TARGET_INPUT = "target_text"
 

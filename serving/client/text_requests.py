@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from serving.client.signature_contract import TEXT_INPUT
-from serving.client.values import Signature, Texts
+from serving.client.values import Inputs, Signature, Texts
 from serving.tensors.dtypes import TensorError, dtype_named
 from serving.tensors.encoding import as_array, as_bytes
 
@@ -43,8 +43,26 @@ def text_input(texts: Texts, name: str = "texts") -> np.ndarray:
     return array
 
 
+def text_inputs(texts: Inputs) -> dict[str, np.ndarray]:
+    """Texts as string tensors ``[B]`` by the names of the model's inputs.
+
+    Raises:
+        TypeError, ValueError: As :func:`text_input`; or not as many of each input.
+    """
+    if not isinstance(texts, Mapping):
+        return {TEXT_INPUT: text_input(texts)}
+    found = {name: text_input(rows, f"texts[{name!r}]") for name, rows in texts.items()}
+    counts = {name: len(rows) for name, rows in found.items()}
+    if len({*counts.values()}) != 1:
+        raise ValueError(
+            "`texts` must hold as many texts of each input, and an input at least. "
+            f"Received: {counts}"
+        )
+    return found
+
+
 def option_inputs(
-    options: Mapping[str, Any], signature: Signature, batch: int
+    options: Mapping[str, Any], signature: Signature, texts: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
     """Options, each a scalar or B values, as one tensor ``[B]`` each with defaults.
 
@@ -52,7 +70,8 @@ def option_inputs(
         ValueError: An unknown option, one without value and default, or values of
             the wrong number or kind.
     """
-    names = [name for name in signature.inputs if name != TEXT_INPUT]
+    batch = len(next(iter(texts.values())))
+    names = [name for name in signature.inputs if name not in texts]
     unknown = sorted(set(options) - set(names))
     if unknown:
         raise ValueError(

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 Texts = Iterable[str | bytes]
+#: Texts, or of a model of several inputs those of each by its name.
+Inputs = Texts | Mapping[str, Texts]
 #: Options of a model by name, each one value for all texts or one value a text.
 Options = Mapping[str, Any] | None
 

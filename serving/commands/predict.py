@@ -20,22 +20,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json", action="store_true", help="everything there is, as JSON lines"
     )
+    shared_arguments.add_columns(parser)
     shared_arguments.add_texts(parser)
 
 
 def run(options: argparse.Namespace, unknown: Sequence[str]) -> int:
     """Prints an answer per text."""
     texts = shared_arguments.texts(options)
+    inputs = shared_arguments.by_input(options, texts)
     with shared_arguments.client(options) as asked:
         chosen = shared_arguments.model_options(options, asked, WITH_OPTIONS)
         if not options.json:
-            for prediction in asked.predict(texts, chosen):
+            for prediction in asked.predict(inputs, chosen):
                 print(prediction.text)
             return 0
         try:
-            predictions = asked.align(texts, chosen)
+            predictions = asked.align(inputs, chosen)
         except SignatureNotFound:
-            predictions = asked.predict(texts, chosen)
+            predictions = asked.predict(inputs, chosen)
     for text, prediction in zip(texts, predictions, strict=True):
         line = {"source": text, **vars(prediction)}
         if prediction.alignment is None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from serving.client.certificates import Certificates
 from serving.client.client import Client
+from serving.client.values import Inputs
 from serving.commands.input_lines import input_lines
 
 
@@ -60,6 +61,35 @@ def add_texts(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "text", nargs="*", help="texts; lines of standard input when there are none"
     )
+
+
+def add_columns(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--columns``."""
+    parser.add_argument(
+        "--columns",
+        type=lambda names: names.split(","),
+        metavar="NAME,NAME",
+        help="inputs of a model that has several; a text has them with tabs between",
+    )
+
+
+def by_input(options: argparse.Namespace, texts: list[str]) -> Inputs:
+    """The texts, or by ``--columns`` those of each input.
+
+    Raises:
+        ValueError: A text has another number of columns.
+    """
+    names = options.columns
+    if names is None:
+        return texts
+    rows = [text.split("\t") for text in texts]
+    for number, row in enumerate(rows, 1):
+        if len(row) != len(names):
+            raise ValueError(
+                f"text {number} must have the columns of --columns, with tabs between. "
+                f"Expected: {names}. Received: {row}"
+            )
+    return {name: [row[place] for row in rows] for place, name in enumerate(names)}
 
 
 def texts(options: argparse.Namespace) -> list[str]:

@@ -10,6 +10,7 @@ import tensorflow as tf
 import keras_attention as ka
 from keras_attention.export.step_signatures import Stepwise, filled, named
 from keras_attention.pipeline.graphs import Graphs, Parts
+from keras_attention.pipeline.source_inputs import SourceInputs
 from keras_attention.text import CharacterTokenizer
 from serving.errors import InvalidRequest
 from tests.export.conftest import TEXTS
@@ -130,7 +131,7 @@ def test_every_kind_of_decoder(name):
     model = ka.Seq2Seq(ka.RecurrentEncoder(4), DECODERS[name](), size, size, 5)
     for weight in model.trainable_variables:
         weight.assign(np.random.default_rng(1).normal(size=weight.shape))
-    graphs = Graphs(Parts(model, letters, letters), 3)
+    graphs = Graphs(Parts(model, SourceInputs(letters), letters), 3)
     stepwise = Stepwise(graphs)
     functions = {
         "encode": tf.function(stepwise.encode, autograph=False),

@@ -43,6 +43,7 @@ REQUIRED = {
     "InverseSigmoid": lambda: {"k": 5.0},
     "Linear": lambda: {"start": 1.0, "slope": 0.25},
     "MarginalAttention": lambda: {"vocabulary_size": 9, "units": 4},
+    "PointerGenerator": lambda: {"vocabulary_size": 9},
     "RecurrentEncoder": lambda: {"units": 4},
     "Seq2Seq": lambda: {
         "encoder": ka.RecurrentEncoder(2),
@@ -64,6 +65,7 @@ OTHER = {
     "name": "another",
     "noise": 0.5,
     "order": "bahdanau",
+    "output": keras.saving.serialize_keras_object(ka.PointerGenerator(8)),
     "pad_id": 4,
     "readout": "maxout",
     "reduction": "sum",
@@ -72,6 +74,7 @@ OTHER = {
     "score": "dot",
     "side": "query",
     "start_id": 6,
+    "target_ids": [0, 1, 2, 3, 8],
     "variant": "source",
     "weights": [0.25, 0.75],
 }

@@ -7,7 +7,7 @@ from keras import ops
 from numpy.testing import assert_allclose
 
 import keras_attention as ka
-from keras_attention.decoder.outside_seq2seq.copying import extend_source, extend_target
+from keras_attention.decoder.source_outputs.copying import extend_source, extend_target
 from tests.layers.gradients import BACKEND, EXACT, directional_differences, to_numpy
 from tests.reference.copying import final_distribution
 

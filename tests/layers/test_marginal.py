@@ -7,7 +7,7 @@ from keras import ops
 from numpy.testing import assert_allclose
 
 import keras_attention as ka
-from keras_attention.decoder.outside_seq2seq.forward_algorithm import of_ids
+from keras_attention.decoder.source_outputs.forward_algorithm import of_ids
 from tests.layers.gradients import (
     BACKEND,
     COMPILERS,

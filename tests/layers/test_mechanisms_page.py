@@ -18,6 +18,7 @@ AROUND = [
     "FlatAttention",
     "HierarchicalAttention",
     "MarginalAttention",
+    "PointerGenerator",
 ]
 
 

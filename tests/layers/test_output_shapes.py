@@ -73,6 +73,16 @@ LAYERS = {
         KEYED | {"previous_ids": IDS},
         True,
     ),
+    "PointerGenerator": (
+        lambda: ka.PointerGenerator(9),
+        {
+            "outputs": QUERIES,
+            "weights": np.full((B, 2, T, S), 0.2, "float32"),
+            "inputs": _random(B, T, 4),
+            "source_ids": SOURCES,
+        },
+        False,
+    ),
     "CopyGenerator": (
         lambda: ka.CopyGenerator(2),
         {

@@ -203,3 +203,7 @@ def test_the_state_of_another_model_is_refused(tmp_path):
         train(PAIRS, recipe=tiny(), output=tmp_path, say=stop)
     with pytest.raises(ValueError, match="holds another model's state"):
         train(PAIRS, recipe=tiny("encoder.units=6"), output=tmp_path, resume=True)
+    # As many symbols, but others.
+    others = [(source.replace("a", "x"), target) for source, target in PAIRS]
+    with pytest.raises(ValueError, match="state of a run on other pairs"):
+        train(others, output=tmp_path, resume=True)

@@ -38,7 +38,10 @@ def run(options: argparse.Namespace) -> int:
     recipe = shared_arguments.recipe_of(options)
     files, data = options.files, recipe.data if recipe else Data()
     if not files:
-        files, data = [options.model / DEVELOPMENT], Data()
+        # Features, where there are some, stand behind the source and a tab.
+        with_features = data.features is not None
+        data = Data(features=1, target=2) if with_features else Data()
+        files = [options.model / DEVELOPMENT]
         if not files[0].exists():
             raise ValueError(
                 f"There is no {files[0]}. Expected: files of pairs. Received: none"

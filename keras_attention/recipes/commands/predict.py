@@ -7,6 +7,7 @@ from typing import Any
 
 from keras_attention.pipeline.prediction import Prediction
 from keras_attention.recipes.commands import shared_arguments
+from keras_attention.recipes.training_pairs import inputs
 
 HELP = "answer lines of text, in their order"
 
@@ -32,7 +33,8 @@ def run(options: argparse.Namespace) -> int:
     pipeline = shared_arguments.load_model(options)
     shown = {"text": _text, "tsv": _columns, "json": _json}[options.output_format]
     for texts in shared_arguments.lines(options.file):
-        found = pipeline.predict(texts, asked, options.batch_size)
+        given = inputs(pipeline.input_names, texts)
+        found = pipeline.predict(given, asked, options.batch_size)
         for source, prediction in zip(texts, found, strict=True):
             for line in shown(source, prediction):
                 print(line)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from keras_attention.recipes.commands import shared_arguments
 from keras_attention.recipes.recipe import Data
+from keras_attention.recipes.training_pairs import inputs
 
 HELP = "print the log-probability of each pair"
 
@@ -25,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
     pairs = shared_arguments.read_pairs(options.files, data)
     pipeline = shared_arguments.load_model(options)
     sources, targets = zip(*pairs, strict=True)
-    scored = pipeline.score(sources, targets)
+    scored = pipeline.score(inputs(pipeline.input_names, sources), targets)
     for pair, one in zip(pairs, scored, strict=True):
         print("\t".join((*pair, f"{one.log_prob:.4f}")))
     return 0

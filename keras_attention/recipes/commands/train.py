@@ -47,6 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="pairs to choose by; without it some sources are kept from training",
     )
+    parser.add_argument(
+        "--features-encoder",
+        action="store_true",
+        help="make --features an input of their own, not symbols of the source",
+    )
     parser.add_argument("--ensemble", type=int, help="models to train and average")
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--seed", type=int)
@@ -103,7 +108,13 @@ def _given(options: argparse.Namespace) -> Recipe | None:
 def recipe_of_data(
     options: argparse.Namespace, given: Recipe | None, data: Data, pairs: list[Pair]
 ) -> Recipe:
-    recipe = given or recipe_for(training_pairs.usable(pairs).pairs, data)
+    if options.recipe and options.features_encoder:
+        raise ValueError(
+            "--features-encoder is for a recipe that follows from the data"
+        )
+    recipe = given or recipe_for(
+        training_pairs.usable(pairs).pairs, data, options.features_encoder
+    )
     table = as_table(recipe)
     table["data"] = {name: getattr(data, name) for name in data.__struct_fields__}
     for name in ("ensemble", "epochs", "seed"):

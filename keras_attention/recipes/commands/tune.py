@@ -94,6 +94,8 @@ def _tried(trial: Any, base: Recipe) -> Recipe:
         "training.learning_rate": trial.suggest_float("rate", 3e-4, 5e-3, log=True),
         "training.label_smoothing": trial.suggest_float("smoothing", 0, 0.2, step=0.05),
     }
+    if "units" not in base.decoder.get("attention", {}):
+        del found["decoder.attention.units"]  # such as FixedContext
     return with_settings(base, [f"{key}={value}" for key, value in found.items()])
 
 

@@ -12,7 +12,14 @@ from keras_attention.attention.alignments.valid_positions import (
 from keras_attention.backend.loop import scan
 from keras_attention.backend.masks import as_mask, keep_where_masked, zero_where_masked
 from keras_attention.backend.precision import at_least_float32, require_concrete
-from keras_attention.decoder.outside_seq2seq.forward_algorithm import (
+from keras_attention.decoder.source_outputs.base import (
+    Decoded,
+    EncodedSource,
+    SourceOutput,
+    Step,
+    repeated,
+)
+from keras_attention.decoder.source_outputs.forward_algorithm import (
     IMPOSSIBLE,
     filtered,
     following,
@@ -21,20 +28,19 @@ from keras_attention.decoder.outside_seq2seq.forward_algorithm import (
     moved,
     of_ids,
 )
-from keras_attention.decoder.outside_seq2seq.marginal_state import (
+from keras_attention.decoder.source_outputs.marginal_state import (
     MarginalMemory,
     MarginalState,
 )
 from keras_attention.layer_support.argument_checks import positive_integer
 from keras_attention.layer_support.building import build_part, require_built
-from keras_attention.layer_support.composite_layer import CompositeLayer
 from keras_attention.layer_support.id_check import check_ids
 from keras_attention.layer_support.state_check import StateCheck
 from keras_attention.layer_support.types import Shape
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class MarginalAttention(CompositeLayer):
+class MarginalAttention(SourceOutput):
     r"""Hard attention summed over every alignment: attends to one position at each
     step, and the probability of the target is exact without sampling any.
 
@@ -54,8 +60,10 @@ class MarginalAttention(CompositeLayer):
     filtered places $p(a_t \mid y_{\le t})$ go from step to step.
 
     It is a decoder's attention and output layer in one, for a recurrent network over
-    the target alone, which no context is fed to: with `order=0` and nothing else
-    IBM model 1 with a neural network, otherwise a hidden Markov model.
+    the target alone, which no context is fed to: the `output` of a `ka.Seq2Seq` whose
+    decoder has `attention=None`, `readout="none"` and `input_feeding=False`. With
+    `order=0` and nothing else IBM model 1 with a neural network, otherwise a hidden
+    Markov model.
 
     Args:
         vocabulary_size: V.
@@ -248,14 +256,46 @@ class MarginalAttention(CompositeLayer):
         query = ops.convert_to_tensor(query)
         _check_rank("query", query, 2)
         self._state_check(self.initial_state, memory, state)
+        if self._chained:
+            previous_ids = ops.convert_to_tensor(previous_ids)
+            _check_rank("previous_ids", previous_ids, 1)
+            check_ids("previous_ids", previous_ids, self.vocabulary_size)
+        return self._step(query, previous_ids, memory, state)
+
+    def over_targets(
+        self, decoded: Decoded, target_mask: Any, source: EncodedSource
+    ) -> Any:
+        return self(
+            decoded.outputs,
+            source.value,
+            decoded.previous_ids,
+            query_mask=target_mask,
+            value_mask=source.mask,
+            return_attention_scores=True,
+        )
+
+    def source_memory(self, source: EncodedSource) -> MarginalMemory:
+        return self._precompute(source.value, source.mask)
+
+    def first_state(self, memory: MarginalMemory) -> MarginalState:
+        return self.initial_state(memory)
+
+    def stepper(self, memory: MarginalMemory, beam_size: Any = 1) -> Step:
+        rows = repeated(memory, beam_size)
+
+        def step(decoded: Decoded, state: MarginalState) -> Any:
+            return self._step(decoded.outputs, decoded.previous_ids, rows, state)
+
+        return step
+
+    def _step(
+        self, query: Any, ids: Any, memory: MarginalMemory, state: MarginalState
+    ) -> Any:
         query = ops.cast(query, self.compute_dtype)
         query = ops.expand_dims(query, 1)  # [B, 1, Dq]
         emissions = self._emissions(query, memory)  # [B, 1, S, V]
         energies = self._energies(query, memory)
         if self._chained:
-            ids = ops.convert_to_tensor(previous_ids)  # [B]
-            _check_rank("previous_ids", ids, 1)
-            check_ids("previous_ids", ids, self.vocabulary_size)
             said = of_ids(state.emissions, ids)  # [B, S]
             moves = self._moves(ops.squeeze(energies, 1), memory)  # [B, S, S]
             looked = moved(filtered(state.places, said), moves)  # [B, S]
