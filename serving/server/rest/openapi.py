@@ -94,7 +94,8 @@ def document(servables: Iterable[Servable], metrics_path: str | None) -> str:
 def _paths(servable: Servable) -> dict[str, Any]:
     name = servable.name
     base, tag = f"/v1/models/{quote(name, safe='')}", {"tags": [name]}
-    signatures = {k: v for k, v in servable.signatures.items() if k != _INITIALIZER}
+    signatures = dict(sorted(servable.signatures.items()))
+    signatures.pop(_INITIALIZER, None)
     predict = {
         "operationId": f"predict {name}",
         "summary": f"Compute a signature of {name}",

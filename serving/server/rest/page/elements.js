@@ -31,7 +31,7 @@ export function say(message) {
   }, 600);
 }
 
-export const percent = (share) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
+export const percent = (share) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)}\u00a0%`;
 
 /** A logarithm with a proper minus sign. */
 export const logarithm = (value) => value.toFixed(2).replace("-", "\u2212");

@@ -112,7 +112,9 @@ function history(name) {
     bar.style.setProperty("--share", value / most);
     return bar;
   });
-  return element("div", { class: "history", role: "img", "aria-label": label }, ...bars);
+  return element("figure", {},
+    element("div", { class: "history", role: "img", "aria-label": label }, ...bars),
+    element("figcaption", { class: "label" }, label));
 }
 
 const ends = () => [readings.at(-1 - WINDOW) ?? readings[0], readings.at(-1)];

@@ -146,7 +146,7 @@ function showAnswers(found) {
         {},
         element(
           "button",
-          { type: "button", class: "hypothesis", "aria-pressed": place === 0,
+          { type: "button", class: "hypothesis", "aria-pressed": `${place === 0}`,
             onpointerenter: pick, onfocus: pick, onclick: pick },
           element("span", { class: "said", dir: "auto" }, text || "\u2205"),
           element("span", { class: "number" }, logarithm(logProb)),

@@ -32,7 +32,7 @@ function trial(path, content) {
   const command = element("pre", { class: "command", tabindex: "0" });
   const result = element("pre", { class: "result", "aria-live": "polite", tabindex: "0",
     hidden: true });
-  const body = element("textarea", { rows: "6", "aria-label": "Body", spellcheck: "false" });
+  const body = element("textarea", { rows: "8", "aria-label": "Body", spellcheck: "false" });
   const tell = () => {
     command.textContent = curl(path, content && body.value);
   };
@@ -81,7 +81,7 @@ function curl(path, body) {
 /** What each signature takes, by columns. */
 function shapes(schema) {
   const forms = schema.anyOf.filter(({ properties }) => properties.inputs);
-  return element("div", {}, ...forms.map(({ title, properties }) =>
+  return element("div", {}, element("h3", {}, "Signatures"), ...forms.map(({ title, properties }) =>
     element("details", {},
       element("summary", {}, title.replace(", inputs", "")),
       element("table", {},
