@@ -69,13 +69,17 @@ def test_the_picture_can_be_pointed_at(page):
 def test_controls_change_the_search(page, client):
     types(page, "star")
     page.locator("#knob-beam_size").fill("2")
-    page.wait_for_function("document.querySelectorAll('#answers li').length === 2")
+    page.wait_for_function(
+        "() => document.querySelectorAll('#answers li').length === 2"
+    )
     with page.expect_request(lambda sent: "n_best" in (sent.post_data or "")) as waited:
         page.locator("#knob-length_penalty").fill("1")
     inputs = waited.value.post_data_json["inputs"]
     assert inputs["length_penalty"] == [1] and inputs["beam_size"] == [2]
     page.click("#controls button[type=reset]")
-    page.wait_for_function("document.querySelectorAll('#answers li').length === 5")
+    page.wait_for_function(
+        "() => document.querySelectorAll('#answers li').length === 5"
+    )
 
 
 def test_keys_move_through_tokens(page):
@@ -89,7 +93,7 @@ def test_keys_move_through_tokens(page):
     assert page.locator("#tokens [tabindex='0']").count() == 1
     assert "looked at" in page.inner_text("#look")
     page.wait_for_function(
-        "document.getElementById('said').textContent.startsWith('Best answer')"
+        "() => document.getElementById('said').textContent.startsWith('Best answer')"
     )
 
 
@@ -107,7 +111,7 @@ def test_markup_is_text(page, size):
     their square; somebody else's model echoes what it was sent."""
     text = (MARKUP * (1 + size // len(MARKUP)))[: max(size, len(MARKUP))]
     page.fill("#text", text)
-    page.wait_for_function("document.querySelectorAll('#answers li').length")
+    page.wait_for_function("() => document.querySelectorAll('#answers li').length")
     if size == 1:
         page.wait_for_function(
             "text => document.getElementById('source').textContent === text", arg=text
@@ -116,7 +120,7 @@ def test_markup_is_text(page, size):
     page.fill("#input-text", json.dumps([text]))
     page.click("#plain button")
     page.wait_for_function(
-        "document.querySelector('#plain pre').textContent.length > 9"
+        "() => document.querySelector('#plain pre').textContent.length > 9"
     )
     echoed = json.loads(page.text_content("#plain pre"))
     assert echoed == {"text": [text], "size": [len(text)]}
@@ -172,7 +176,7 @@ def test_a_server_that_goes_away_and_comes_back(open_page, serve):
     with serve(port):
         page.wait_for_selector("#connection", state="hidden")
         page.wait_for_function(
-            "document.getElementById('source').textContent === 'desert'"
+            "() => document.getElementById('source').textContent === 'desert'"
         )
 
 
@@ -203,7 +207,7 @@ def test_the_document_can_be_read_and_tried(page):
     assert '"signature_name":"align"' in operation.locator(".command").inner_text()
     operation.locator("text=Send").click()
     page.wait_for_function(
-        "document.querySelector('.operation[open] .result').textContent.includes("
+        "() => document.querySelector('.operation[open] .result').textContent.includes("
         "'alignment')"
     )
 

@@ -5,6 +5,7 @@ import { draw } from "./heatmap.js";
 import { byteRanges, peak } from "./offsets.js";
 
 const LEVELS = [0.02, 0.1, 0.3];
+const END = "</s>";
 const NAMES = ["faint", "light", "strong", "peak"];
 
 let shown = null;
@@ -75,7 +76,7 @@ function choose(t) {
 }
 
 const named = (token) =>
-  token === "</s>" ? "the end" : `\u201c\u2068${token}\u2069\u201d`;
+  token === END ? "the end" : `\u201c\u2068${token}\u2069\u201d`;
 
 /** Marks the text without taking it apart: letters stay joined, accents in place. */
 function highlight(weights) {
@@ -112,7 +113,8 @@ function redraw() {
   if (!shown?.tokens.length) return;
   const { tokens, sources, weights } = shown;
   const canvas = find("heatmap");
-  cellAt = draw(canvas, tokens, sources, weights, chosen);
+  const labels = sources.map((source) => (source === END ? "\u220e" : source));
+  cellAt = draw(canvas, tokens, labels, weights, chosen);
   const label = `Weights of ${tokens.length} tokens over ${sources.length} of the text`;
   canvas.setAttribute("aria-label", label);
 }

@@ -5,6 +5,8 @@ const FONT = 13;
 const LONGEST = 120;
 const SMALLEST = 9;
 const LARGEST = 38;
+/** Tokens from which on their rows are as low as the cells are narrow. */
+const MANY = 60;
 
 /** Draws weights `[T][S]`; returns which cell a point of the canvas is in. */
 export function draw(canvas, tokens, sources, weights, chosen) {
@@ -17,8 +19,8 @@ export function draw(canvas, tokens, sources, weights, chosen) {
   const widest = Math.max(...sources.map(width));
   const room = canvas.parentElement.clientWidth - left - 1;
   const cell = Math.min(LARGEST, Math.max(SMALLEST, Math.floor(room / sources.length)));
-  const row = Math.min(cell, 26);
-  const turned = widest > cell - 2;
+  const row = Math.min(26, Math.max(cell, tokens.length > MANY ? SMALLEST : FONT + 3));
+  const turned = widest > Math.max(cell - 2, FONT + 3);
   const top = Math.ceil(turned ? widest : FONT) + GAP;
   const size = [left + cell * sources.length + 1, top + row * tokens.length + 1];
   const density = Math.min(devicePixelRatio, 16_000 / Math.max(...size));
@@ -41,16 +43,16 @@ export function draw(canvas, tokens, sources, weights, chosen) {
       pen.globalAlpha = 1;
     });
   });
-  const every = (step) => Math.max(1, Math.ceil((FONT + 1) / step));
+  const every = (size, step) => Math.max(1, Math.ceil((size + 1) / step));
   pen.textAlign = "right";
   tokens.forEach((label, t) => {
-    if (t % every(row) && t !== chosen) return;
+    if (t % every(FONT, row) && t !== chosen) return;
     pen.fillStyle = color(t === chosen ? "--accent" : "--muted");
     pen.fillText(label, left - GAP / 2, top + (t + 0.5) * row, LONGEST);
   });
   pen.fillStyle = color("--muted");
   sources.forEach((label, s) => {
-    if (turned && s % every(cell)) return;
+    if (s % every(turned ? FONT : widest, cell)) return;
     pen.save();
     pen.translate(left + (s + 0.5) * cell, top - GAP / 2);
     pen.textAlign = turned ? "left" : "center";

@@ -122,11 +122,12 @@ function call(name, { text, signal }, options) {
 
 function showAnswer(text, logProb) {
   find("answer").textContent = text;
+  find("answer").classList.toggle("nothing", !text);
   find("log-prob").textContent =
     `log-probability ${logarithm(logProb)} (${percent(Math.exp(logProb))})`;
-  const milliseconds = Math.round(performance.now() - typed);
-  find("latency").textContent = `${milliseconds} ms from key to answer`;
-  find("latency").dataset.milliseconds = milliseconds;
+  current.milliseconds ??= Math.round(performance.now() - typed);
+  find("latency").textContent = `${current.milliseconds} ms from key to answer`;
+  find("latency").dataset.milliseconds = current.milliseconds;
   say(`Best answer: ${text}, ${percent(Math.exp(logProb))} probable`);
 }
 
@@ -193,6 +194,7 @@ function clear() {
   alignment.clear();
   current = null;
   for (const id of ["answer", "log-prob", "latency"]) find(id).textContent = "";
+  find("answer").classList.remove("nothing");
   find("answers").replaceChildren();
   find("no-answers").hidden = false;
 }
