@@ -221,10 +221,16 @@ def test_nothing_comes_from_elsewhere(open_page, served):
     types(page, "star")
     assert asked
     assert {url.split("/")[2] for url in asked} == {f"127.0.0.1:{served.rest_port}"}
+
+
+def test_neither_inline_script_nor_text_as_markup_is_allowed(browser, served):
+    page = browser.new_page()
+    page.goto(f"http://127.0.0.1:{served.rest_port}/")
     policy = page.request.get(page.url).headers["content-security-policy"]
     assert "script-src 'self'" in policy and "unsafe" not in policy
     refused = page.evaluate(
         """() => { const one = document.createElement("div");
         try { one.innerHTML = "<b>x</b>" } catch (error) { return error.name } }"""
     )
+    page.close()
     assert refused == "TypeError"
