@@ -274,6 +274,8 @@ def _nested(
 
 def _json(value: Any) -> Any:
     """An array as nested lists of what JSON knows."""
+    if value.dtype.kind == "f":  # In as few digits as say the same.
+        return value.astype(str).astype(float).tolist()
     if not value.dtype.hasobject:
         return value.tolist()
     texts = [item.decode("utf-8", "replace") for item in value.ravel()]

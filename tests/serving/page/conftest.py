@@ -79,7 +79,12 @@ def serve(models):
             max_body_bytes=LARGEST_BODY,
         )
         options = ServerOptions(
-            host="127.0.0.1", port=0, threads=4, poll_seconds=0, rest=rest
+            host="127.0.0.1",
+            port=0,
+            threads=4,
+            poll_seconds=0,
+            warmup_iterations=0,  # A stop would wait for those of all signatures.
+            rest=rest,
         )
         return Server(models, options)
 

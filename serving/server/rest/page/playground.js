@@ -55,8 +55,9 @@ function later() {
 
 async function run() {
   running.abort();
-  running = new AbortController();
-  const { signal } = running;
+  const asking = new AbortController();
+  running = asking;
+  const { signal } = asking;
   const text = wellFormed(find("text").value);
   notice("problem");
   if (!text) return clear();
@@ -68,6 +69,7 @@ async function run() {
     await answer(text, signal);
   } catch (error) {
     if (signal.aborted) return;
+    asking.abort();
     clear();
     if (!(error instanceof Unreachable)) notice("problem", error.message);
     if (!(error instanceof Refused || error instanceof Unreachable)) throw error;
@@ -83,6 +85,7 @@ async function answer(text, signal) {
   if (bytes > SEARCHED || !signatures.n_best) {
     const inputs = columns(signatures.serving_default, { text });
     const best = await predict(model, "serving_default", inputs, signal);
+    if (signal.aborted) return;
     if (bytes > ALIGNED) alignment.clear();
     showAnswers([{ text: best.text[0], logProb: best.log_prob[0] }]);
     if (bytes > ALIGNED) return;
@@ -192,6 +195,7 @@ async function score(asked, found) {
 
 function clear() {
   alignment.clear();
+  notice("waiting");
   current = null;
   for (const id of ["answer", "log-prob", "latency"]) find(id).textContent = "";
   find("answer").classList.remove("nothing");
