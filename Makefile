@@ -17,7 +17,7 @@ TESTS = $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-
 SEARCH = $(patsubst %,tests/generation/test_%.py,exhaustive greedy groups random rows sampling)
 LAYERS = $(TESTS) tests/layers $(SEARCH) -m "not tensorflow_only and not mechanisms and not slow"
 
-.PHONY: help demo test check test-jax test-torch test-slow test-mechanisms test-reliability test-deploy bench-train bench-generate bench-peers bench-pictures bench-shortlist bench-lengths bench-pronounce bench-clients bench-serving docs clean
+.PHONY: help demo test check test-jax test-torch test-slow test-mechanisms test-reliability test-deploy test-page bench-train bench-generate bench-peers bench-pictures bench-shortlist bench-lengths bench-pronounce bench-clients bench-serving docs clean
 .DELETE_ON_ERROR:
 
 help:
@@ -29,6 +29,7 @@ help:
 	@echo "make test-mechanisms  every score with every alignment; each learns (10 minutes)"
 	@echo "make test-reliability  the server under load, damage and attack (10 minutes)"
 	@echo "make test-deploy  the manifests of deploy/ against published schemas"
+	@echo "make test-page   the served page in Chromium (Debian: apt-get install chromium)"
 	@echo "make bench-train, make bench-generate   ratios to plain Keras and torch"
 	@echo "make bench-peers  ONNX Runtime, yoyodyne, TensorFlow Addons beside ours (installs them)"
 	@echo "make bench-pictures  cost over B, V, S and T, drawn (10 minutes)"
@@ -77,6 +78,10 @@ test-reliability: $(VENV)/.dev
 
 test-deploy: $(VENV)/.deploy
 	KSERVE=$(VENV)/kserve $(BIN)/python -m pytest tests/deploy -m ""
+
+# In one process: there is one browser.
+test-page: $(VENV)/.browser
+	$(BIN)/python -m pytest tests/serving/page -m page
 
 bench-train: $(VENV)/.torch
 	$(BIN)/python -m benchmarks.train_step --preset small --write-docs
@@ -148,6 +153,9 @@ $(VENV)/.torch: $(VENV)/.dev
 $(VENV)/.deploy: $(VENV)/.dev
 	@$(call TIMED,$(PIP) kubernetes-validate==1.37.0 && \
 	$(PIP) --no-deps --target=$(VENV)/kserve kserve==0.21.0,the schemas)
+
+$(VENV)/.browser: $(VENV)/.dev
+	@$(call TIMED,$(PIP) -e '.[browser]',what drives a browser)
 
 $(VENV)/.docs: $(VENV)/.demo
 	@$(call TIMED,$(PIP) -e '.[docs]',the documentation tools)

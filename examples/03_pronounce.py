@@ -15,6 +15,7 @@ import os
 import shlex
 import subprocess
 import sys
+import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,6 +45,7 @@ RECIPE = [
 
 SHOWN = ["attention", "keyboard", "photographs", "knights", "serendipity", "zyzzyva"]
 ROWS_PER_CALL = 64
+REST_PORT = 8501
 TINY = {
     "test": 20,
     "train": 200,
@@ -103,6 +105,8 @@ def main():
         "seconds": timings,
     }
     (options.output / "figures.json").write_text(json.dumps(figures, indent=1) + "\n")
+    if options.ui:
+        serve_page(options.output / "model", options.ui)
     print_commands(options.output / "model")
 
 
@@ -117,6 +121,14 @@ def parse_arguments():
         help="a value of the recipe, such as training.epochs=5; may be repeated",
     )
     parser.add_argument("--tiny", action="store_true", help="see only that it runs")
+    parser.add_argument(
+        "--ui",
+        type=int,
+        nargs="?",
+        const=REST_PORT,
+        metavar="PORT",
+        help="in the end serve a page, on port %(const)s, until Ctrl-C",
+    )
     parser.set_defaults(test=TEST_WORDS, train=TRAIN_WORDS)
     options = parser.parse_args()
     if options.tiny:
@@ -152,9 +164,9 @@ def as_pairs(words):
 
 
 @contextmanager
-def running_server(model_base_path):
+def running_server(model_base_path, *flags):
     """The port of a server, once it can be asked."""
-    command = [*serve_command(model_base_path, port=0), "--host=127.0.0.1"]
+    command = [*serve_command(model_base_path, port=0), "--host=127.0.0.1", *flags]
     # With a log level of ours it would print TensorFlow's greetings.
     environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
     with subprocess.Popen(
@@ -215,11 +227,28 @@ def serve_command(model_base_path, port):
     ]
 
 
+def page_flags(port):
+    return ["--engine=embedded", f"--rest_api_port={port}", "--ui"]
+
+
+def serve_page(model_base_path, port):
+    """Serves the page until somebody presses Ctrl-C."""
+    with running_server(model_base_path, *page_flags(port)):
+        print(f"\nType, and see it read: http://127.0.0.1:{port}/ (Ctrl-C ends it)")
+        sys.stdout.flush()
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            print()
+
+
 def print_commands(model_base_path):
     python, *words = serve_command(short(model_base_path), 8500)
-    print("\nServe it again, and ask:")
-    print(f"  {shlex.join([short(python), *words])}")
+    print(f"\nServe it again, with a page at http://127.0.0.1:{REST_PORT}/, and ask:")
+    command = shlex.join([short(python), *words, *page_flags(REST_PORT)])
+    print(f"  {command} --host=127.0.0.1")
     print(f"  {short(python)} -m serving predict --model=pronounce anything you like")
+    print("Or have it trained and served at once: make demo DEMO_ARGS=--ui")
 
 
 def short(path):

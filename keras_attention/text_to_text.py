@@ -267,9 +267,10 @@ class TextToText:
         The directory appears when it is complete, with requests that the server
         tries before it puts the version into service. The graph names no device
         and has only ops that TF Serving 2.20 knows. Its signatures are
-        `serving_default` (text, log_prob), `predict_with_options`, `n_best` and
-        `align`, which take the options of generation, `score`, and, for one step
-        at a time, `encode` and `step`.
+        `serving_default` (text, log_prob), `align` and `n_best`, which take a text;
+        `predict_with_options`, `align_with_options` and `n_best_with_options`, which
+        take the options of generation too; `score`; and, for one step at a time,
+        `encode` and `step`.
 
         Args:
             model_base_path: The directory whose numbered directories are versions.

@@ -7,8 +7,10 @@ inputs has a string tensor for each, by its name, in the place of `text`.
 |---|---|---|
 | `serving_default` | text | text, log_prob |
 | `predict_with_options` | text, options | text, log_prob |
-| `n_best` | text, options | text, log_prob `[B, N]` |
-| `align` | text, options | text, log_prob, tokens, alignment and more |
+| `n_best` | text | text, log_prob `[B, N]` |
+| `n_best_with_options` | text, options | text, log_prob `[B, N]` |
+| `align` | text | text, log_prob, tokens, alignment and more |
+| `align_with_options` | text, options | text, log_prob, tokens, alignment and more |
 | `score` | text, target_text | log_prob, token_log_prob, alignment and more |
 | `encode` | text | memory and state |
 | `step` | token, memory, state | what may come next, state |
@@ -64,13 +66,17 @@ def signatures(shared: Graphs, compiled: bool) -> dict[str, SignatureGraph]:
         "predict_with_options": _with_options(
             shared, lambda found: _first(found, ("text", "log_prob"))
         ),
-        "n_best": _with_options(
+        "n_best_with_options": _with_options(
             shared,
             lambda found: {name: found[name] for name in ("text", "log_prob")},
             alternatives=True,
         ),
-        "align": _with_options(shared, lambda found: _first(found, tuple(found))),
+        "align_with_options": _with_options(
+            shared, lambda found: _first(found, tuple(found))
+        ),
     }
+    for name in ("n_best", "align"):
+        found[name] = _by_default(found[f"{name}_with_options"])
     if hasattr(model, "score"):
         found["score"] = _texts(
             shared, lambda inputs: _score(shared, inputs), "target_text"
@@ -153,6 +159,17 @@ def _with_options(
         {name: inputs[name]._replace(default=short[name]).array() for name in short},
         answer,
     )
+
+
+def _by_default(signature: SignatureGraph) -> SignatureGraph:
+    """The same with every option at its default: a person can send a text alone."""
+    constants = signature.defaults
+
+    def answer(tensors: Tensors) -> Tensors:
+        options = {name: tf.constant(value) for name, value in constants.items()}
+        return signature.answer(options | tensors)
+
+    return SignatureGraph({"text": _rows("text", tf.string)}, {}, {}, answer)
 
 
 def _rows(name: str, dtype: Any) -> tf.TensorSpec:

@@ -109,7 +109,10 @@ class Client:
     def align(
         self, texts: Inputs, options: Options = None, timeout: float | None = None
     ) -> list[Prediction]:
-        """Like :meth:`predict`, with tokens, source offsets and attention weights."""
+        """Like :meth:`predict`, with tokens, source offsets and attention weights.
+
+        None uses the signature ``align``, any other options ``align_with_options``.
+        """
         return _finish(self._flows.align(texts, options, timeout))
 
     def n_best(
@@ -120,7 +123,8 @@ class Client:
         Args:
             texts: B strings.
             options: As for :meth:`predict`, and ``alternatives``; by default as many
-                answers, of as large a beam, as the export allows.
+                answers, of as large a beam, as the export allows. None uses the
+                signature ``n_best``, anything else ``n_best_with_options``.
             timeout: Seconds, instead of the client's.
 
         Returns:

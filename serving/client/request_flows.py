@@ -123,8 +123,8 @@ class RequestFlows(ABC):
     ) -> list[Prediction]:
         """See :meth:`serving.Client.align`."""
         inputs, until = text_inputs(texts), self._until(timeout)
-        rows, chosen = _rows(inputs), options or {}
-        outputs = await self._run(contract.ALIGN, inputs, until, chosen)
+        rows = _rows(inputs)
+        outputs = await self._run_with(contract.ALIGN, inputs, until, options)
         return responses.read_alignments(outputs, rows)
 
     async def n_best(
@@ -132,8 +132,8 @@ class RequestFlows(ABC):
     ) -> list[list[Prediction]]:
         """See :meth:`serving.Client.n_best`."""
         inputs, until = text_inputs(texts), self._until(timeout)
-        rows, chosen = _rows(inputs), options or {}
-        outputs = await self._run(contract.N_BEST, inputs, until, chosen)
+        rows = _rows(inputs)
+        outputs = await self._run_with(contract.N_BEST, inputs, until, options)
         return responses.read_n_best(outputs, rows)
 
     async def score(
@@ -251,10 +251,13 @@ class RequestFlows(ABC):
         self._signatures = metadata.signatures
         return metadata
 
-    async def _signature(self, name: str, until: float) -> Signature:
+    async def _known(self, until: float) -> Mapping[str, Signature]:
         if self._signatures is None:
-            await self._metadata(until)
-        signatures = self._signatures or {}
+            return (await self._metadata(until)).signatures
+        return self._signatures
+
+    async def _signature(self, name: str, until: float) -> Signature:
+        signatures = await self._known(until)
         if name not in signatures:
             self._signatures = None
             raise errors.SignatureNotFound(
@@ -262,6 +265,19 @@ class RequestFlows(ABC):
                 f"Expected: any of {sorted(signatures)}. Received: {name!r}"
             )
         return signatures[name]
+
+    async def _run_with(
+        self,
+        name: str,
+        inputs: dict[str, np.ndarray],
+        until: float,
+        options: Options,
+    ) -> dict[str, np.ndarray]:
+        """Runs a signature, or the one beside it that takes options."""
+        if options is not None:
+            name = contract.with_options(name, await self._known(until))
+        # One that takes options as well, of an older export, is sent their defaults.
+        return await self._run(name, inputs, until, options or {})
 
     async def _run(
         self,
@@ -271,9 +287,11 @@ class RequestFlows(ABC):
         options: Options = None,
         outputs: Iterable[str] = (),
     ) -> dict[str, np.ndarray]:
+        left_out: list[str] = []
         if options is not None:
             found = await self._signature(signature, until)
             inputs |= option_inputs(options, found, inputs)
+            left_out = sorted(found.inputs.keys() - inputs.keys())
         request = predict_pb2.PredictRequest(
             model_spec=self._spec, output_filter=outputs
         )
@@ -282,9 +300,15 @@ class RequestFlows(ABC):
             encode(array, into=request.inputs[name])
         try:
             response = await self._ask(methods.PREDICT, request, until)
-        except (errors.InvalidRequest, errors.SignatureNotFound):
+        except (errors.InvalidRequest, errors.SignatureNotFound) as error:
             self._signatures = None
-            raise
+            if not left_out:
+                raise
+            raise type(error)(
+                f"{error}. Not sent, since the server tells no defaults: "
+                f"{', '.join(left_out)}",
+                error.code,
+            ) from error.__cause__
         try:
             # The server computed these: the size of the message bounds them.
             return {name: decode(proto) for name, proto in response.outputs.items()}

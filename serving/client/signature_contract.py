@@ -7,6 +7,8 @@ target and S source tokens.
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 import numpy as np
 
 DEFAULT_SIGNATURE = "serving_default"
@@ -14,7 +16,6 @@ WITH_OPTIONS = "predict_with_options"
 N_BEST = "n_best"
 ALIGN = "align"
 SCORE = "score"
-
 #: What an embedded server computes the default one by, with one more input and output:
 #: which sizes' programs it may use, and the number of this request's.
 COMPILED_DEFAULT = "compiled_default"
@@ -45,3 +46,12 @@ OUTPUTS = {
     ALIGN: _TEXTS | _TOKENS,
     SCORE: {"log_prob": ("B", "f"), **_TOKENS, "token_log_prob": ("BT", "f")},
 }
+
+
+def with_options(name: str, signatures: Container[str]) -> str:
+    """What takes options instead of ``align`` or ``n_best``, among those there are.
+
+    Exports of version 0.1 have one signature for both.
+    """
+    longer = f"{name}_with_options"
+    return longer if longer in signatures else name

@@ -66,9 +66,11 @@ def option_inputs(
 ) -> dict[str, np.ndarray]:
     """Options, each a scalar or B values, as one tensor ``[B]`` each with defaults.
 
+    What has neither a value nor a known default is left out: a server may have one and
+    not say so.
+
     Raises:
-        ValueError: An unknown option, one without value and default, or values of
-            the wrong number or kind.
+        ValueError: An unknown option, or values of the wrong number or kind.
     """
     batch = len(next(iter(texts.values())))
     names = [name for name in signature.inputs if name not in texts]
@@ -87,7 +89,7 @@ def option_inputs(
             values = signature.defaults[name]
             values = values.reshape(()) if values.size == 1 else values
         else:
-            raise ValueError(f"`{label}` must be given: the model has no default")
+            continue
         values = cast_input(label, values, signature, name)
         if values.shape not in ((), (batch,)):
             raise ValueError(

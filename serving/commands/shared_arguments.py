@@ -8,6 +8,7 @@ from typing import Any
 
 from serving.client.certificates import Certificates
 from serving.client.client import Client
+from serving.client.signature_contract import with_options
 from serving.client.values import Inputs
 from serving.commands.input_lines import input_lines
 
@@ -116,7 +117,7 @@ def model_options(
     Args:
         options: The command line.
         asked: Knows the signatures; not asked for them without any option.
-        signature: That which takes the options.
+        signature: That which takes the options, or the one beside it that does.
 
     Raises:
         ServingError: The model cannot be asked.
@@ -125,6 +126,7 @@ def model_options(
     if not options.option:
         return None
     signatures = asked.metadata().signatures
+    signature = with_options(signature, signatures)
     inputs = signatures[signature].inputs if signature in signatures else {}
     found: dict[str, Any] = {}
     for pair in options.option:

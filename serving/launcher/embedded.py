@@ -76,6 +76,9 @@ class Embedded:
             print(f"{ready} model={servable.name} version={servable.version}")
         if not server.servables:
             print(ready)
+        if options.ui:
+            scheme = "https" if options.ssl_config_file else "http"
+            _LOG.info("page at %s://%s:%d/", scheme, options.host, server.rest_port)
         sys.stdout.flush()
         stopping.wait()
         drain = options.drain_seconds
@@ -140,7 +143,8 @@ def _threads(options: argparse.Namespace, batching: BatchingOptions | None) -> i
 def _rest(options: argparse.Namespace) -> RestOptions | None:
     if not options.rest_api_port:
         return None
-    metrics_path = None
+    # The page shows them.
+    metrics_path = METRICS_PATH if options.ui else None
     if file := options.monitoring_config_file:
         config = read_config(file, monitoring_config_pb2.MonitoringConfig)
         prometheus = config.prometheus_config
@@ -151,6 +155,7 @@ def _rest(options: argparse.Namespace) -> RestOptions | None:
         timeout_ms=options.rest_api_timeout_in_ms,
         cors=options.rest_api_enable_cors_support,
         metrics_path=metrics_path,
+        page=options.ui,
     )
 
 

@@ -28,6 +28,8 @@ def check(options: argparse.Namespace) -> None:
             "--monitoring_config_file needs --rest_api_port: metrics are served over "
             "HTTP"
         )
+    if options.ui and not options.rest_api_port:
+        raise ValueError("--ui needs --rest_api_port: the page is served over HTTP")
     if options.tensorflow_session_parallelism and (
         options.tensorflow_intra_op_parallelism
         or options.tensorflow_inter_op_parallelism

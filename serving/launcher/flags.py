@@ -89,6 +89,7 @@ _OWN: _Rows = (
     ("drain_seconds", float, "for calls in flight after SIGTERM, embedded only (20)"),
     ("docker_image", IMAGE, "image of --engine=docker"),
     ("startup_timeout_seconds", 600.0, "until a tensorflow_model_server must answer"),
+    ("ui", False, "a page for people at / of the REST port, embedded only"),
     ("log_format", FORMATS, "of the log"),
     ("log_requests", False, "log one line a call, without what was in it"),
 )

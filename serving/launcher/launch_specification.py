@@ -175,6 +175,8 @@ def _warnings(
     without = "has no effect with tensorflow_model_server"
     if options.drain_seconds is not None:
         lines.append(f"--drain_seconds {without}, which stops at once")
+    if options.ui:
+        lines.append(f"--ui {without}, which has no page: use --engine=embedded")
     if options.log_requests:
         lines.append(f"--log_requests {without}, which logs no requests")
     if options.log_format != "text":

@@ -71,6 +71,7 @@ class RestOptions:
             stopped; 0 never stops one.
         cors: Whether pages of other sites may call.
         metrics_path: Path of the metrics, None without them.
+        page: Whether `/` is a page for people instead of a word on the API.
         max_body_bytes: Limit for a body, also after it was inflated.
         slow_client_seconds: Time for a body to arrive, and for an answer to be taken.
         idle_seconds: Connections that ask nothing for so long are closed.
@@ -82,6 +83,7 @@ class RestOptions:
     timeout_ms: int = 30_000
     cors: bool = False
     metrics_path: str | None = None
+    page: bool = False
     max_body_bytes: int = 64 << 20
     slow_client_seconds: float = 30.0
     idle_seconds: float = 75.0

@@ -102,7 +102,10 @@ def write_export(made, folder):
         "banned_tokens": ["", "S T", "AA1", "", ""],
         "prefix": ["T", "", "R S", "", "AA1"],
     }
-    for signature in ("predict_with_options", "n_best", "align"):
+    for signature in ("n_best", "align"):
+        call(signature, {"text": texts})
+    for signature in ("predict", "n_best", "align"):
+        signature += "_with_options"
         names = loaded.signatures[signature].structured_input_signature[1]
         defaults = {
             name: [_sent(value)]

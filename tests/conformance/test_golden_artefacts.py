@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 import keras_attention as ka
+import serving
+from serving.server import Server, ServerOptions
 from tests.conformance import recorded
 
 HERE = pathlib.Path(__file__).parent
@@ -93,6 +95,36 @@ def test_exports(path):
         signature = call["signature"]
         got = recorded.signature_outputs(loaded, signature, call["inputs"])
         assert_same(got, call["outputs"], f"{place}, {signature}")
+
+
+@pytest.mark.tensorflow_only
+@pytest.mark.parametrize("path", found("export"))
+def test_the_client_asks_exports_of_every_version(path):
+    calls = recorded.read_json(path.with_suffix(".json"))
+    aligned = [call for call in calls if call["signature"].startswith("align")]
+    assert len(aligned) >= 2
+    options = ServerOptions(host="127.0.0.1", port=0, poll_seconds=0)
+    with (
+        Server({"text": path}, options) as server,
+        serving.Client(f"127.0.0.1:{server.port}", model="text", timeout=60) as client,
+    ):
+        for call in aligned:
+            chosen = {k: v[0] if len(v) == 1 else v for k, v in call["inputs"].items()}
+            texts = chosen.pop("text")
+            found = [client.align(texts, chosen)]
+            if call is aligned[0]:  # By default.
+                found.append(client.align(texts))
+            for answers in found:
+                got = {
+                    "text": [answer.text for answer in answers],
+                    "log_prob": [answer.log_prob for answer in answers],
+                    "length": [len(answer.tokens) for answer in answers],
+                }
+                wanted = {name: call["outputs"][name] for name in got}
+                assert_same(wanted, got, call["signature"])
+        several = client.n_best(texts, {"alternatives": 2})
+        assert [len(row) for row in several] == [2] * len(texts)
+        assert len(client.n_best(texts)[0]) > 2
 
 
 @pytest.mark.tensorflow_only

@@ -101,6 +101,7 @@ def test_demo(tmp_path):
     assert (tmp_path / "out/pronounce.keras_attention").is_file()
     # The command that it prints is one that can be typed in the same folder.
     assert "--model_base_path=out/model --port=8500" in printed
+    assert "--rest_api_port=8501 --ui" in printed and "DEMO_ARGS=--ui" in printed
 
 
 def test_demo_that_fails_shows_what_tensorflow_says(tmp_path):

@@ -70,8 +70,10 @@ STATE = {"state_cell_0_0", "state_cell_0_1"}
 INPUTS = {
     "serving_default": {"text"},
     "predict_with_options": {"text"} | OPTIONS - {"alternatives"},
-    "n_best": {"text"} | OPTIONS,
-    "align": {"text"} | OPTIONS - {"alternatives"},
+    "n_best": {"text"},
+    "n_best_with_options": {"text"} | OPTIONS,
+    "align": {"text"},
+    "align_with_options": {"text"} | OPTIONS - {"alternatives"},
     "score": {"text", "target_text"},
     "encode": {"text"},
     "step": {"token"} | MEMORY | STATE,
@@ -80,7 +82,9 @@ OUTPUTS = {
     "serving_default": {"text", "log_prob"},
     "predict_with_options": {"text", "log_prob"},
     "n_best": {"text", "log_prob"},
+    "n_best_with_options": {"text", "log_prob"},
     "align": {"text"} | TARGET | SOURCE,
+    "align_with_options": {"text"} | TARGET | SOURCE,
     "score": {"token_log_prob"} | TARGET | SOURCE,
     "encode": SOURCE | MEMORY | STATE,
     "step": {"log_prob", "next_tokens", "next_log_prob", "weights"} | STATE,
@@ -110,7 +114,7 @@ def test_signatures(version):
             *signatures[name].outputs.values(),
         ]
         assert {info.tensor_shape.dim[0].size for info in tensors} == {-1}
-    for name, info in signatures["n_best"].inputs.items():
+    for name, info in signatures["n_best_with_options"].inputs.items():
         assert info.dtype == DTYPES[name], name
 
 
@@ -136,7 +140,8 @@ def test_every_option_has_its_default(version, name):
     written = graph_of(version).signature_def[name].defaults
     defaults = {option: tf.make_ndarray(value) for option, value in written.items()}
     assert set(defaults) == INPUTS[name] & OPTIONS
-    beams = {"beam_size": 10, "alternatives": 10} if name == "n_best" else {}
+    several = name == "n_best_with_options"
+    beams = {"beam_size": 10, "alternatives": 10} if several else {}
     for option, value in defaults.items():
         assert value.shape == (1,)
         wanted = beams.get(option, getattr(ka.GenerationOptions(), option))
@@ -153,4 +158,4 @@ def test_the_largest_beam_is_exported(pipeline, tmp_path):
     loaded, text = Version(version), np.array([b"star"], object)
     assert loaded.ask("n_best", text=text)["text"].shape == (1, 3)
     with pytest.raises(Refusal, match=r"3\]. Received: 4"):
-        loaded.ask("n_best", text=text, beam_size=np.array([4], "int32"))
+        loaded.ask("n_best_with_options", text=text, beam_size=np.array([4], "int32"))

@@ -22,14 +22,16 @@ BEAM = {
 def exported(version):
     """Asks the export in Python; what is not given has its default."""
     loaded = tf.saved_model.load(str(version))
-    defaults = graph_of(version).signature_def["align"].defaults
+    defaults = graph_of(version).signature_def["align_with_options"].defaults
 
     def ask(**given):
         inputs = {name: tf.make_ndarray(value) for name, value in defaults.items()}
         for name, value in given.items():
             inputs[name] = np.atleast_1d(value).astype(inputs[name].dtype)
         tensors = {name: tf.constant(value) for name, value in inputs.items()}
-        return loaded.signatures["align"](text=tf.constant(TEXTS), **tensors)
+        return loaded.signatures["align_with_options"](
+            text=tf.constant(TEXTS), **tensors
+        )
 
     return ask
 

@@ -167,7 +167,7 @@ def test_n_best(client, pipeline):
 
 def test_unused_places(client):
     inputs = {"text": ["star"], "alternatives": [2], "beam_size": [3]}
-    found = client.call(inputs, "n_best")
+    found = client.call(inputs, "n_best_with_options")
     assert found["text"].shape == found["log_prob"].shape == (1, 10)
     assert found["text"][0, 2:].tolist() == [""] * 8
     assert np.all(found["log_prob"][0, 2:] == np.finfo(np.float32).min)

@@ -17,9 +17,9 @@ DEFAULTS = {
     for name, option in option_inputs(10, alternatives=True).items()
 }
 OPTIONS = dict.fromkeys(
-    ("predict_with_options", "align"), set(DEFAULTS) - {"alternatives"}
+    ("predict_with_options", "align_with_options"), set(DEFAULTS) - {"alternatives"}
 )
-OPTIONS["n_best"] = set(DEFAULTS)
+OPTIONS["n_best_with_options"] = set(DEFAULTS)
 HIGHEST = {"beam_size": 10, "alternatives": 10, "max_length": 4096}
 
 
@@ -115,7 +115,7 @@ def test_groups_do_not_matter_to_samples(client):
 
 
 def test_numbers_of_rows(client):
-    for signature in ("predict_with_options", "align", "n_best"):
+    for signature in OPTIONS:
         for option in OPTIONS[signature]:
             for rows in (0, 2, 4):
                 value = np.repeat(DEFAULTS[option], rows)

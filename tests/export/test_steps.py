@@ -37,7 +37,7 @@ def ask(version):
     ) as session:
         with graph.as_default():
             loaded = tf.compat.v1.saved_model.load(session, ["serve"], str(version))
-        signature = loaded.signature_def["align"]
+        signature = loaded.signature_def["align_with_options"]
 
         def ask(rows, **options):
             feeds = {

@@ -118,4 +118,4 @@ def test_offsets_are_computed_where_they_are_returned(version):
         for name in graph.signature_def
         if "FindSourceOffsets" in ops_of(graph, name)
     } - {"__saved_model_init_op"}
-    assert found == {"align", "score", "encode"}
+    assert found == {"align", "align_with_options", "score", "encode"}

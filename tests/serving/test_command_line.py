@@ -157,6 +157,7 @@ def test_two_servers_on_one_port(upper, toys, cli):
             ["--model_base_path=GOOD", "--monitoring_config_file=x"],
             ["needs --rest_api_port"],
         ),
+        (["--model_base_path=GOOD", "--ui"], ["--ui needs --rest_api_port"]),
         (
             ["--model_base_path=GOOD", "--batching_parameters_file=x"],
             ["without --enable_batching"],

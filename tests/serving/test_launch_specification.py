@@ -70,15 +70,18 @@ def test_choices_of_the_user_win():
         "--new_flag=1",
         "--log_requests",
         "--drain_seconds=3",
+        "--rest_api_port=8501",
+        "--ui",
     )
     found, warnings = launch(BINARY, *words)
-    ours = ("--log_requests", "--drain_seconds=3", "--prefer_tflite_model")
+    ours = ("--log_requests", "--drain_seconds=3", "--ui", "--prefer_tflite_model")
     expected = {*words} - {*ours} | {"--prefer_tflite_model=true", "--port=8500"}
     assert {*found.words[1:]} == expected
     assert found.environment == {}
     assert warnings[0] == "unknown argument: --new_flag=1"
     assert "--drain_seconds" in warnings[1]
-    assert "--log_requests" in warnings[2]
+    assert "--ui" in warnings[2] and "--engine=embedded" in warnings[2]
+    assert "--log_requests" in warnings[3]
 
 
 # Those of TF Serving 2.20, but --version.

@@ -63,7 +63,10 @@ def test_the_root_says_where_the_api_is(server):
     """TF Serving answers 404."""
     answer = ask(server.rest_port, "GET", "/")
     assert answer.status == 200
-    assert answer.json()["api"].startswith("/v1/models/NAME")
+    said = answer.json()
+    assert said["api"].startswith("/v1/models/NAME") and "--ui" in said["page"]
+    document = ask(server.rest_port, "GET", said["openapi"]).json()
+    assert "/v1/models/upper:predict" in document["paths"]
     assert ask(server.rest_port, "POST", "/", "{}").status == 404
 
 

@@ -16,7 +16,7 @@ from aiohttp import web
 
 from serving.server.options import RestOptions
 from serving.server.refusal import Refusal, unavailable
-from serving.server.rest import routes
+from serving.server.rest import openapi, page, routes
 from serving.server.rest.api import Api
 from serving.server.rest.body_limits import Bodies, inflate
 from serving.server.rest.responses import HttpResponse, refused
@@ -36,7 +36,9 @@ _ROOT = HttpResponse(
     200,
     '{\n    "api": "/v1/models/NAME[/versions/VERSION|/labels/LABEL]'
     '[:predict|:classify|:regress|/metadata]",\n'
-    f'    "health": "{HEALTH_PATH}"\n}}',
+    f'    "openapi": "{openapi.PATH}",\n'
+    f'    "health": "{HEALTH_PATH}",\n'
+    '    "page": "none: start the server with --ui"\n}',
 )
 _STOPPING = "the server is shutting down"
 _CORS = {
@@ -64,6 +66,7 @@ class Handler:
         self._api = api
         self._options = options
         self._metrics = metrics
+        self._files = page.files() if options.page else {"/": _ROOT}
         self._bodies = Bodies(options.max_body_bytes, options.slow_client_seconds)
         self._computing = futures.ThreadPoolExecutor(options.threads, "rest")
         self._probing = futures.ThreadPoolExecutor(1, "rest-probes")
@@ -97,8 +100,10 @@ class Handler:
 
     async def _respond(self, request: web.BaseRequest) -> HttpResponse:
         path = _path(request.raw_path)
-        if path == "/" and request.method == "GET":
-            return _ROOT
+        if path in self._files and request.method == "GET":
+            return self._files[path]
+        if path == openapi.PATH and request.method == "GET":
+            return HttpResponse(200, await _run(self._probing, self._describe))
         if path == HEALTH_PATH:
             return self._health()
         if self._metrics is not None and path == self._options.metrics_path:
@@ -118,6 +123,10 @@ class Handler:
         if target.verb in _PREDICTIONS:
             return await self._predict(request, target, deadline)
         return await _run(self._probing, self._api.respond, target, bytes, deadline)
+
+    def _describe(self) -> str:
+        metrics_path = None if self._metrics is None else self._options.metrics_path
+        return openapi.document(self._api.flow.models.answering(), metrics_path)
 
     def _health(self) -> HttpResponse:
         served = self._api.flow.models.served()
@@ -157,7 +166,7 @@ class Handler:
             status=response.status,
             body=response.text.encode("utf-8"),
             content_type=response.content_type,
-            headers=_CORS if self._options.cors else None,
+            headers={**response.headers, **(_CORS if self._options.cors else {})},
         )
         if self._draining or not request.content.is_eof():
             # Reading on would be up to the client's good will.

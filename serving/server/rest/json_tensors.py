@@ -111,8 +111,8 @@ def _extend(values: list, dtype: int, flat: list) -> bool:
         is_plain = all(map(_fits, values))
     elif kinds == {float}:
         is_plain = dtype == tensor_pb2.DT_DOUBLE
-    elif kinds == {int} and dtype in _RANGES:
-        low, high = _RANGES[dtype]
+    elif kinds == {int} and dtype in RANGES:
+        low, high = RANGES[dtype]
         is_plain = low <= min(values) and max(values) <= high
     if is_plain:
         flat.extend(values)
@@ -134,8 +134,8 @@ def _leaf(value: Any, dtype: int) -> Any:
     if isinstance(value, int | float) and not isinstance(value, bool):
         if dtype in _DECIMALS:
             return _decimal(value, dtype)
-        if isinstance(value, int) and dtype in _RANGES:
-            low, high = _RANGES[dtype]
+        if isinstance(value, int) and dtype in RANGES:
+            low, high = RANGES[dtype]
             if low <= value <= high:
                 return value
     if isinstance(value, dict) or dtype in _CONVERTED:
@@ -173,7 +173,7 @@ def _fits(value: float) -> bool:
 _FLOAT_MAX = 3.4028234663852886e38
 _INT32 = (-(1 << 31), (1 << 31) - 1)
 #: Which JSON integers a type takes. Small ones wrap, as in TF Serving.
-_RANGES: dict[int, tuple[int, int]] = {
+RANGES: dict[int, tuple[int, int]] = {
     tensor_pb2.DT_INT32: _INT32,
     tensor_pb2.DT_INT16: _INT32,
     tensor_pb2.DT_INT8: _INT32,
@@ -183,4 +183,4 @@ _RANGES: dict[int, tuple[int, int]] = {
     tensor_pb2.DT_UINT64: (0, (1 << 64) - 1),
 }
 _DECIMALS = {tensor_pb2.DT_FLOAT, tensor_pb2.DT_DOUBLE}
-_CONVERTED = {tensor_pb2.DT_STRING, tensor_pb2.DT_BOOL, *_DECIMALS, *_RANGES}
+_CONVERTED = {tensor_pb2.DT_STRING, tensor_pb2.DT_BOOL, *_DECIMALS, *RANGES}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import grpc
 
@@ -42,11 +43,12 @@ class BadBody(Refusal):
 
 @dataclass(frozen=True)
 class HttpResponse:
-    """One response: its status, its body and what that is."""
+    """One response: its status, its body, what that is, and further headers."""
 
     status: int
     text: str
     content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def refused(refusal: Refusal) -> HttpResponse:

@@ -131,6 +131,11 @@ class ModelManager:
         """Every configured model, and whether one of its versions can be asked."""
         return {name: bool(self._registry.available(name)) for name in self._config}
 
+    def answering(self) -> list[Servable]:
+        """The version of each model that answers where none is named."""
+        found = (self._registry.available(name) for name in self._config)
+        return [available[max(available)] for available in found if available]
+
     def close(self) -> None:
         """Begins no further loads."""
         self._closing.set()
