@@ -49,6 +49,13 @@ class Evaluation(NamedTuple):
     accepted: list[list[str]]
     predictions: list[Prediction]
 
+    def token_errors(self) -> list[int]:
+        """Edits from each answer to the nearest reference, in tokens."""
+        return [
+            min(edit_distance(tokens(one), tokens(prediction.text)) for one in right)
+            for right, prediction in zip(self.accepted, self.predictions, strict=True)
+        ]
+
 
 def evaluate(
     pipeline: TextToText,
