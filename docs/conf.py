@@ -3,6 +3,9 @@
 import re
 from importlib.metadata import version as installed_version
 
+from docutils import nodes
+from latex2mathml.converter import convert
+
 project = "keras-attention-seq2seq"
 author = "The keras-attention-seq2seq authors"
 copyright = f"2026, {author}"
@@ -12,7 +15,6 @@ extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
-    "sphinx.ext.mathjax",
     "sphinx.ext.viewcode",
 ]
 myst_enable_extensions = ["colon_fence", "dollarmath"]
@@ -20,6 +22,10 @@ myst_heading_anchors = 3
 exclude_patterns = ["_build"]
 suppress_warnings = ["myst.xref_missing"]  # links to files of the repository
 html_theme = "furo"
+# Equations that a browser shows without a script and without a network.
+html_math_renderer = "mathml"
+html_css_files = ["equations.css"]
+html_static_path = ["static"]
 html_title = project
 autodoc_member_order = "bysource"
 # Of what Keras documents, Keras has the documentation.
@@ -60,6 +66,20 @@ def _code(match):
     return match.group(0) if before.endswith(":") else f"``{match.group(1)}``"
 
 
+def _visit_math(translator, node):
+    translator.body.append(convert(node.astext()))
+    raise nodes.SkipNode
+
+
+def _visit_math_block(translator, node):
+    equation = convert(node.astext(), display="block")
+    translator.body.append(f'<div class="equation">{equation}</div>\n')
+    raise nodes.SkipNode
+
+
 def setup(app):
+    app.add_html_math_renderer(
+        "mathml", (_visit_math, None), (_visit_math_block, None)
+    )
     # Before napoleon, which splits "Returns:" at a colon unless it is in RST's code.
     app.connect("autodoc-process-docstring", _to_rst, priority=400)

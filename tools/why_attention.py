@@ -37,24 +37,24 @@ class Reversals(keras.utils.PyDataset):
 
     def __init__(self, letters: CharacterTokenizer) -> None:
         super().__init__()
-        self.letters, self.epoch = letters, 0
+        (rows,) = encode(letters, [string.ascii_lowercase])
+        *self.ids, self.end = rows.tolist()
+        self.epoch = 0
 
     def __len__(self) -> int:
         return UPDATES
 
     def __getitem__(self, index: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
         random = np.random.default_rng([1, self.epoch, index])
-        words = texts(random, random.integers(1, LONGEST + 1, BATCH))
-        source, target = (
-            np.stack([np.pad(ids, (0, LONGEST + 1 - len(ids))) for ids in rows])
-            for rows in (
-                encode(self.letters, words),
-                encode(self.letters, [word[::-1] for word in words]),
-            )
-        )  # [B, LONGEST + 1]
+        source = np.zeros((BATCH, LONGEST + 1), "int32")
+        target = np.zeros_like(source)
+        for row, length in enumerate(random.integers(1, LONGEST + 1, BATCH)):
+            chosen = random.choice(self.ids, length)
+            source[row, : length + 1] = [*chosen, self.end]
+            target[row, : length + 1] = [*chosen[::-1], self.end]
         start = np.full((BATCH, 1), 1, "int32")
         given = np.concatenate([start, target[:, :-1]], axis=1)  # [B, T]
-        given = np.where(given == 2, 0, given)
+        given = np.where(given == self.end, 0, given)
         return {"source_ids": source, "target_ids": given}, target
 
     def on_epoch_end(self) -> None:

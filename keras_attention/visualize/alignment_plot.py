@@ -43,6 +43,7 @@ class Alignment(NamedTuple):
     source: list[str]
     target: list[str]
     memories: list[int]
+    families: list[str]
 
 
 def plot_alignment(
@@ -172,11 +173,15 @@ def alignment_of(
     if source is not None and len(source) and not isinstance(source[0], str):
         *memories, _ = accumulate(map(len, source))
         source = [token for memory in source for token in memory]
+    columns = labels("source", source, weights.shape[1])  # type: ignore[arg-type]
+    rows = labels("target", target, weights.shape[0])
+    writing = Writing(*columns, *rows)
     return Alignment(
         weights,
-        labels("source", source, weights.shape[1]),  # type: ignore[arg-type]
-        labels("target", target, weights.shape[0]),
+        [writing(text) for text in columns],
+        [writing(text) for text in rows],
         memories,
+        writing.families,
     )
 
 
@@ -212,9 +217,8 @@ def draw_alignment(
     )
     for start in shown.memories:
         ax.axvline(start - 0.5, color="C1", linewidth=1)
-    writing = Writing(*shown.source, *shown.target)
-    _ticks(ax.xaxis, shown.source, width, writing)
-    _ticks(ax.yaxis, shown.target, height, writing)
+    _ticks(ax.xaxis, shown.source, width, shown.families)
+    _ticks(ax.yaxis, shown.target, height, shown.families)
     every_label = len(ax.get_xticks()) == len(shown.source)
     for label in ax.get_xticklabels():
         upright = every_label and len(label.get_text()) <= 2
@@ -229,11 +233,11 @@ def set_title(ax: "Axes", title: str) -> None:
     ax.set_title(writing(title), family=writing.families, parse_math=False, wrap=True)
 
 
-def _ticks(axis: "Axis", texts: list[str], inches: float, writing: Writing) -> None:
+def _ticks(axis: "Axis", texts: list[str], inches: float, families: list[str]) -> None:
     every = max(1, int(np.ceil(len(texts) * _INCHES_PER_LABEL / inches)))
     axis.set_ticks(
         range(0, len(texts), every),
-        [writing(text) for text in texts[::every]],
-        family=writing.families,
+        texts[::every],
+        family=families,
         parse_math=False,
     )

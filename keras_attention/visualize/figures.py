@@ -14,13 +14,20 @@ def new_figure(width: float, height: float) -> "Figure":
     Raises:
         ImportError: matplotlib is missing.
     """
+    need_matplotlib()
+    from matplotlib.figure import Figure
+
+    return Figure((width, height), layout="constrained")
+
+
+def need_matplotlib() -> None:
+    """Raises an ImportError that says what to install where matplotlib is missing."""
     try:
-        from matplotlib.figure import Figure
+        import matplotlib.figure  # noqa: F401
     except ImportError as error:
         raise ImportError(
             "Pictures need matplotlib: pip install keras-attention-seq2seq[plot]"
         ) from error
-    return Figure((width, height), layout="constrained")
 
 
 def pixels(figure: "Figure") -> np.ndarray:

@@ -1,9 +1,12 @@
 """Labels that can be seen, in fonts that are installed."""
 
+import contextlib
 import functools
 import unicodedata
 import warnings
 from collections.abc import Sequence
+
+from keras_attention.visualize.figures import need_matplotlib
 
 END = "⟨end⟩"
 _MAX_LABEL_LENGTH = 18
@@ -63,6 +66,7 @@ class Writing:
     """
 
     def __init__(self, *texts: str) -> None:
+        need_matplotlib()
         self.families, self._missing = _fonts("".join(texts))
         scripts = {_script(character) for character in self._missing} - _warned
         if scripts:
@@ -83,6 +87,20 @@ def _script(character: str) -> str:
 
 
 @functools.cache
+def _add_new_fonts() -> None:
+    """Tells matplotlib of fonts installed since it last made its list."""
+    from matplotlib import font_manager
+
+    manager = font_manager.fontManager
+    known = {font.fname for font in manager.ttflist}
+    for path in font_manager.findSystemFonts():
+        if path not in known:
+            # Bitmaps of colours, and files that are no fonts.
+            with contextlib.suppress(OSError, RuntimeError, NotImplementedError):
+                manager.addfont(path)
+
+
+@functools.cache
 def _characters(path: str) -> frozenset[int]:
     from matplotlib import font_manager
 
@@ -99,6 +117,8 @@ def _fonts(text: str) -> tuple[list[str], frozenset[str]]:
 
     families, missing = list(rcParams["font.family"]), frozenset(text)
     missing = missing_from(font_manager.findfont(font_manager.FontProperties()))
+    if missing:
+        _add_new_fonts()
     # Upright fonts without serifs first: they match the usual one.
     fonts = sorted(
         font_manager.fontManager.ttflist if missing else (),

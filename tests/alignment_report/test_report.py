@@ -67,7 +67,10 @@ def test_what_does_not_fit_is_refused_by_its_place(tmp_path):
     for wrong, message in (
         (prediction(["a"], ["x"], [(0, 1)], np.ones((2, 1))), r"`alignment`.*\(2, 1\)"),
         (prediction(["a"], ["x"], [], np.ones((1, 1))), "`source_offsets`.*: 0"),
-        (prediction(["a"], ["x"], [(0, 9)], np.ones((1, 1))), r"lie in.*\(0, 9\)"),
+        (
+            prediction(["a"], ["x"], [(0, 9)], np.ones((1, 1))),
+            r"`source_offsets`.* lie in.*\(0, 9\)",
+        ),
     ):
         with pytest.raises(ValueError, match=f"^prediction 1: {message}"):
             write_report(path, ["x", "x"], [good, wrong])
