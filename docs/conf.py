@@ -78,8 +78,6 @@ def _visit_math_block(translator, node):
 
 
 def setup(app):
-    app.add_html_math_renderer(
-        "mathml", (_visit_math, None), (_visit_math_block, None)
-    )
+    app.add_html_math_renderer("mathml", (_visit_math, None), (_visit_math_block, None))
     # Before napoleon, which splits "Returns:" at a colon unless it is in RST's code.
     app.connect("autodoc-process-docstring", _to_rst, priority=400)

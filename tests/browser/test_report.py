@@ -71,16 +71,32 @@ def opened(browser, path, **context):
     return page
 
 
-def test_what_is_framed_are_the_bytes_of_the_largest_weight(browser, tmp_path):
+@pytest.mark.parametrize("normalization", ["NFD", "NFKC"])
+def test_what_is_framed_are_the_bytes_of_the_largest_weight(
+    browser, tmp_path, normalization
+):
+    """Of a real pipeline, whose tokenizer decomposes, joins, and does not know all."""
+    keras = pytest.importorskip("keras")
+    import keras_attention as ka
+    from keras_attention.text import CharacterTokenizer
+
+    keras.utils.set_random_seed(0)
     random = np.random.default_rng(0)
-    units = [
-        random.choice(LETTERS, random.integers(1, 13)).tolist() for _ in range(100)
-    ]
-    sources = ["".join(row) for row in units]
-    predictions = [prediction(random, row) for row in units]
+    sources = ["".join(random.choice(LETTERS, n % 12)) for n in range(100)]
+    letters = CharacterTokenizer.from_texts(
+        [unit for unit in LETTERS[::2]], lowercase=True, normalization=normalization
+    )
+    size = letters.vocabulary_size
+    decoder = ka.AttentionDecoder(keras.layers.GRUCell(8), ka.BahdanauAttention(8))
+    model = ka.Seq2Seq(ka.RecurrentEncoder(8), decoder, size, size, 8)
+    for variable in model.trainable_variables:
+        variable.assign(3.0 * variable)
+    options = ka.GenerationOptions(max_length=6)
+    predictions = ka.TextToText(model, letters, letters).predict(sources, options)
     path = tmp_path / "report.html"
     write_report(path, sources, predictions, title="</title><script>alert(1)</script>")
     page = opened(browser, path)
+    chosen = set()
     for place, (source, one) in enumerate(zip(sources, predictions, strict=True)):
         if place:
             page.keyboard.press("ArrowDown")
@@ -92,6 +108,8 @@ def test_what_is_framed_are_the_bytes_of_the_largest_weight(browser, tmp_path):
             assert bytes(framed["bytes"]) == source.encode()[first:last]
             assert framed["start"] == first
             assert framed["label"] == ("" if first < last else "</s>")
+            chosen.add(framed["start"])
+    assert len(chosen) > 10
     page.close()
 
 
