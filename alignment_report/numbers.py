@@ -16,15 +16,15 @@ class AlignmentNumbers(NamedTuple):
     Attributes:
         entropy: $-\frac{1}{T} \sum_{t,s} a_{ts} \ln a_{ts}$ in nats, each row divided
             by its sum first: 0 looks at one token, $\ln S$ at all alike (Ghader & Monz
-            2017, section 4.2).
+            2017, arXiv 1710.03348).
         focus: The mean over rows of the largest weight, as weighted: near 1 where each
-            target token looks at one source token (the focus rate of Ren et al. 2019,
-            section 3.2, over targets).
+            target token looks at one source token (after the focus rate of Ren et al. 2019,
+            arXiv 1905.09263).
         monotonicity: The share of steps at which the expected position
-            $\sum_s s \, a_{ts} / \sum_s a_{ts}$ does not go back (after Rios et al.
-            2021, section 3).
+            $\sum_s s \, a_{ts} / \sum_s a_{ts}$ does not go back (Rios et al. 2021,
+            arXiv 2104.03945).
         coverage_deviation: $\frac{1}{S} \sum_s \ln(1 + (1 - \sum_t a_{ts})^2)$: 0 where
-            each source token gets 1 in all (Rikters & Fishel 2017, section 3).
+            each source token gets 1 in all (Rikters & Fishel 2017, arXiv 1710.03743).
     """
 
     entropy: float

@@ -49,24 +49,20 @@ def source_pieces(
     cuts = sorted({0, len(text), *(place for span in offsets for place in span)})
     empty = [token for token, span in enumerate(offsets) if span[0] == span[1]]
     pieces: list[tuple[str, str]] = []
-    starting, labelled = {}, {}
-    for place, following in zip(cuts, [*cuts[1:], None], strict=True):
+    begins, ends, labelled = {}, {}, {}
+    for place, following in zip(cuts, [*cuts[1:], len(text)], strict=True):
+        ends[place] = len(pieces)
         for token in empty:
             if offsets[token][0] == place:
                 labelled[token] = len(pieces)
                 pieces.append(("", tokens[token]))
-        starting[place] = len(pieces)
-        if following is not None:
+        begins[place] = len(pieces)
+        if following > place:
             pieces.append((text[place:following].decode("utf-8", "replace"), ""))
-    # Labels stand in front of the text at their place, so behind what ends there.
-    ending = {
-        place: starting[before] + 1
-        for before, place in zip(cuts, cuts[1:], strict=False)
-    }
     spans = [
         (labelled[token], labelled[token] + 1)
         if token in labelled
-        else (starting[first], ending[last])
+        else (begins[first], ends[last])
         for token, (first, last) in enumerate(offsets)
     ]
     return SourcePieces(pieces, spans)

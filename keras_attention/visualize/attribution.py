@@ -50,7 +50,7 @@ def attribute(pipeline: Any, text: str, target_text: str) -> Attribution:
         TypeError: The model is no `ka.Seq2Seq` with one memory.
 
     References:
-        Gradient x attention: Serrano & Smith 2019, arXiv 1906.03731, section 4.
+        Gradient x attention: Serrano & Smith 2019, arXiv 1906.03731.
         Gradient x input: Shrikumar et al. 2016, arXiv 1605.01713. Jain & Wallace 2019,
         arXiv 1902.10186; Wiegreffe & Pinter 2019, arXiv 1908.04626.
     """
