@@ -18,8 +18,8 @@ class AlignmentNumbers(NamedTuple):
             by its sum first: 0 looks at one token, $\ln S$ at all alike (Ghader & Monz
             2017, arXiv 1710.03348).
         focus: The mean over rows of the largest weight, as weighted: near 1 where each
-            target token looks at one source token (after the focus rate of Ren et al. 2019,
-            arXiv 1905.09263).
+            target token looks at one source token (after the focus rate of Ren et al.
+            2019, arXiv 1905.09263).
         monotonicity: The share of steps at which the expected position
             $\sum_s s \, a_{ts} / \sum_s a_{ts}$ does not go back (Rios et al. 2021,
             arXiv 2104.03945).
