@@ -36,6 +36,7 @@ napoleon_custom_sections = [("Call arguments", "params_style"), "Inputs", "Outpu
 
 _DISPLAY_MATH = re.compile(r"^( *)\$\$(.*?)\$\$", re.DOTALL | re.MULTILINE)
 _INLINE_MATH = re.compile(r"\$([^$\n]+)\$")
+_WIDE_SPACE = re.compile(r"\\q?quad\s*")
 _CODE = re.compile(r"(?<!`)`([^`\n]+(?:\n[^`\n]+)?)`(?![`_])")
 _TABLE = re.compile(r"^\|.*\|\n\|[-|]+\|\n(?:\|.*\|\n?)+", re.MULTILINE)
 
@@ -67,7 +68,9 @@ def _code(match):
 
 
 def _visit_math(translator, node):
-    translator.body.append(convert(node.astext()))
+    # No browser breaks a line inside of an equation: wide spaces are where it may.
+    parts = _WIDE_SPACE.split(node.astext())
+    translator.body.append("&emsp;".join(map(convert, parts)))
     raise nodes.SkipNode
 
 

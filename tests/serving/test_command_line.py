@@ -56,7 +56,7 @@ def test_predict_prints_answers(upper, cli):
 def test_predict_writes_a_report(upper, cli, tmp_path):
     path = tmp_path / "report.html"
     ask = ("predict", f"--server={upper.target}", "--model=upper", f"--report={path}")
-    assert cli(*ask, "a bc", "é") == (0, "A BC\nÉ\n", "")
+    assert cli(*ask, "a bc", "é") == (0, "A BC\né\n", "")
     first, second = report_rows(path)
     assert first["pieces"] == [["a", ""], [" ", ""], ["bc", ""]]
     assert first["most"] == [1, 0] and first["spans"] == [[0, 1], [2, 3]]

@@ -121,7 +121,9 @@ def test_every_script_with_a_font_is_written_in_one_that_has_it():
         for name in writing.families
         for character in map(
             chr,
-            label_module._characters(fonts.findfont(fonts.FontProperties(family=name))),
+            label_module._characters(
+                fonts.findfont(fonts.FontProperties(family=[name]))
+            ),
         )
     }
     left = {c for c in texts_by_script if ord(c) not in characters and c != " "}

@@ -30,12 +30,12 @@ def log_probs(pipeline, scale_values=None):
     model, tokenizer = pipeline.model, pipeline.source_tokenizer
     memory, state, _ = model.encode(tokenizer.tokenize(["abcd"]))
     if scale_values is not None:
-        values = np.array(memory.values)
+        values = memory.values.numpy()
         values[:, :, scale_values[0]] *= scale_values[1]
         memory = memory._replace(values=keras.ops.convert_to_tensor(values))
         state = model.decoder.initial_state(memory, _first_state(model, tokenizer))
     step, found, previous = model.stepper(memory), [], model.start_id
-    for token in np.array(tokenizer.tokenize(["fed"]))[0]:
+    for token in tokenizer.tokenize(["fed"]).numpy()[0]:
         logits, _, state = step(keras.ops.convert_to_tensor([previous]), state)
         found.append(float(keras.ops.log_softmax(logits)[0, token]))
         previous = int(token)
@@ -55,9 +55,9 @@ def test_gradients_are_those_of_differences(pipeline):
     assert found.source_offsets[:2] == [(0, 1), (1, 2)]
     assert found.alignment.shape == found.gradient_input.shape == (4, 5)
     table = pipeline.model.source_embedding.embeddings
-    kept = np.array(table)
+    kept = table.numpy()
     for place, row in enumerate(
-        np.array(pipeline.source_tokenizer.tokenize(["abcd"]))[0]
+        pipeline.source_tokenizer.tokenize(["abcd"]).numpy()[0]
     ):
         values = [log_probs(pipeline, (place, 1 + sign * STEP)) for sign in (1, -1)]
         difference = (values[0] - values[1]) / (2 * STEP)

@@ -37,9 +37,8 @@ def test_pictures_and_predictions_of_every_second_epoch(tmp_path):
     assert found == images | {"predictions.tsv", "forming-0.gif", "forming-1.gif"}
     with Image.open(folder / "forming-0.gif") as moving:
         assert moving.n_frames == 2
-    rows = [
-        line.split("\t") for line in (folder / "predictions.tsv").open(encoding="utf-8")
-    ]
+    lines = (folder / "predictions.tsv").read_text("utf-8").splitlines()
+    rows = [line.split("\t") for line in lines]
     expected = [
         [str(seen.epoch), *pair, answer.text]
         for seen in pictures.history
