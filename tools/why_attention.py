@@ -81,6 +81,7 @@ def main() -> None:
         "text": SHOWN,
         "longest": LONGEST,
         "epochs": options.epochs,
+        "count": options.count,
         "models": {},
     }
     for name, make in ATTENTIONS.items():
