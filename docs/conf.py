@@ -3,6 +3,9 @@
 import re
 from importlib.metadata import version as installed_version
 
+from docutils import nodes
+from latex2mathml.converter import convert
+
 project = "keras-attention-seq2seq"
 author = "The keras-attention-seq2seq authors"
 copyright = f"2026, {author}"
@@ -12,7 +15,6 @@ extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
-    "sphinx.ext.mathjax",
     "sphinx.ext.viewcode",
 ]
 myst_enable_extensions = ["colon_fence", "dollarmath"]
@@ -20,6 +22,10 @@ myst_heading_anchors = 3
 exclude_patterns = ["_build"]
 suppress_warnings = ["myst.xref_missing"]  # links to files of the repository
 html_theme = "furo"
+# Equations that a browser shows without a script and without a network.
+html_math_renderer = "mathml"
+html_css_files = ["equations.css"]
+html_static_path = ["static"]
 html_title = project
 autodoc_member_order = "bysource"
 # Of what Keras documents, Keras has the documentation.
@@ -30,6 +36,7 @@ napoleon_custom_sections = [("Call arguments", "params_style"), "Inputs", "Outpu
 
 _DISPLAY_MATH = re.compile(r"^( *)\$\$(.*?)\$\$", re.DOTALL | re.MULTILINE)
 _INLINE_MATH = re.compile(r"\$([^$\n]+)\$")
+_WIDE_SPACE = re.compile(r"\\q?quad\s*")
 _CODE = re.compile(r"(?<!`)`([^`\n]+(?:\n[^`\n]+)?)`(?![`_])")
 _TABLE = re.compile(r"^\|.*\|\n\|[-|]+\|\n(?:\|.*\|\n?)+", re.MULTILINE)
 
@@ -60,6 +67,20 @@ def _code(match):
     return match.group(0) if before.endswith(":") else f"``{match.group(1)}``"
 
 
+def _visit_math(translator, node):
+    # No browser breaks a line inside of an equation: wide spaces are where it may.
+    parts = _WIDE_SPACE.split(node.astext())
+    translator.body.append("&emsp;".join(map(convert, parts)))
+    raise nodes.SkipNode
+
+
+def _visit_math_block(translator, node):
+    equation = convert(node.astext(), display="block")
+    translator.body.append(f'<div class="equation">{equation}</div>\n')
+    raise nodes.SkipNode
+
+
 def setup(app):
+    app.add_html_math_renderer("mathml", (_visit_math, None), (_visit_math_block, None))
     # Before napoleon, which splits "Returns:" at a colon unless it is in RST's code.
     app.connect("autodoc-process-docstring", _to_rst, priority=400)

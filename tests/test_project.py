@@ -81,7 +81,7 @@ def test_extras_named_in_error_messages_exist():
     extras = set(setup_cfg()["options.extras_require"])
     named = {
         extra
-        for package in ("keras_attention", "serving")
+        for package in ("keras_attention", "serving", "alignment_report")
         for path in (ROOT / package).rglob("*.py")
         for match in pattern.findall(path.read_text(encoding="utf-8"))
         for extra in match.split(",")

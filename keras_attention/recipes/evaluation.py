@@ -1,8 +1,11 @@
 """Evaluation: how often a model is right, where it is not, and how sure that is."""
 
 import collections
+import difflib
 from collections.abc import Sequence
 from typing import NamedTuple
+
+import numpy as np
 
 from keras_attention.generation import GenerationOptions
 from keras_attention.metrics.error_rates import edit_distance
@@ -14,7 +17,7 @@ from keras_attention.recipes.measures import (
     with_interval,
 )
 from keras_attention.recipes.training_pairs import inputs, references
-from keras_attention.text import Pair
+from keras_attention.text import Pair, encode
 from keras_attention.text_to_text import TextToText
 
 
@@ -54,6 +57,14 @@ class Evaluation(NamedTuple):
     accepted: list[list[str]]
     predictions: list[Prediction]
 
+    def token_errors(self) -> list[int]:
+        """Edits from each answer to the nearest reference, in tokens."""
+        cut = target_splitter(self.accepted)
+        return [
+            min(edit_distance(cut(one), cut(prediction.text)) for one in right)
+            for right, prediction in zip(self.accepted, self.predictions, strict=True)
+        ]
+
 
 def evaluate(
     pipeline: TextToText,
@@ -85,6 +96,39 @@ def evaluate(
         accepted,
         predictions,
     )
+
+
+def token_outcomes(
+    pipeline: TextToText, found: Evaluation
+) -> tuple[np.ndarray, np.ndarray]:
+    """How probable each written token was, and whether it was right.
+
+    A token is right where the longest matching runs of the answer and of its nearest
+    reference hold it; the end is a token.
+
+    Args:
+        pipeline: The model that was evaluated.
+        found: What `evaluate` found.
+
+    Returns:
+        Log-probabilities and booleans `[N]` of all tokens of all answers, for
+        `ka.metrics.calibration`.
+    """
+    texts = [prediction.text for prediction in found.predictions]
+    scored = pipeline.score(found.sources, texts)
+    right: list[bool] = []
+    for text, accepted in zip(texts, found.accepted, strict=True):
+        written, *others = (
+            ids.tolist() for ids in encode(pipeline.target_tokenizer, [text, *accepted])
+        )
+        nearest = min(others, key=lambda other: edit_distance(other, written))
+        matcher = difflib.SequenceMatcher(None, nearest, written, autojunk=False)
+        matched = [False] * len(written)
+        for _, start, size in matcher.get_matching_blocks():
+            matched[start : start + size] = [True] * size
+        right += matched
+    log_probs = np.concatenate([one.token_log_probs for one in scored])
+    return log_probs, np.array(right)
 
 
 def report(found: Evaluation, most: int = 15) -> str:

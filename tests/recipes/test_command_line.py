@@ -9,6 +9,9 @@ import sys
 import pytest
 
 from keras_attention.__main__ import main
+from keras_attention.recipes.evaluation import evaluate, token_outcomes
+from keras_attention.text_to_text import TextToText
+from tests.alignment_report.reading import report_rows
 from tests.recipes.test_training import PAIRS, TINY
 
 pytestmark = pytest.mark.tensorflow_only
@@ -48,6 +51,33 @@ def test_evaluate(files, command):
     assert status == 0 and found["sources"] == len(PAIRS)
     assert [figure["name"] for figure in found["figures"]] == ["PER"]
     assert sum(bucket["items"] for bucket in found["lengths"]) == len(PAIRS)
+
+
+def test_evaluate_writes_a_report(files, command, tmp_path):
+    path = tmp_path / "report.html"
+    status, out, _ = command("evaluate", files / "model", f"--report={path}")
+    rows = report_rows(path)
+    assert status == 0 and out.startswith("3 sources\n") and len(rows) == 3
+    accepted = dict(PAIRS)
+    for row in rows:
+        source = "".join(text for text, _ in row["pieces"])
+        assert row["references"] == [accepted[source]]
+        assert (row["error"] == 0) == (row["text"] == accepted[source])
+        assert len(row["weights"]) == len(row["tokens"])
+
+
+def test_outcomes_of_tokens(files):
+    pipeline = TextToText.load(files / "model" / "model.keras_attention", compile=False)
+    # One that is right by its own account, one in which only the end is.
+    (own,) = pipeline.predict([PAIRS[0][0]])
+    pairs = [(PAIRS[0][0], own.text), (PAIRS[1][0], "zzz")]
+    found = evaluate(pipeline, pairs)
+    log_probs, right = token_outcomes(pipeline, found)
+    texts = [prediction.text for prediction in found.predictions]
+    sizes = [len(one.tokens) for one in pipeline.score(found.sources, texts)]
+    assert len(log_probs) == len(right) == sum(sizes)
+    assert right[: sizes[0]].all()
+    assert right[sizes[0] :].tolist() == [False] * (sizes[1] - 1) + [True]
 
 
 def test_predict_keeps_the_order(files, command, tmp_path):

@@ -16,6 +16,7 @@ import pytest
 
 import serving
 from serving.errors import ServingError
+from tests.alignment_report.reading import report_rows
 from tests.serving.conftest import ROOT, environment, free_port
 from tests.serving.toys import without_index
 
@@ -50,6 +51,16 @@ def test_predict_prints_answers(upper, cli):
     assert optioned == (0, "X??\n", "")
     # Text that JSON takes for a number is text where the signature wants text.
     assert cli(*ask, "--option", "suffix=7", "x") == (0, "X7\n", "")
+
+
+def test_predict_writes_a_report(upper, cli, tmp_path):
+    path = tmp_path / "report.html"
+    ask = ("predict", f"--server={upper.target}", "--model=upper", f"--report={path}")
+    assert cli(*ask, "a bc", "é") == (0, "A BC\né\n", "")
+    first, second = report_rows(path)
+    assert first["pieces"] == [["a", ""], [" ", ""], ["bc", ""]]
+    assert first["most"] == [1, 0] and first["spans"] == [[0, 1], [2, 3]]
+    assert second["references"] == [] and second["error"] is None
 
 
 def test_predict_prints_everything_as_json(upper, cli):

@@ -17,6 +17,8 @@ from packaging.requirements import Requirement
 import keras_attention as ka
 from tests.serving.conftest import ROOT
 
+PACKAGES = ("keras_attention", "serving", "alignment_report")
+
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
@@ -25,7 +27,7 @@ def source(tmp_path_factory):
     folder.mkdir()
     for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, folder)
-    for name in ("keras_attention", "serving", "tests", "examples"):
+    for name in (*PACKAGES, "tests", "examples"):
         shutil.copytree(
             ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__")
         )
@@ -43,14 +45,14 @@ def wheel(source):
     return file
 
 
-def test_wheel_holds_the_two_packages_and_their_data(source, wheel):
+def test_wheel_holds_the_packages_and_their_data(source, wheel):
     with zipfile.ZipFile(wheel) as archive:
         held = {name for name in archive.namelist() if ".dist-info/" not in name}
         (metadata,) = (n for n in archive.namelist() if n.endswith("/METADATA"))
         assert f"Version: {ka.__version__}" in archive.read(metadata).decode()
     expected = {
         path.relative_to(source).as_posix()
-        for package in ("keras_attention", "serving")
+        for package in PACKAGES
         for path in (source / package).rglob("*")
         if path.is_file()
     }

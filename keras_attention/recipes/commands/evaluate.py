@@ -4,6 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
+from alignment_report import write_report
 from keras_attention.recipes.commands import shared_arguments
 from keras_attention.recipes.evaluation import Evaluation, evaluate, report
 from keras_attention.recipes.measures import LOWER_IS_BETTER
@@ -29,6 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="may be repeated; without it the one that training chose by, and PER",
     )
     parser.add_argument("--json", action="store_true", help="the figures as JSON")
+    parser.add_argument(
+        "--report",
+        type=Path,
+        metavar="FILE.html",
+        help="a page with every prediction and what its tokens looked at",
+    )
     shared_arguments.add_data(parser)
     shared_arguments.add_generation(parser)
 
@@ -62,6 +69,15 @@ def run(options: argparse.Namespace) -> int:
         if options.json
         else report(found)
     )
+    if options.report:
+        write_report(
+            options.report,
+            found.sources,
+            found.predictions,
+            found.accepted,
+            found.token_errors(),
+            title=f"{options.model.name}: {', '.join(map(str, found.figures))}",
+        )
     return 0
 
 
