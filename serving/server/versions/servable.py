@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -33,8 +33,5 @@ class Servable:
     runner: Runner
 
 
-class Finder(Protocol):
-    """Knows what can be asked; all models of a server, or one alone."""
-
-    def find(self, spec: model_pb2.ModelSpec) -> Servable:
-        """The servable that a request means; raises Refusal."""
+#: Gives the servable that a request means, or raises Refusal.
+Find = Callable[[model_pb2.ModelSpec], Servable]
