@@ -51,7 +51,8 @@ def _is_command() -> bool:
     return module or Path(sys.argv[0]).name == "keras-attention"
 
 
-if _is_command() and os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2") > "1":
+_can = hasattr(os, "fork") and sys.stderr is not None
+if _can and _is_command() and os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2") > "1":
     with without_greetings():
         importlib.import_module("keras")
         if "tensorflow" in sys.modules:
