@@ -10,8 +10,6 @@ import tensorflow as tf
 from keras_attention.layer_support.types import Tensor
 from keras_attention.text.code_points_with_offsets import CodePoints
 
-SPLITS = ("words", "whitespace")
-
 _WORD, _SPACE, _PUNCTUATION = 0, 1, 2
 _TAB = 9
 # Neither spaces nor punctuation lie beyond the two lowest planes.

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import keras
 
+from keras_attention.layer_support.argument_checks import one_of
 from keras_attention.layer_support.types import Config
 from keras_attention.text.code_points_with_offsets import CodePoints
-from keras_attention.text.splitting import SPLITS, Pieces, words
+from keras_attention.text.splitting import Pieces, words
 from keras_attention.text.text_lists import refuse_single
 from keras_attention.text.vocabulary import Vocabulary
 from keras_attention.text.vocabulary_tokenizer import (
@@ -60,11 +61,7 @@ class WordTokenizer(VocabularyTokenizer):
         max_length: int = DEFAULT_MAX_LENGTH,
     ) -> None:
         refuse_single("vocabulary", vocabulary)
-        if split not in SPLITS:
-            raise ValueError(
-                f"`split` must be one of {SPLITS}. Received: split={split!r}"
-            )
-        self.split = split
+        self.split = one_of("split", split, ("words", "whitespace"))
         self.separator = separator
         super().__init__(vocabulary, normalization, lowercase, max_length)
 
