@@ -13,7 +13,7 @@ from keras_attention.export.postprocessing import finish
 from keras_attention.export.tracing import portable
 from keras_attention.export.trial_requests import try_out
 from keras_attention.export.version_folders import check_version, publish, staging
-from keras_attention.layer_support.argument_checks import local_path
+from keras_attention.layer_support.argument_checks import local_path, positive_integer
 from keras_attention.pipeline.graphs import Parts
 
 
@@ -27,7 +27,7 @@ def export(
     """Write one version of a model for TF Serving; see `TextToText.export`."""
     base = local_path("model_base_path", model_base_path)
     check_version(base, version)
-    _check_beam(max_beam_size)
+    positive_integer("max_beam_size", max_beam_size)
     warmup_requests.messages()
     signatures, functions = portable(parts, max_beam_size, compiled)
     requests = try_out(parts, signatures, functions)
@@ -41,30 +41,10 @@ def export(
         return publish(directory, base, version)
 
 
-def _check_beam(max_beam_size: int) -> None:
-    if (
-        not isinstance(max_beam_size, int)
-        or isinstance(max_beam_size, bool)
-        or max_beam_size < 1
-    ):
-        raise ValueError(
-            "`max_beam_size` must be a positive integer. "
-            f"Received: max_beam_size={max_beam_size!r}"
-        )
-
-
 def _root(parts: Parts, functions: Mapping[str, Any]) -> Any:
     """An object that holds whatever the functions need, and nothing else."""
     root = tf.Module(name="text_to_text")
-    root.text = [
-        part
-        for part in (
-            parts.source_tokenizer,
-            parts.target_tokenizer,
-            parts.unknown_words,
-        )
-        if part is not None
-    ]
+    root.text = [part for part in parts[1:] if part is not None]
     captured = [v for function in functions.values() for v in function.variables]
     root.weights = list({v.ref(): v for v in captured}.values())
     return root
