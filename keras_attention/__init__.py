@@ -10,6 +10,9 @@ import sys
 import warnings
 from typing import Any
 
+import keras_attention.layer_support.quiet_commands  # noqa: F401  # before Keras
+
+# isort: split
 from keras_attention import losses, metrics
 from keras_attention.attention import alignments, scores
 from keras_attention.attention.attention import Attention

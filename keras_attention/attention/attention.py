@@ -11,8 +11,13 @@ from keras_attention.attention.heads import check_heads, merge_heads, split_head
 from keras_attention.attention.memory import AttentionMemory, AttentionState
 from keras_attention.backend.batched_products import few_rows_matmul
 from keras_attention.backend.masks import as_mask, zero_where_masked
-from keras_attention.layer_support.argument_checks import number, positive_integer
+from keras_attention.layer_support.argument_checks import (
+    check_rank,
+    number,
+    positive_integer,
+)
 from keras_attention.layer_support.building import build_part
+from keras_attention.layer_support.constructor_config import constructor_config
 from keras_attention.layer_support.ownership import claim
 from keras_attention.layer_support.types import Identifier, Mask, Shape, Tensor
 
@@ -77,11 +82,8 @@ class Attention(AttentionLayer):
         num_heads = positive_integer("num_heads", num_heads)
         dropout = number("dropout", dropout, least=0, below=1)
         # Names get this layer's dtype policy; instances keep their own.
-        made = {"dtype": self.dtype_policy}
-        self.score = scores.get(score, **(made if isinstance(score, str) else {}))
-        self.alignment = alignments.get(
-            alignment, **(made if isinstance(alignment, str) else {})
-        )
+        self.score = scores.get(score, dtype=self.dtype_policy)
+        self.alignment = alignments.get(alignment, dtype=self.dtype_policy)
         if self.alignment.needs_log_weights and not self.score.log_weights:
             raise ValueError(
                 f"{type(self.alignment).__name__} takes energies for logarithms of "
@@ -172,13 +174,7 @@ class Attention(AttentionLayer):
         return drawn
 
     def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {
-            "score": keras.saving.serialize_keras_object(self.score),
-            "alignment": keras.saving.serialize_keras_object(self.alignment),
-            "num_heads": self.num_heads,
-            "dropout": self.dropout,
-            "seed": self.seed,
-        }
+        return super().get_config() | constructor_config(self)
 
     def memory_of(
         self, value: Tensor, key: Tensor = None, value_mask: Mask = None
@@ -217,15 +213,6 @@ class Attention(AttentionLayer):
         state: AttentionState,
         drawn: dict[str, Tensor] | None = None,
     ) -> tuple[Tensor, Tensor, Any]:
-        """Queries `[B, T, Dq]` in one state.
-
-        Args:
-            drawn: What `draw` gave, None outside training.
-
-        Returns:
-            Context `[B, T, Dv]`, weights `[B, H, T, S]`, and the alignment's state
-            as far as it is known without the context.
-        """
         training, drawn = drawn is not None, drawn or {}
         energies = self.score.energies(query, memory.keys, state.score)  # [B, H, T, S]
         if "noise" in drawn:
@@ -241,12 +228,5 @@ class Attention(AttentionLayer):
     def _check_ranks(self, **shapes: Shape | None) -> None:
         ranks = {"query": (2, 3), "value": (3,), "key": (3,)}
         for argument, shape in shapes.items():
-            if shape is None:
-                continue
-            several = any(isinstance(part, (list, tuple)) for part in shape)
-            if several or len(shape) not in ranks[argument]:
-                expected = " or ".join(map(str, ranks[argument]))
-                raise ValueError(
-                    f"`{argument}` must have rank {expected}. "
-                    f"Received: {argument} of shape {tuple(shape)}"
-                )
+            if shape is not None:
+                check_rank(argument, shape, *ranks[argument])

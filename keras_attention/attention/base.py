@@ -17,6 +17,7 @@ from keras_attention.backend.masks import (
 )
 from keras_attention.backend.precision import require_concrete
 from keras_attention.backend.weights import public_weights
+from keras_attention.layer_support.argument_checks import check_rank
 from keras_attention.layer_support.building import require_built
 from keras_attention.layer_support.composite_layer import CompositeLayer
 from keras_attention.layer_support.state_check import StateCheck
@@ -134,11 +135,7 @@ class AttentionLayer(CompositeLayer, abc.ABC):
         return_attention_scores: bool = False,
         training: bool = False,
     ) -> Any:
-        if len(query.shape) not in (2, 3):
-            raise ValueError(
-                "`query` must have rank 2 or 3. "
-                f"Received: query of shape {tuple(query.shape)}"
-            )
+        check_rank("query", query.shape, 2, 3)
         query_mask = as_mask(query_mask, "query_mask", like=query)
         single = len(query.shape) == 2
         if single:
@@ -213,11 +210,7 @@ class AttentionLayer(CompositeLayer, abc.ABC):
         self._check_built("step")
         require_concrete("step", query, memory, state)
         query = ops.cast(ops.convert_to_tensor(query), self.compute_dtype)
-        if len(query.shape) != 2:
-            raise ValueError(
-                "`query` must have rank 2: one query per row. "
-                f"Received: query of shape {tuple(query.shape)}"
-            )
+        check_rank("query", query.shape, 2)
         self._state_check(self.initial_state, memory, state)
         context, weights, state = self.advance(query, memory, state)
         return context, public_weights(weights), state

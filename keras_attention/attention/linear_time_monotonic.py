@@ -14,6 +14,7 @@ from keras import ops
 
 from keras_attention.attention import scores
 from keras_attention.attention.alignments.monotonic import MonotonicAlignment
+from keras_attention.attention.alignments.valid_positions import valid_first
 from keras_attention.attention.attention import Attention
 from keras_attention.attention.memory import AttentionMemory, AttentionState
 from keras_attention.backend.gather import gather
@@ -73,10 +74,7 @@ class WalkingAttention:
         _check(attention)
         self.attention = attention
         self.memory = memory
-        index = ops.arange(ops.shape(memory.mask)[1], dtype="int32")  # [S]
-        later = ops.where(memory.mask, index, index + ops.shape(memory.mask)[1])
-        # The valid positions in their order, then the others.
-        self.positions = ops.cast(ops.argsort(later, axis=-1), "int32")  # [B, S]
+        self.positions = valid_first(memory.mask)  # [B, S]
         valid = ops.cast(memory.mask, "int32")
         self.count = ops.cast(ops.sum(valid, axis=-1), "int32")  # [B]
 

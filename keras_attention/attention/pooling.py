@@ -9,9 +9,14 @@ from keras_attention.attention import alignments
 from keras_attention.attention.attention import Attention
 from keras_attention.backend.masks import as_mask, zero_where_masked
 from keras_attention.backend.precision import at_least_float32
-from keras_attention.layer_support.argument_checks import number, positive_integer
+from keras_attention.layer_support.argument_checks import (
+    check_rank,
+    number,
+    positive_integer,
+)
 from keras_attention.layer_support.building import build_part
 from keras_attention.layer_support.composite_layer import CompositeLayer
+from keras_attention.layer_support.constructor_config import constructor_config
 from keras_attention.layer_support.types import (
     Initializer,
     Mask,
@@ -95,8 +100,7 @@ class AttentionPooling(CompositeLayer):
         self.use_bias = use_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
-        made = {"dtype": self.dtype_policy} if isinstance(alignment, str) else {}
-        alignment = alignments.get(alignment, **made)
+        alignment = alignments.get(alignment, dtype=self.dtype_policy)
         if alignment.needs_log_weights:
             raise ValueError(
                 "`alignment` must take energies that are no logarithms of weights: "
@@ -120,11 +124,7 @@ class AttentionPooling(CompositeLayer):
         self.supports_masking = True
 
     def build(self, value_shape: Shape) -> None:
-        if len(value_shape) != 3:
-            raise ValueError(
-                "`value` must have rank 3. "
-                f"Received: value of shape {tuple(value_shape)}"
-            )
+        check_rank("value", value_shape, 3)
         build_part(self.hidden, value_shape)
         self.queries = self.add_weight(
             name="queries",
@@ -188,17 +188,9 @@ class AttentionPooling(CompositeLayer):
         return None
 
     def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {
-            "units": self.units,
-            "num_hops": self.num_hops,
-            "penalty": self.penalty,
-            "use_bias": self.use_bias,
-            "alignment": keras.saving.serialize_keras_object(self.attention.alignment),
-            "dropout": self.attention.dropout,
-            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
-            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
-            "seed": self.attention.seed,
-        }
+        inner = constructor_config(self.attention)
+        own = {name: inner[name] for name in ("alignment", "dropout", "seed")}
+        return super().get_config() | constructor_config(self) | own
 
 
 def structured_penalty(weights: Tensor, mask: Tensor = None) -> Any:

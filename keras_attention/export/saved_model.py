@@ -13,7 +13,7 @@ from keras_attention.export.postprocessing import finish
 from keras_attention.export.tracing import portable
 from keras_attention.export.trial_requests import try_out
 from keras_attention.export.version_folders import check_version, publish, staging
-from keras_attention.layer_support.argument_checks import local_path
+from keras_attention.layer_support.argument_checks import local_path, positive_integer
 from keras_attention.pipeline.graphs import Parts
 
 
@@ -27,7 +27,7 @@ def export(
     """Write one version of a model for TF Serving; see `TextToText.export`."""
     base = local_path("model_base_path", model_base_path)
     check_version(base, version)
-    _check_beam(max_beam_size)
+    positive_integer("max_beam_size", max_beam_size)
     warmup_requests.messages()
     signatures, functions = portable(parts, max_beam_size, compiled)
     requests = try_out(parts, signatures, functions)
@@ -39,18 +39,6 @@ def export(
         warmup_requests.write(directory, base.resolve().name, requests)
         check_saved_model(directory)
         return publish(directory, base, version)
-
-
-def _check_beam(max_beam_size: int) -> None:
-    if (
-        not isinstance(max_beam_size, int)
-        or isinstance(max_beam_size, bool)
-        or max_beam_size < 1
-    ):
-        raise ValueError(
-            "`max_beam_size` must be a positive integer. "
-            f"Received: max_beam_size={max_beam_size!r}"
-        )
 
 
 def _root(parts: Parts, functions: Mapping[str, Any]) -> Any:

@@ -7,6 +7,7 @@ time to a first answer. Here a call that uses some of the outputs calls a functi
 has no others.
 """
 
+import copy
 from collections.abc import Iterable
 from typing import Any
 
@@ -73,7 +74,7 @@ class _Library:
             node.input[:] = [_renumbered(x, moved) for x in node.input]
         for key, value in function.ret.items():
             function.ret[key] = _renumbered(value, moved)
-        copies = [type(node).FromString(node.SerializeToString()) for node in kept]
+        copies = copy.deepcopy(kept)
         del function.node_def[:]
         function.node_def.extend(copies)
         for node in copies:
@@ -93,10 +94,7 @@ class _Library:
         types.type[:] = [types.type[place] for place in outputs]
         for shapes in ("output_shapes", "_output_shapes"):
             if shapes in node.attr and len(node.attr[shapes].list.shape):
-                every = [
-                    type(s).FromString(s.SerializeToString())
-                    for s in node.attr[shapes].list.shape
-                ]
+                every = copy.deepcopy([*node.attr[shapes].list.shape])
                 del node.attr[shapes].list.shape[:]
                 node.attr[shapes].list.shape.extend(every[place] for place in outputs)
         return {old: new for new, old in enumerate(outputs)}
@@ -109,19 +107,16 @@ class _Library:
     def _with_outputs(self, name: str, outputs: list[int]) -> str:
         narrow = f"{name}_only_{'_'.join(map(str, outputs)) or 'effects'}"
         if narrow not in self.by_name:
-            copy = self.functions.add()
-            copy.CopyFrom(self.by_name[name])
-            copy.signature.name = narrow
-            every = [
-                type(a).FromString(a.SerializeToString())
-                for a in copy.signature.output_arg
-            ]
-            del copy.signature.output_arg[:]
-            copy.signature.output_arg.extend(every[place] for place in outputs)
+            function = self.functions.add()
+            function.CopyFrom(self.by_name[name])
+            function.signature.name = narrow
+            every = copy.deepcopy([*function.signature.output_arg])
+            del function.signature.output_arg[:]
+            function.signature.output_arg.extend(every[place] for place in outputs)
             for place, argument in enumerate(every):
                 if place not in outputs:
-                    del copy.ret[argument.name]
-            self.by_name[narrow] = copy
+                    del function.ret[argument.name]
+            self.by_name[narrow] = function
         return narrow
 
 

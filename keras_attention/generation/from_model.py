@@ -21,6 +21,7 @@ from keras_attention.generation.search.beam_search_loop import SpecialIds, StepF
 from keras_attention.generation.vocabulary_selection.candidate_search import (
     VocabularySelector,
 )
+from keras_attention.layer_support.id_check import id_matrix
 from keras_attention.layer_support.types import Ids, Mask, Memory, Shape, State, Tensor
 
 _DEFAULTS = GenerationOptions()
@@ -72,7 +73,7 @@ def generate_from(
         `ka.Generation`, whose `ids` have no start symbol.
     """
     options = options or _DEFAULTS
-    source_ids = _ids(source_ids)  # [B, S]
+    source_ids = id_matrix("source_ids", source_ids)  # [B, S]
     options.check_rows(source_ids.shape[0])
     ids = (model.pad_id, model.end_id, model.target_vocabulary_size)
     plain = all(type(x) in _PLAIN or x is _NONE for x in vars(options).values())
@@ -163,24 +164,6 @@ def _generate(
         selection.rows,
     )
     return selection.restored(generation)
-
-
-def _ids(source_ids: Ids) -> Ids:
-    if not ops.is_tensor(source_ids):
-        source_ids = np.asarray(source_ids)
-    if len(source_ids.shape) != 2:
-        raise ValueError(
-            "`source_ids` must have rank 2. "
-            f"Received: source_ids of shape {tuple(source_ids.shape)}"
-        )
-    if source_ids.shape[1] == 0:
-        raise ValueError(
-            "`source_ids` must have a column at least, since every source ends in "
-            f"`end_id`. Received: source_ids of shape {tuple(source_ids.shape)}"
-        )
-    if ops.is_tensor(source_ids):
-        return ops.cast(source_ids, "int32")
-    return ops.convert_to_tensor(source_ids.astype("int32"))
 
 
 def _is_default(option: Option, value: Values | IdLists) -> bool:

@@ -9,5 +9,6 @@
 | `registry.py` | parts found by name, configuration or instance |
 | `ownership.py` | one owner for each part |
 | `composite_layer.py` | the base of layers with optional outputs and own parts |
+| `quiet_commands.py` | TensorFlow's greetings, kept off a command's stderr |
 | `quantization.py` | quantised parts in a layer's configuration |
 """

@@ -2,10 +2,11 @@
 
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from keras_attention.layer_support.types import Tensor
+from keras_attention.layer_support.types import Shape, Tensor
 
 # Two letters at least, since one is a drive; `Path` makes one slash of two.
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
@@ -79,6 +80,25 @@ def number(
             f"Received: {argument}={value!r}"
         )
     return value
+
+
+def one_of(argument: str, value: Any, choices: Iterable[Any]) -> Any:
+    """`value`, or a ValueError naming the argument where it is none of the choices."""
+    if value not in (known := tuple(choices)):
+        raise ValueError(
+            f"`{argument}` must be one of {known}. Received: {argument}={value!r}"
+        )
+    return value
+
+
+def check_rank(argument: str, shape: Shape, *ranks: int) -> None:
+    """A ValueError naming the argument where it has none of these ranks."""
+    several = any(isinstance(part, (list, tuple)) for part in shape)
+    if several or len(shape) not in ranks:
+        raise ValueError(
+            f"`{argument}` must have rank {' or '.join(map(str, ranks))}. "
+            f"Received: {argument} of shape {tuple(shape)}"
+        )
 
 
 def steps(argument: str, sequence: Tensor) -> None:

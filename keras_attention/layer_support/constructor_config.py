@@ -1,14 +1,17 @@
-"""Configuration of a layer, read off the arguments of its constructors."""
+"""Configuration of an object, read off the arguments of its constructors."""
 
 import inspect
+from typing import Any
 
 import keras
 
 from keras_attention.layer_support.types import Config
 
+_BELOW = ("keras", "tensorflow", "torch", "jax")
 
-def constructor_config(layer: keras.layers.Layer) -> Config:
-    """The arguments by name, of every class of the layer above Keras' own.
+
+def constructor_config(layer: Any) -> Config:
+    """The arguments by name, of every class of a layer or loss above Keras' own.
 
     An argument is kept as the attribute of the same name. One that a class keeps
     nowhere, or passes on by `**`, is left to the class's `get_config`.
@@ -16,7 +19,7 @@ def constructor_config(layer: keras.layers.Layer) -> Config:
     config = {}
     for cls in type(layer).__mro__:
         constructor = vars(cls).get("__init__")
-        if constructor is None or issubclass(keras.layers.Layer, cls):
+        if constructor is None or cls.__module__.partition(".")[0] in _BELOW:
             continue
         for name, parameter in inspect.signature(constructor).parameters.items():
             named = parameter.kind in (

@@ -1,10 +1,30 @@
-"""Check of ids: whether a vocabulary has them, where they are known."""
+"""Checks of ids: their shape, and whether a vocabulary has them where that is known."""
 
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
+
+from keras_attention.layer_support.types import Ids
+
+
+def id_matrix(argument: str, ids: Any) -> Ids:
+    """Ids `[B, T]`, an array or a tensor, as int32.
+
+    Raises:
+        ValueError: Another rank, or T is 0: every sequence has an end.
+    """
+    if not ops.is_tensor(ids):
+        ids = np.asarray(ids)
+    if len(ids.shape) != 2 or ids.shape[1] == 0:
+        raise ValueError(
+            f"`{argument}` must have rank 2 and a column at least. "
+            f"Received: {argument} of shape {tuple(ids.shape)}"
+        )
+    if ops.is_tensor(ids):
+        return ops.cast(ids, "int32")
+    return ops.convert_to_tensor(ids.astype("int32"))
 
 
 def check_ids(argument: str, ids: Any, vocabulary_size: int, mask: Any = None) -> None:
@@ -27,8 +47,8 @@ def check_ids(argument: str, ids: Any, vocabulary_size: int, mask: Any = None) -
         raise TypeError(
             f"`{argument}` must hold integer ids. Received: {argument} of dtype {dtype}"
         )
-    known = _values(ids)
-    looked_at = True if mask is None else _values(mask)
+    known = known_values(ids)
+    looked_at = True if mask is None else known_values(mask)
     if known is None or looked_at is None:
         return
     bad = ((known < 0) | (known >= vocabulary_size)) & looked_at
@@ -41,9 +61,9 @@ def check_ids(argument: str, ids: Any, vocabulary_size: int, mask: Any = None) -
         )
 
 
-def _values(x: Any) -> np.ndarray | None:
+def known_values(x: Any) -> np.ndarray | None:
     """What stands in a tensor, None where only the running graph can tell."""
     try:
         return np.asarray(ops.convert_to_numpy(x))
-    except (NotImplementedError, TypeError, RuntimeError):
+    except (NotImplementedError, TypeError, RuntimeError, AttributeError):
         return None

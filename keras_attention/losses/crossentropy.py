@@ -3,7 +3,8 @@
 import keras
 from keras import ops
 
-from keras_attention.layer_support.types import Config, DType, Tensor
+from keras_attention.layer_support.argument_checks import number
+from keras_attention.layer_support.types import DType, Tensor
 from keras_attention.losses.reduction import CountingLoss
 from keras_attention.losses.shapes import token_labels
 
@@ -60,13 +61,10 @@ class MaskedCrossentropy(CountingLoss):
         dtype: DType = None,
     ) -> None:
         super().__init__(name, reduction, dtype)
-        if not 0.0 <= label_smoothing < 1.0:
-            raise ValueError(
-                "`label_smoothing` must be in [0, 1). "
-                f"Received: label_smoothing={label_smoothing!r}"
-            )
         self.pad_id = pad_id
-        self.label_smoothing = label_smoothing
+        self.label_smoothing = number(
+            "label_smoothing", label_smoothing, least=0, below=1
+        )
 
     def count(self, y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, Tensor]:
         """Losses `[B, T]`, zero at padding, and ones where there is none."""
@@ -87,9 +85,3 @@ class MaskedCrossentropy(CountingLoss):
         # Selected, not multiplied: an infinite loss at padding is no loss.
         losses = ops.where(valid, losses, ops.zeros_like(losses))
         return ops.cast(losses, logits.dtype), ops.cast(valid, logits.dtype)
-
-    def get_config(self) -> Config:
-        return super().get_config() | {
-            "pad_id": self.pad_id,
-            "label_smoothing": self.label_smoothing,
-        }

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_attention.layer_support.types import Config, Tensor
+from keras_attention.layer_support.types import Tensor
 from keras_attention.losses.base import WeightsLoss
 
 
@@ -69,6 +69,3 @@ class DoublyStochastic(WeightsLoss):
         missing = (total - ops.sum(weights, axis=2)) * sources  # [B, H, S]
         losses = ops.sum(ops.square(missing), axis=-1)  # [B, H]
         return losses, ops.squeeze(count > 0, (1, 2))
-
-    def get_config(self) -> Config:
-        return super().get_config() | {"total": self.total}

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from keras_attention.layer_support.argument_checks import positive_number
-from keras_attention.layer_support.types import Config, Tensor
+from keras_attention.layer_support.types import Tensor
 from keras_attention.losses.base import WeightsLoss, counted_targets
 
 
@@ -65,6 +65,3 @@ class GuidedAlignment(WeightsLoss):
         logs = ops.log(weights + self.epsilon)
         losses = -ops.sum(labels * logs, axis=(2, 3))  # [B, H]
         return losses, counted_targets(labels > 0)
-
-    def get_config(self) -> Config:
-        return super().get_config() | {"epsilon": self.epsilon}

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from keras_attention.layer_support.argument_checks import positive_number
-from keras_attention.layer_support.types import Config, Tensor
+from keras_attention.layer_support.types import Tensor
 from keras_attention.losses.base import WeightsLoss
 
 
@@ -56,9 +56,6 @@ class GuidedAttention(WeightsLoss):
         penalties = 1.0 - ops.exp(-0.5 * ops.square(distances))
         losses = ops.sum(weights * penalties, axis=(2, 3))  # [B, H]
         return losses, ops.sum(valid, axis=(1, 2, 3))
-
-    def get_config(self) -> Config:
-        return super().get_config() | {"sigma": self.sigma}
 
 
 def _places(valid: Tensor, axis: int, dtype: str) -> Tensor:

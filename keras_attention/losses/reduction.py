@@ -8,6 +8,7 @@ from keras import ops
 
 from keras_attention.backend.distribution import ratio_over_replicas
 from keras_attention.backend.precision import at_least_float32
+from keras_attention.layer_support.constructor_config import constructor_config
 from keras_attention.layer_support.types import Config, DType, Tensor
 from keras_attention.losses.shapes import sample_weights
 
@@ -40,8 +41,8 @@ class CountingLoss(keras.losses.Loss, abc.ABC):
         return ops.cast(y_pred, self._given_dtype or at_least_float32(y_pred.dtype))
 
     def get_config(self) -> Config:
-        # Keras leaves it out.
-        return super().get_config() | {"dtype": self._given_dtype}
+        config = constructor_config(self) | super().get_config()
+        return config | {"dtype": self._given_dtype}
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         return self.count(y_true, y_pred)[0]

@@ -9,12 +9,15 @@ from keras_attention.backend.cells import CellStack
 from keras_attention.backend.loop import scan, swap_time
 from keras_attention.backend.masks import as_mask, keep_where_masked, zero_where_masked
 from keras_attention.layer_support.argument_checks import (
+    check_rank,
     number,
+    one_of,
     positive_integer,
     steps,
 )
 from keras_attention.layer_support.building import build_part
 from keras_attention.layer_support.composite_layer import CompositeLayer
+from keras_attention.layer_support.constructor_config import constructor_config
 from keras_attention.layer_support.types import Shape, Tensor
 
 _CELLS = {"lstm": keras.layers.LSTMCell, "gru": keras.layers.GRUCell}
@@ -75,12 +78,8 @@ class RecurrentEncoder(CompositeLayer):
         **layer: Any,
     ) -> None:
         super().__init__(**layer)
-        if cell not in _CELLS:
-            raise ValueError(
-                f"`cell` must be one of {sorted(_CELLS)}. Received: cell={cell!r}"
-            )
         self.units = positive_integer("units", units)
-        self.cell = cell
+        self.cell = one_of("cell", cell, _CELLS)
         self.num_layers = positive_integer("num_layers", num_layers)
         self.bidirectional = bidirectional
         self.dropout = number("dropout", dropout, least=0, below=1)
@@ -98,11 +97,7 @@ class RecurrentEncoder(CompositeLayer):
         self.supports_masking = True
 
     def build(self, embedded_shape: Shape) -> None:
-        if len(embedded_shape) != 3:
-            raise ValueError(
-                "`embedded` must have rank 3. "
-                f"Received: embedded of shape {tuple(embedded_shape)}"
-            )
+        check_rank("embedded", embedded_shape, 3)
         depth = embedded_shape[-1]
         for cells in self._cells_by_layer():
             for cell in cells:
@@ -135,14 +130,7 @@ class RecurrentEncoder(CompositeLayer):
         return [previous_mask]
 
     def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {
-            "units": self.units,
-            "cell": self.cell,
-            "num_layers": self.num_layers,
-            "bidirectional": self.bidirectional,
-            "dropout": self.dropout,
-            "seed": self.seed,
-        }
+        return super().get_config() | constructor_config(self)
 
     def _cells_by_layer(self) -> list[list[Any]]:
         width = len(self.directions)

@@ -14,13 +14,14 @@ from keras_attention.generation.vocabulary_selection.candidate_output import (
     Candidates,
     own_mask,
 )
+from keras_attention.layer_support.argument_checks import one_of
 from keras_attention.models.generating_model import (
     VOCABULARIES,
     GeneratingModel,
     check_generates,
+    id_inputs,
 )
 
-AVERAGES = ("log", "linear")
 # Stands for log(0): minus infinity times a weight, less itself, would be no number.
 _LOWEST = -1e38
 
@@ -89,19 +90,14 @@ class Ensemble(GeneratingModel):
         average: str = "log",
         **model: Any,
     ) -> None:
-        if average not in AVERAGES:
-            raise ValueError(
-                f"`average` must be one of {list(AVERAGES)}. "
-                f"Received: average={average!r}"
-            )
+        one_of("average", average, ("log", "linear"))
         members = _members(models)
         shares = _shares(weights, len(members))
         averaged = _Averaged(members, shares, average, name="members")
-        source_ids = keras.Input((None,), dtype="int32", name="source_ids")
-        target_ids = keras.Input((None,), dtype="int32", name="target_ids")
+        inputs = id_inputs()
         super().__init__(
-            inputs={"source_ids": source_ids, "target_ids": target_ids},
-            outputs=averaged(source_ids, target_ids),  # [B, T, V]
+            inputs=inputs,
+            outputs=averaged(**inputs),  # [B, T, V]
             **model,
         )
         self.averaged = averaged

@@ -27,6 +27,12 @@ VOCABULARIES = (
 )
 
 
+def id_inputs() -> dict[str, Tensor]:
+    """The inputs of every such model: `source_ids [B, S]`, `target_ids [B, T]`."""
+    names = ("source_ids", "target_ids")
+    return {name: keras.Input((None,), dtype="int32", name=name) for name in names}
+
+
 class GeneratingModel(NamedInputs, TrainedModel):
     """A functional model that generates and scores. Abstract.
 

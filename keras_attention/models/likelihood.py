@@ -14,6 +14,7 @@ from keras_attention.generation.search.beam_search_loop import SpecialIds
 from keras_attention.generation.vocabulary_selection.candidate_search import (
     VocabularySelector,
 )
+from keras_attention.layer_support.id_check import id_matrix
 
 
 class Likelihoods(NamedTuple):
@@ -55,19 +56,11 @@ def likelihoods(
         graphs: Where the model keeps its graphs.
         selector: Says which tokens to look at, the targets' own among them.
     """
-    arrays = []
-    for argument, ids in (("source_ids", source_ids), ("target_ids", target_ids)):
-        ids = ops.cast(ops.convert_to_tensor(ids), "int32")
-        if len(ids.shape) != 2 or ids.shape[1] == 0:
-            raise ValueError(
-                f"`{argument}` must have rank 2 and a column at least. "
-                f"Received: {argument} of shape {tuple(ids.shape)}"
-            )
-        arrays.append(ids)
+    source_ids = id_matrix("source_ids", source_ids)
+    target_ids = id_matrix("target_ids", target_ids)
     ids = ((None, None), "int32")
     function = functools.partial(_likelihoods, model, selector)
-    run = graphs.get("likelihoods", function, (ids, ids))
-    return run(*arrays)
+    return graphs.get("likelihoods", function, (ids, ids))(source_ids, target_ids)
 
 
 def _likelihoods(

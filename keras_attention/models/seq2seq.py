@@ -21,9 +21,10 @@ from keras_attention.generation.vocabulary_selection.candidate_output import (
     columns,
 )
 from keras_attention.layer_support.argument_checks import positive_integer
+from keras_attention.layer_support.constructor_config import constructor_config
 from keras_attention.layer_support.ownership import claim
 from keras_attention.layer_support.quantization import quantized_layers
-from keras_attention.models.generating_model import GeneratingModel
+from keras_attention.models.generating_model import GeneratingModel, id_inputs
 from keras_attention.models.several_inputs import by_position, input_masks, read
 
 
@@ -124,8 +125,8 @@ class Seq2Seq(GeneratingModel):
                 f"Received: decoder={decoder!r}"
             )
         dtype = model.pop("dtype", None)
-        source_ids = keras.Input((None,), dtype="int32", name="source_ids")
-        target_ids = keras.Input((None,), dtype="int32", name="target_ids")
+        inputs = id_inputs()
+        source_ids, target_ids = inputs.values()
         source_embedding = keras.layers.Embedding(
             source_vocabulary_size, embedding_dim, name="source_embedding", dtype=dtype
         )
@@ -181,7 +182,7 @@ class Seq2Seq(GeneratingModel):
             )(target_ids, value, value_mask=mask, initial_state=state)
         weights = by_position(weights, len(encoders))
         super().__init__(
-            inputs={"source_ids": source_ids, "target_ids": target_ids},
+            inputs=inputs,
             outputs={"logits": logits, "weights": weights}
             if return_attention_scores
             else logits,
@@ -295,31 +296,17 @@ class Seq2Seq(GeneratingModel):
         return step_fn
 
     def get_config(self) -> dict[str, Any]:
-        serialize = keras.saving.serialize_keras_object
         quantized = quantized_layers(self)
         return {
             "name": self.name,
             "trainable": self.trainable,
-            "dtype": serialize(self._first_policy),
-            "encoder": [serialize(one) for one in self.encoders]
-            if isinstance(self.encoder, list)
-            else serialize(self.encoder),
-            "decoder": serialize(self.decoder),
-            "source_vocabulary_size": self.source_vocabulary_size,
-            "target_vocabulary_size": self.target_vocabulary_size,
-            "embedding_dim": self.embedding_dim,
-            "pad_id": self.pad_id,
-            "start_id": self.start_id,
-            "end_id": self.end_id,
-            "return_attention_scores": self.return_attention_scores,
-            "scheduled_sampling": self.scheduled_sampling
-            and serialize(self.scheduled_sampling),
-            "seed": self.seed,
-            "tie_embeddings": self.tie_embeddings,
-            "output": serialize(self.output_layer)
+            "dtype": keras.saving.serialize_keras_object(self._first_policy),
+            **constructor_config(self),
+            "output": keras.saving.serialize_keras_object(self.output_layer)
             if isinstance(self.output_layer, SourceOutput)
             else None,
-        } | ({"quantized": quantized} if quantized else {})
+            **({"quantized": quantized} if quantized else {}),
+        }
 
 
 def _made(part: Any) -> Any:

@@ -5,18 +5,10 @@ from typing import Any
 
 import keras
 
+from keras_attention.models.generating_model import VOCABULARIES
 from keras_attention.pipeline.source_inputs import SourceInputs
 from keras_attention.text import Tokenizer, UnknownWords
 from keras_attention.text.special_symbols import END_ID, PAD_ID, START_ID
-
-_NEEDED_OF_A_MODEL = (
-    "generate",
-    "source_vocabulary_size",
-    "target_vocabulary_size",
-    "pad_id",
-    "start_id",
-    "end_id",
-)
 
 
 def check_parts(model: Any, source: SourceInputs, target: Tokenizer) -> None:
@@ -26,7 +18,7 @@ def check_parts(model: Any, source: SourceInputs, target: Tokenizer) -> None:
             "TextToText needs the TensorFlow backend of Keras. "
             f"Received: {keras.backend.backend()}"
         )
-    missing = [name for name in _NEEDED_OF_A_MODEL if not hasattr(model, name)]
+    missing = [name for name in ("generate", *VOCABULARIES) if not hasattr(model, name)]
     if missing:
         raise TypeError(
             f"`model` must be a ka.Seq2Seq or have its {missing}. "

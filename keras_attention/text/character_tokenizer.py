@@ -1,16 +1,10 @@
 """A tokenizer whose tokens are code points."""
 
-from collections.abc import Sequence
-
 import keras
 
 from keras_attention.text.code_points_with_offsets import CodePoints
 from keras_attention.text.splitting import Pieces, characters
-from keras_attention.text.vocabulary import Vocabulary
-from keras_attention.text.vocabulary_tokenizer import (
-    DEFAULT_MAX_LENGTH,
-    VocabularyTokenizer,
-)
+from keras_attention.text.vocabulary_tokenizer import VocabularyTokenizer
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -40,15 +34,6 @@ class CharacterTokenizer(VocabularyTokenizer):
     """
 
     unit = "characters"
-
-    def __init__(
-        self,
-        vocabulary: Sequence[str] | Vocabulary,
-        normalization: str | None = "NFC",
-        lowercase: bool = False,
-        max_length: int = DEFAULT_MAX_LENGTH,
-    ) -> None:
-        super().__init__(vocabulary, normalization, lowercase, max_length)
 
     def split_points(self, points: CodePoints, at_most: int) -> Pieces:
         return characters(points, at_most)

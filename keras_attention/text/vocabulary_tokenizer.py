@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import tensorflow as tf
 
-from keras_attention.layer_support.argument_checks import positive_integer
+from keras_attention.layer_support.argument_checks import one_of, positive_integer
 from keras_attention.layer_support.types import Config, Ids, Tensor
 from keras_attention.text.code_points_with_offsets import CodePoints, code_points
 from keras_attention.text.special_symbols import END_ID, END_TOKEN, PAD_ID
@@ -37,17 +37,12 @@ class VocabularyTokenizer(Tokenizer):
     def __init__(
         self,
         vocabulary: Sequence[str] | Vocabulary,
-        normalization: str | None,
-        lowercase: bool,
-        max_length: int,
+        normalization: str | None = "NFC",
+        lowercase: bool = False,
+        max_length: int = DEFAULT_MAX_LENGTH,
     ) -> None:
         super().__init__()
-        if normalization not in _FORMS:
-            raise ValueError(
-                f"`normalization` must be one of {_FORMS}. "
-                f"Received: normalization={normalization!r}"
-            )
-        self.normalization = normalization
+        self.normalization = one_of("normalization", normalization, _FORMS)
         self.lowercase = bool(lowercase)
         self.max_length = positive_integer("max_length", max_length)
         if isinstance(vocabulary, Vocabulary):

@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import time
-from collections.abc import Coroutine, Iterable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import grpc
-import numpy as np
 
-from serving.client.certificates import Certificates
-from serving.client.connection import MAX_MESSAGE_BYTES, Keepalive, Retry
+from serving.client.model_calls import ModelCalls
 from serving.client.request_flows import RequestFlows
-from serving.client.signature_contract import DEFAULT_SIGNATURE
-from serving.client.values import (
-    Inputs,
-    ModelMetadata,
-    Options,
-    Prediction,
-    ScoredText,
-    Texts,
-    VersionStatus,
-)
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Client:
+def _blocking(
+    flow: Callable[Concatenate[Any, P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate[Any, P], T]:
+    """A method that returns what a flow does, which never stops on its way."""
+
+    @functools.wraps(flow)
+    def method(self: Any, *arguments: P.args, **named: P.kwargs) -> T:
+        try:
+            flow(self, *arguments, **named).send(None)
+        except StopIteration as end:
+            return end.value
+        raise RuntimeError("a blocking flow must not be suspended")
+
+    # Or it would pass for a coroutine.
+    del method.__wrapped__
+    method.__signature__ = inspect.signature(flow)  # type: ignore[attr-defined]
+    return method
+
+
+class Client(ModelCalls):
     """Asks one model on a TensorFlow Serving server, without TensorFlow.
 
     Safe to share between threads; close it, or use it in a ``with`` statement.
@@ -53,144 +63,20 @@ class Client:
                 print(prediction.text, prediction.log_prob)
     """
 
-    def __init__(
-        self,
-        target: str,
-        *,
-        model: str,
-        version: int | None = None,
-        label: str | None = None,
-        timeout: float | None = 30.0,
-        retry: Retry | None = None,
-        keepalive: Keepalive | None = None,
-        compression: str | None = None,
-        max_message_bytes: int = MAX_MESSAGE_BYTES,
-        credentials: grpc.ChannelCredentials | Certificates | None = None,
-        options: Iterable[tuple[str, Any]] = (),
-    ):
-        self._flows = _BlockingFlows(
-            target,
-            model=model,
-            version=version,
-            label=label,
-            timeout=timeout,
-            retry=retry,
-            keepalive=keepalive,
-            compression=compression,
-            max_message_bytes=max_message_bytes,
-            credentials=credentials,
-            options=options,
-        )
+    _api = grpc
 
-    def predict(
-        self, texts: Inputs, options: Options = None, timeout: float | None = None
-    ) -> list[Prediction]:
-        """The model's answer to each text.
-
-        Args:
-            texts: B strings; ``bytes`` are sent as they are. Of a model of several
-                inputs a dict of B strings for each.
-            options: Option name to one value for all texts, or to B values. Options
-                left out take the exported defaults. Lists of tokens are strings with
-                spaces between the tokens. None uses the signature
-                ``serving_default``, anything else ``predict_with_options``.
-            timeout: Seconds, instead of the client's.
-
-        Returns:
-            B predictions with ``text`` and ``log_prob``.
-
-        Raises:
-            ServingError: See :mod:`serving.errors`.
-            TypeError: ``texts`` is a single string or holds something else.
-            ValueError: An option does not exist or does not fit.
-        """
-        return _finish(self._flows.predict(texts, options, timeout))
-
-    def align(
-        self, texts: Inputs, options: Options = None, timeout: float | None = None
-    ) -> list[Prediction]:
-        """Like :meth:`predict`, with tokens, source offsets and attention weights.
-
-        None uses the signature ``align``, any other options ``align_with_options``.
-        """
-        return _finish(self._flows.align(texts, options, timeout))
-
-    def n_best(
-        self, texts: Inputs, options: Options = None, timeout: float | None = None
-    ) -> list[list[Prediction]]:
-        """Several answers to each text, best first.
-
-        Args:
-            texts: B strings.
-            options: As for :meth:`predict`, and ``alternatives``; by default as many
-                answers, of as large a beam, as the export allows. None uses the
-                signature ``n_best``, anything else ``n_best_with_options``.
-            timeout: Seconds, instead of the client's.
-
-        Returns:
-            B lists of predictions with ``text`` and ``log_prob``.
-        """
-        return _finish(self._flows.n_best(texts, options, timeout))
-
-    def score(
-        self, texts: Inputs, target_texts: Texts, timeout: float | None = None
-    ) -> list[ScoredText]:
-        """How probable it is that texts are answered by given targets.
-
-        Args:
-            texts: B strings.
-            target_texts: B strings.
-            timeout: Seconds, instead of the client's.
-        """
-        return _finish(self._flows.score(texts, target_texts, timeout))
-
-    def call(
-        self,
-        inputs: Mapping[str, Any],
-        signature: str = DEFAULT_SIGNATURE,
-        outputs: Iterable[str] = (),
-        timeout: float | None = None,
-    ) -> dict[str, np.ndarray]:
-        """Calls any signature of any TensorFlow Serving model.
-
-        Args:
-            inputs: Name to array, or to nested lists, which take the dtype that the
-                signature wants; strings as ``str`` or ``bytes``.
-            signature: Its name.
-            outputs: Names of the outputs to compute; all by default.
-            timeout: Seconds, instead of the client's.
-
-        Returns:
-            Output name to array. Strings are ``str`` in arrays of dtype ``object``;
-            ``item.encode("utf-8", "surrogateescape")`` gives the bytes as sent.
-
-        Raises:
-            ServingError: See :mod:`serving.errors`.
-            ValueError: A value cannot be sent, or not as the signature's dtype.
-        """
-        return _finish(self._flows.call(inputs, signature, outputs, timeout))
-
-    def status(self, timeout: float | None = None) -> list[VersionStatus]:
-        """How each version of the model fares, failed ones included."""
-        return _finish(self._flows.status(timeout))
-
-    def metadata(self, timeout: float | None = None) -> ModelMetadata:
-        """The model's version and signatures."""
-        return _finish(self._flows.metadata(timeout))
-
-    def wait_until_ready(self, timeout: float | None = None) -> None:
-        """Returns as soon as the server is up and the model can be asked.
-
-        Raises:
-            DeadlineExceeded: It was not within the timeout; the message says what
-                answered last.
-            HandshakeFailed: TLS was not agreed on.
-        """
-        _finish(self._flows.wait_until_ready(timeout))
+    predict = _blocking(RequestFlows.predict)
+    align = _blocking(RequestFlows.align)
+    n_best = _blocking(RequestFlows.n_best)
+    score = _blocking(RequestFlows.score)
+    call = _blocking(RequestFlows.call)
+    status = _blocking(RequestFlows.status)
+    metadata = _blocking(RequestFlows.metadata)
+    wait_until_ready = _blocking(RequestFlows.wait_until_ready)
 
     def close(self) -> None:
         """Closes the connection; calls in flight are cancelled."""
-        self._flows.close()
+        self._channel.close()
 
     def __enter__(self) -> Client:
         return self
@@ -198,26 +84,8 @@ class Client:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-
-class _BlockingFlows(RequestFlows):
-    """Flows that wait where they are."""
-
-    _api = grpc
-
     async def _received(self, response: Any) -> Any:
         return response
 
     async def _pause(self, seconds: float) -> None:
         time.sleep(seconds)
-
-    def close(self) -> None:
-        self._channel.close()
-
-
-def _finish(flow: Coroutine[Any, Any, T]) -> T:
-    """What a flow that never stops on its way returns."""
-    try:
-        flow.send(None)
-    except StopIteration as end:
-        return end.value
-    raise RuntimeError("a blocking flow must not be suspended")

@@ -1,117 +1,60 @@
-"""Request flows: what is sent for each method of a client, and what is returned.
-
-The blocking and the asyncio client share them. A flow is a coroutine that waits for two
-things only, a response and time to pass; each client says how. The blocking one waits
-inside, so that its coroutines are never suspended.
-"""
+"""Request flows: what is sent for each method of a client, and what is returned."""
 
 from __future__ import annotations
 
-import functools
-import math
 import time
-from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar
+from typing import Any
 
-import grpc
 import numpy as np
 
 from serving import errors
 from serving.client import prediction_responses as responses
 from serving.client import signature_contract as contract
-from serving.client.certificates import Certificates
-from serving.client.connection import MAX_MESSAGE_BYTES, Connection, Keepalive, Retry
-from serving.client.metadata_responses import model_metadata, version_status
-from serving.client.text_requests import (
-    cast_input,
-    option_inputs,
-    text_input,
-    text_inputs,
-)
+from serving.client.metadata_responses import version_status
+from serving.client.model_calls import ModelCalls
+from serving.client.text_requests import cast_input, text_input, text_inputs
 from serving.client.values import (
     Inputs,
     ModelMetadata,
     Options,
     Prediction,
     ScoredText,
-    Signature,
     Texts,
     VersionStatus,
 )
-from serving.messages import metadata_pb2, model_pb2, predict_pb2, status_pb2
 from serving.messages import remote_calls as methods
-from serving.tensors.decoding import decode
-from serving.tensors.dtypes import TensorError
-from serving.tensors.encoding import as_array, encode
+from serving.messages import status_pb2
+from serving.tensors.encoding import as_array
 
 _POLL_SECONDS = 0.1
 
 
-class RequestFlows(ABC):
-    """All flows about one model, with the connection that they use.
-
-    Signatures are asked for once, when first needed, and again after a request was
-    refused: another version may take other inputs. Arguments are those of
-    :class:`serving.Client`.
-    """
-
-    #: The module ``grpc`` or ``grpc.aio``, whose functions have the same names.
-    _api: ClassVar[Any]
-
-    def __init__(
-        self,
-        target: str,
-        *,
-        model: str,
-        version: int | None = None,
-        label: str | None = None,
-        timeout: float | None = 30.0,
-        retry: Retry | None = None,
-        keepalive: Keepalive | None = None,
-        compression: str | None = None,
-        max_message_bytes: int = MAX_MESSAGE_BYTES,
-        credentials: grpc.ChannelCredentials | Certificates | None = None,
-        options: Iterable[tuple[str, Any]] = (),
-    ):
-        if not model:
-            raise ValueError("`model` must be a name. Expected: text. Received: ''")
-        if version is not None and label is not None:
-            raise ValueError(
-                "`version` and `label` exclude each other. Expected: one of them. "
-                f"Received: version={version}, label={label!r}"
-            )
-        self._spec = model_pb2.ModelSpec(name=model, version_label=label)
-        if version is not None:
-            self._spec.version.value = version
-        self._signatures: Mapping[str, Signature] | None = None
-        self._target, self._timeout = target, timeout
-        connection = Connection(
-            target,
-            retry=retry or Retry(),
-            keepalive=keepalive,
-            compression=compression,
-            max_message_bytes=max_message_bytes,
-            credentials=credentials,
-            options=tuple(options),
-        )
-        self._proxy = connection.proxy
-        channel = self._channel = connection.open(self._api)
-        # To be kept, since each one is registered anew.
-        self._stub = functools.cache(lambda method: method.on(channel))
-
-    @abstractmethod
-    async def _received(self, response: Any) -> Any:
-        """What a call of gRPC's returned, once it is there."""
-
-    @abstractmethod
-    async def _pause(self, seconds: float) -> None:
-        """Lets time pass."""
+class RequestFlows(ModelCalls):
+    """The methods of a client, as coroutines."""
 
     async def predict(
         self, texts: Inputs, options: Options = None, timeout: float | None = None
     ) -> list[Prediction]:
-        """See :meth:`serving.Client.predict`."""
+        """The model's answer to each text.
+
+        Args:
+            texts: B strings; ``bytes`` are sent as they are. Of a model of several
+                inputs a dict of B strings for each.
+            options: Option name to one value for all texts, or to B values. Options
+                left out take the exported defaults. Lists of tokens are strings with
+                spaces between the tokens. None uses the signature
+                ``serving_default``, anything else ``predict_with_options``.
+            timeout: Seconds, instead of the client's.
+
+        Returns:
+            B predictions with ``text`` and ``log_prob``.
+
+        Raises:
+            ServingError: See :mod:`serving.errors`.
+            TypeError: ``texts`` is a single string or holds something else.
+            ValueError: An option does not exist or does not fit.
+        """
         inputs, until = text_inputs(texts), self._until(timeout)
         plain = options is None
         signature = contract.DEFAULT_SIGNATURE if plain else contract.WITH_OPTIONS
@@ -121,7 +64,10 @@ class RequestFlows(ABC):
     async def align(
         self, texts: Inputs, options: Options = None, timeout: float | None = None
     ) -> list[Prediction]:
-        """See :meth:`serving.Client.align`."""
+        """Like :meth:`predict`, with tokens, source offsets and attention weights.
+
+        None uses the signature ``align``, any other options ``align_with_options``.
+        """
         inputs, until = text_inputs(texts), self._until(timeout)
         rows = _rows(inputs)
         outputs = await self._run_with(contract.ALIGN, inputs, until, options)
@@ -130,7 +76,18 @@ class RequestFlows(ABC):
     async def n_best(
         self, texts: Inputs, options: Options = None, timeout: float | None = None
     ) -> list[list[Prediction]]:
-        """See :meth:`serving.Client.n_best`."""
+        """Several answers to each text, best first.
+
+        Args:
+            texts: B strings.
+            options: As for :meth:`predict`, and ``alternatives``; by default as many
+                answers, of as large a beam, as the export allows. None uses the
+                signature ``n_best``, anything else ``n_best_with_options``.
+            timeout: Seconds, instead of the client's.
+
+        Returns:
+            B lists of predictions with ``text`` and ``log_prob``.
+        """
         inputs, until = text_inputs(texts), self._until(timeout)
         rows = _rows(inputs)
         outputs = await self._run_with(contract.N_BEST, inputs, until, options)
@@ -139,7 +96,13 @@ class RequestFlows(ABC):
     async def score(
         self, texts: Inputs, target_texts: Texts, timeout: float | None = None
     ) -> list[ScoredText]:
-        """See :meth:`serving.Client.score`."""
+        """How probable it is that texts are answered by given targets.
+
+        Args:
+            texts: B strings.
+            target_texts: B strings.
+            timeout: Seconds, instead of the client's.
+        """
         inputs, until = text_inputs(texts), self._until(timeout)
         rows, targets = _rows(inputs), text_input(target_texts, "target_texts")
         if rows != len(targets):
@@ -158,7 +121,23 @@ class RequestFlows(ABC):
         outputs: Iterable[str] = (),
         timeout: float | None = None,
     ) -> dict[str, np.ndarray]:
-        """See :meth:`serving.Client.call`."""
+        """Calls any signature of any TensorFlow Serving model.
+
+        Args:
+            inputs: Name to array, or to nested lists, which take the dtype that the
+                signature wants; strings as ``str`` or ``bytes``.
+            signature: Its name.
+            outputs: Names of the outputs to compute; all by default.
+            timeout: Seconds, instead of the client's.
+
+        Returns:
+            Output name to array. Strings are ``str`` in arrays of dtype ``object``;
+            ``item.encode("utf-8", "surrogateescape")`` gives the bytes as sent.
+
+        Raises:
+            ServingError: See :mod:`serving.errors`.
+            ValueError: A value cannot be sent, or not as the signature's dtype.
+        """
         until = self._until(timeout)
         arrays = {name: as_array(value) for name, value in inputs.items()}
         guessed = [
@@ -176,21 +155,23 @@ class RequestFlows(ABC):
         return {name: _decoded(array) for name, array in received.items()}
 
     async def status(self, timeout: float | None = None) -> list[VersionStatus]:
-        """See :meth:`serving.Client.status`."""
+        """How each version of the model fares, failed ones included."""
         request = status_pb2.GetModelStatusRequest(model_spec=self._spec)
         method, until = methods.GET_MODEL_STATUS, self._until(timeout)
         response = await self._ask(method, request, until)
         return [version_status(item) for item in response.model_version_status]
 
     async def metadata(self, timeout: float | None = None) -> ModelMetadata:
-        """See :meth:`serving.Client.metadata`."""
+        """The model's version and signatures."""
         return await self._metadata(self._until(timeout))
 
     async def wait_until_ready(self, timeout: float | None = None) -> None:
-        """See :meth:`serving.Client.wait_until_ready`.
+        """Returns as soon as the server is up and the model can be asked.
 
-        Metadata needs a version that is available; status would also be answered
-        for one that failed.
+        Raises:
+            DeadlineExceeded: It was not within the timeout; the message says what
+                answered last.
+            HandshakeFailed: TLS was not agreed on.
         """
         until = self._until(timeout)
         last: errors.ServingError | None = None
@@ -217,105 +198,6 @@ class RequestFlows(ABC):
             raise errors.DeadlineExceeded(
                 f"model {self._spec.name} was not ready in time: {reason}", error.code
             ) from error.__cause__
-
-    def _until(self, timeout: float | None) -> float:
-        """When a flow has to end, on the clock of ``time.monotonic``."""
-        seconds = self._timeout if timeout is None else timeout
-        return math.inf if seconds is None else time.monotonic() + seconds
-
-    async def _ask(
-        self,
-        method: methods.Method,
-        request: Any,
-        until: float,
-        wait_for_ready: bool = False,
-    ) -> Any:
-        left = None if until == math.inf else until - time.monotonic()
-        call = self._stub(method)
-        try:
-            response = call(request, timeout=left, wait_for_ready=wait_for_ready)
-            return await self._received(response)
-        except grpc.RpcError as error:
-            raise errors.from_rpc(error, self._target, self._proxy) from error
-
-    async def _metadata(
-        self, until: float, wait_for_ready: bool = False
-    ) -> ModelMetadata:
-        request = metadata_pb2.GetModelMetadataRequest(
-            model_spec=self._spec, metadata_field=["signature_def"]
-        )
-        method = methods.GET_MODEL_METADATA
-        metadata = model_metadata(
-            await self._ask(method, request, until, wait_for_ready)
-        )
-        self._signatures = metadata.signatures
-        return metadata
-
-    async def _known(self, until: float) -> Mapping[str, Signature]:
-        if self._signatures is None:
-            return (await self._metadata(until)).signatures
-        return self._signatures
-
-    async def _signature(self, name: str, until: float) -> Signature:
-        signatures = await self._known(until)
-        if name not in signatures:
-            self._signatures = None
-            raise errors.SignatureNotFound(
-                f"model {self._spec.name} has no signature {name!r}. "
-                f"Expected: any of {sorted(signatures)}. Received: {name!r}"
-            )
-        return signatures[name]
-
-    async def _run_with(
-        self,
-        name: str,
-        inputs: dict[str, np.ndarray],
-        until: float,
-        options: Options,
-    ) -> dict[str, np.ndarray]:
-        """Runs a signature, or the one beside it that takes options."""
-        if options is not None:
-            name = contract.with_options(name, await self._known(until))
-        # One that takes options as well, of an older export, is sent their defaults.
-        return await self._run(name, inputs, until, options or {})
-
-    async def _run(
-        self,
-        signature: str,
-        inputs: dict[str, np.ndarray],
-        until: float,
-        options: Options = None,
-        outputs: Iterable[str] = (),
-    ) -> dict[str, np.ndarray]:
-        left_out: list[str] = []
-        if options is not None:
-            found = await self._signature(signature, until)
-            inputs |= option_inputs(options, found, inputs)
-            left_out = sorted(found.inputs.keys() - inputs.keys())
-        request = predict_pb2.PredictRequest(
-            model_spec=self._spec, output_filter=outputs
-        )
-        request.model_spec.signature_name = signature
-        for name, array in inputs.items():
-            encode(array, into=request.inputs[name])
-        try:
-            response = await self._ask(methods.PREDICT, request, until)
-        except (errors.InvalidRequest, errors.SignatureNotFound) as error:
-            self._signatures = None
-            if not left_out:
-                raise
-            raise type(error)(
-                f"{error}. Not sent, since the server tells no defaults: "
-                f"{', '.join(left_out)}",
-                error.code,
-            ) from error.__cause__
-        try:
-            # The server computed these: the size of the message bounds them.
-            return {name: decode(proto) for name, proto in response.outputs.items()}
-        except TensorError as error:
-            raise errors.UnexpectedResponse(
-                f"an output cannot be read: {error}"
-            ) from error
 
 
 def _rows(inputs: Mapping[str, np.ndarray]) -> int:

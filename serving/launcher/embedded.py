@@ -196,14 +196,13 @@ def _stop_on_signals(files: ExitStack) -> threading.Event:
 
 @contextmanager
 def _without_chatter() -> Iterator[None]:
-    """Keeps TensorFlow's greetings off stderr, unless its log level was chosen.
+    """Keeps TensorFlow's greetings off stderr, unless its log level asks for them.
 
     They are written while the library is loaded, whatever the level.
     """
-    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+    if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") < "2":
         yield
         return
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     sys.stderr.flush()
     kept = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)

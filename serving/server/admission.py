@@ -8,24 +8,13 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
-from typing import Protocol
 
 import grpc
 
 from serving.server.refusal import Refusal, late
-
-
-class Caller(Protocol):
-    """Whoever waits for a response; part of ``grpc.ServicerContext``."""
-
-    def is_active(self) -> bool:
-        """Whether somebody still waits."""
-
-    def add_callback(self, callback: Callable[[], object]) -> bool:
-        """Has a function called when nobody does any more; False if that is so."""
 
 
 class Admission:
@@ -57,7 +46,9 @@ class Admission:
             )
 
     @contextmanager
-    def admit(self, caller: Caller, deadline: float = math.inf) -> Iterator[None]:
+    def admit(
+        self, caller: grpc.ServicerContext, deadline: float = math.inf
+    ) -> Iterator[None]:
         """Waits until a request may compute, which it does in this context.
 
         Each request over gRPC has a thread of its own anyway: one that is slow to

@@ -10,18 +10,17 @@ import dataclasses
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import grpc
-import numpy as np
 from google.protobuf.message import Message
 
 from serving.messages import model_pb2, remote_calls
 from serving.messages.remote_calls import Method
-from serving.server.admission import Admission, Caller
+from serving.server.admission import Admission
 from serving.server.methods import (
     classify_regress,
     metadata_and_status,
@@ -31,12 +30,12 @@ from serving.server.methods import (
 from serving.server.observability.call_record import PREDICTIONS, Observer, describe
 from serving.server.refusal import Refusal, late
 from serving.server.versions.model_manager import ModelManager
-from serving.server.versions.servable import Finder, Runner, Servable
+from serving.server.versions.servable import Arrays, Feeds, Find, Runner, Servable
 
 _LOG = logging.getLogger(__name__)
 
 #: What computes the response to a request within so many milliseconds (0: no limit), or
-#: raises Refusal. Predictions need no more of the models than a Finder has.
+#: raises Refusal. Predictions take what finds a servable, the others the manager.
 METHODS: dict[Method, Callable[[Any, Any, int], Any]] = {
     remote_calls.PREDICT: predict.predict,
     remote_calls.CLASSIFY: classify_regress.classify,
@@ -64,7 +63,7 @@ class RequestFlow:
         self,
         method: Method,
         request: Message,
-        caller: Caller | None,
+        caller: grpc.ServicerContext | None,
         deadline: float = math.inf,
         read: Callable[[], Callable[[Any], Any]] = lambda: lambda response: response,
     ) -> Any:
@@ -83,7 +82,7 @@ class RequestFlow:
         """
         computes = method.name in PREDICTIONS
         code, response = grpc.StatusCode.OK, None
-        start, watch = time.perf_counter(), _Stopwatch(self.models)
+        start, watch = time.perf_counter(), _Stopwatch(self.models.find)
         admitted: AbstractContextManager[None] = nullcontext()
         if computes and caller is not None:
             admitted = self.admission.admit(caller, deadline)
@@ -92,7 +91,9 @@ class RequestFlow:
                 start = time.perf_counter()
                 timeout_ms = _milliseconds(deadline)
                 write = read()
-                asked = watch if computes and self.observers else self.models
+                asked: Any = self.models
+                if computes:
+                    asked = watch.find if self.observers else asked.find
                 response = METHODS[method](asked, request, timeout_ms)
                 return write(response)
         except Refusal as refusal:
@@ -136,28 +137,23 @@ def _milliseconds(deadline: float) -> int:
 
 
 class _Stopwatch:
-    """Finds what another finder finds, and takes the seconds of its graph.
+    """Finds what another finds, and takes the seconds of its graph.
 
     For one call; with batching the time in the queue counts, as in TF Serving.
     """
 
-    def __init__(self, finder: Finder):
-        self._finder = finder
+    def __init__(self, find: Find):
+        self._find = find
         self._runner: Runner
         self.seconds = 0.0
 
     def find(self, spec: model_pb2.ModelSpec) -> Servable:
         """The servable that a request means; raises Refusal."""
-        servable = self._finder.find(spec)
+        servable = self._find(spec)
         self._runner = servable.runner
         return dataclasses.replace(servable, runner=self)
 
-    def run(
-        self,
-        feeds: Mapping[str, np.ndarray],
-        fetches: Sequence[str],
-        timeout_ms: int = 0,
-    ) -> list[np.ndarray]:
+    def run(self, feeds: Feeds, fetches: Sequence[str], timeout_ms: int = 0) -> Arrays:
         """See :meth:`SavedModelSession.run`."""
         start = time.perf_counter()
         try:

@@ -145,6 +145,31 @@ def test_what_is_not_there_is_named(words, message, command):
     assert status == 1 and message in errors and errors.count("\n") == 1
 
 
+def _process(**environment):
+    kept = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
+    return subprocess.run(
+        [sys.executable, "-m", "keras_attention", "predict", "none"],
+        env=kept | environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_the_terminal_has_our_words_alone():
+    done = _process()
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("keras-attention: There is no model. Expected: none")
+    assert done.stderr.count("\n") == 1
+
+
+def test_what_tensorflow_says_when_it_ends_the_process_is_shown():
+    done = _process(TF_XLA_FLAGS="--no_such_flag")
+    assert done.returncode
+    assert "Unknown flag in TF_XLA_FLAGS: --no_such_flag" in done.stderr
+
+
 @pytest.mark.slow
 def test_an_interrupted_run_says_what_is_kept(files, tmp_path):
     """Ctrl-C after the first epoch was reported."""

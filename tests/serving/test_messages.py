@@ -197,8 +197,8 @@ def test_generated_code_is_current(tmp_path):
     pytest.importorskip("grpc_tools", reason="grpcio-tools regenerates the messages")
     output = tmp_path / "descriptors"
     # A process of its own: protoc and TensorFlow bring different protobufs in C++.
-    code = "import sys; from serving.messages import generate; "
-    code += "generate.compile_protos('--descriptor_set_out=' + sys.argv[1])"
+    code = "import sys; from tools import generate_messages; "
+    code += "generate_messages.compile_protos('--descriptor_set_out=' + sys.argv[1])"
     command = [sys.executable, "-c", code, str(output)]
     subprocess.run(command, check=True, env=environment(), cwd=ROOT, timeout=60)
     expected = descriptor_pb2.FileDescriptorSet.FromString(output.read_bytes())

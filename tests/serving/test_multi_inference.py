@@ -53,12 +53,12 @@ def test_tasks_share_a_run_and_its_time(models):
         task = request.tasks.add(method_name=f"tensorflow/serving/{method}")
         task.model_spec.name, task.model_spec.signature_name = "m", signature
     classified, regressed = classify_regress.multi_inference(
-        models, request, 60_000
+        models.find, request, 60_000
     ).results
     assert models.asked == [(2, 3, 60_000)]
 
     alone = add_examples(inference_pb2.ClassificationRequest())
     alone.model_spec.name, alone.model_spec.signature_name = "m", "classify"
-    expected = classify_regress.classify(models, alone, 0).result
+    expected = classify_regress.classify(models.find, alone, 0).result
     assert classified.classification_result == expected
     assert [row.value for row in regressed.regression_result.regressions] == [3, -4]

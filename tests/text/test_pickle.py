@@ -10,11 +10,17 @@ import pytest
 import tensorflow as tf
 
 import keras_attention as ka
-from keras_attention.text import CharacterTokenizer, UnknownWords, WordTokenizer
+from keras_attention.text import (
+    CharacterTokenizer,
+    FeatureTokenizer,
+    UnknownWords,
+    WordTokenizer,
+)
 from keras_attention.text.vocabulary import Vocabulary
 
 pytestmark = pytest.mark.tensorflow_only
 
+FEATURES = FeatureTokenizer(["a", "b", "\tN"], separator="|", normalization="NFD")
 LETTERS = CharacterTokenizer(["a", "b", "é"], lowercase=True, max_length=9)
 WORDS = WordTokenizer(["K", "AE", "T"], split="whitespace", separator="_")
 OLD = CharacterTokenizer.from_config({"vocabulary": ["A", "a"], "lowercase": True})
@@ -47,7 +53,9 @@ WAYS = pytest.mark.parametrize("copied", [pickled, copy.deepcopy, copy.copy])
 
 
 @WAYS
-@pytest.mark.parametrize("tokenizer", [LETTERS, WORDS, OLD, Reversed(["a", "b"])])
+@pytest.mark.parametrize(
+    "tokenizer", [LETTERS, WORDS, FEATURES, OLD, Reversed(["a", "b"])]
+)
 def test_tokenizers(tokenizer, copied):
     again = copied(tokenizer)
     assert type(again) is type(tokenizer)

@@ -19,7 +19,6 @@ from keras_attention.attention.alignments.base import (
     registry,
 )
 from keras_attention.attention.alignments.stopping_probability import SelectingAlignment
-from keras_attention.layer_support.types import Identifier
 
 for _module in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_module.name}")
@@ -39,15 +38,7 @@ if TYPE_CHECKING:
         """The classes, which a checker cannot see."""
 
 
-def get(identifier: Identifier, **arguments: Any) -> Alignment:
-    """An alignment from its name, configuration or itself; see `Registry.get`."""
-    return registry.get(identifier, **arguments)
-
-
-def names() -> list[str]:
-    """Every registered name."""
-    return registry.names()
-
+get, names = registry.get, registry.names
 
 __all__ = [
     "Alignment",

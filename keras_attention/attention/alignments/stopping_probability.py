@@ -8,10 +8,8 @@ from keras import ops
 
 from keras_attention.attention.alignments.base import CarriedAlignment
 from keras_attention.backend.precision import at_least_float32
-from keras_attention.layer_support.argument_checks import number
+from keras_attention.layer_support.argument_checks import number, one_of
 from keras_attention.layer_support.types import Mask, Shape, Tensor
-
-_MODES = ("hard", "soft")
 
 
 class SelectingAlignment(CarriedAlignment, abc.ABC):
@@ -42,9 +40,7 @@ class SelectingAlignment(CarriedAlignment, abc.ABC):
         **layer: Any,
     ) -> None:
         super().__init__(**layer)
-        if mode not in _MODES:
-            raise ValueError(f"`mode` must be one of {_MODES}. Received: mode={mode!r}")
-        self.mode = mode
+        self.mode = one_of("mode", mode, ("hard", "soft"))
         self.noise = number("noise", noise, least=0)
         self.score_bias = number("score_bias", score_bias)
         self.seed = seed

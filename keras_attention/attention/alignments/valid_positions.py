@@ -27,17 +27,20 @@ def first_position(mask: Mask, num_heads: int, dtype: str) -> Tensor:
     return ops.repeat(row, num_heads, axis=1)  # [B, H, S]
 
 
+def valid_first(mask: Mask) -> Tensor:
+    """Indices of the valid positions in their order, then those of the others."""
+    count = ops.shape(mask)[1]
+    index = ops.arange(count, dtype="int32")  # [S]
+    later = ops.where(mask, index, index + count)
+    return ops.cast(ops.argsort(later, axis=-1), "int32")  # [B, S]
+
+
 def neighbours(mask: Mask) -> tuple[Tensor, Tensor]:
     """Index of the valid position before and after each, `[B, S]`, -1 for none.
 
     Of use for valid positions only; what stands at padding means nothing.
     """
-    index = ops.arange(ops.shape(mask)[1], dtype="int32")  # [S]
-    count = ops.shape(mask)[1]
-    last = ops.where(mask, index, index + count)
-    # Indices of the valid positions in order, then those of the others.
-    order = ops.cast(ops.argsort(last, axis=-1), "int32")  # [B, S]
-    order = ops.expand_dims(order, 1)  # [B, 1, S]
+    order = ops.expand_dims(valid_first(mask), 1)  # [B, 1, S]
     rank = valid_before(mask, "int32")
     before = take_along_source(order, rank - 1, -1)  # [B, 1, S]
     none = ops.full_like(rank, -1)

@@ -7,12 +7,9 @@ from keras import ops
 from keras_attention.attention.alignments.base import CarriedAlignment, registry
 from keras_attention.attention.alignments.hard import best_position
 from keras_attention.attention.alignments.valid_positions import valid_before
-from keras_attention.layer_support.argument_checks import not_negative
+from keras_attention.layer_support.argument_checks import not_negative, one_of
 from keras_attention.layer_support.ownership import claim
 from keras_attention.layer_support.types import Identifier, Mask, Shape, State, Tensor
-
-_CENTRES = ("argmax", "median", "mean")
-_WHEN = ("inference", "always")
 
 
 @registry.register("window")
@@ -77,17 +74,9 @@ class WindowAlignment(CarriedAlignment):
         **layer: Any,
     ) -> None:
         super().__init__(**layer)
-        for argument, value, known in (
-            ("centre", centre, _CENTRES),
-            ("when", when, _WHEN),
-        ):
-            if value not in known:
-                raise ValueError(
-                    f"`{argument}` must be one of {known}. "
-                    f"Received: {argument}={value!r}"
-                )
-        made = {"dtype": self.dtype_policy} if isinstance(alignment, str) else {}
-        self.alignment = registry.get(alignment, **made)
+        self.centre = one_of("centre", centre, ("argmax", "median", "mean"))
+        self.when = one_of("when", when, ("inference", "always"))
+        self.alignment = registry.get(alignment, dtype=self.dtype_policy)
         if not self.alignment.masks_by_head:
             raise ValueError(
                 "`alignment` must have no state and take the energies within the "
@@ -100,8 +89,6 @@ class WindowAlignment(CarriedAlignment):
         self.needs_log_weights = self.alignment.needs_log_weights
         self.before = not_negative("before", before)
         self.after = not_negative("after", after)
-        self.centre = centre
-        self.when = when
 
     def with_heads(self, num_heads: int) -> Self:
         self.alignment.with_heads(num_heads)

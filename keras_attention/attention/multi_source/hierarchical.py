@@ -43,14 +43,7 @@ class HierarchicalMemory(NamedTuple):
 
 
 class HierarchicalState(NamedTuple):
-    """What every attention carries, and what the one over their contexts does."""
-
-    parts: tuple[Any, ...]
-    over: Any = ()
-
-
-class HierarchicalDraws(NamedTuple):
-    """What every attention draws, and what the one over their contexts does."""
+    """What every attention carries or draws, and what the one over them does."""
 
     parts: tuple[Any, ...]
     over: Any = ()
@@ -212,22 +205,22 @@ class HierarchicalAttention(AttentionLayer):
 
     def draw(
         self, query: Tensor, memory: HierarchicalMemory, training: bool
-    ) -> HierarchicalDraws | None:
+    ) -> HierarchicalState | None:
         if not training:
             return None
         pairs = zip(self.attentions, memory.parts, strict=True)
         parts = tuple(part.draw(query, own, True) for part, own in pairs)
         if self.over is None:
-            return HierarchicalDraws(parts)
+            return HierarchicalState(parts)
         contexts = AttentionMemory((), (), memory.known)
-        return HierarchicalDraws(parts, self.over.draw(query, contexts, True))
+        return HierarchicalState(parts, self.over.draw(query, contexts, True))
 
     def weigh(
         self,
         query: Tensor,
         memory: HierarchicalMemory,
         state: HierarchicalState,
-        drawn: HierarchicalDraws | None = None,
+        drawn: HierarchicalState | None = None,
     ) -> tuple[Tensor, Tensor, HierarchicalState]:
         contexts, weights, parts = self._each(
             Attention.weigh, query, memory, state, drawn
@@ -261,7 +254,7 @@ class HierarchicalAttention(AttentionLayer):
         query: Tensor,
         memory: HierarchicalMemory,
         state: HierarchicalState,
-        drawn: HierarchicalDraws | None = None,
+        drawn: HierarchicalState | None = None,
     ) -> tuple[Tensor, Tensor, HierarchicalState]:
         contexts, weights, parts = self._each(
             Attention.advance, query, memory, state, drawn
@@ -299,7 +292,7 @@ class HierarchicalAttention(AttentionLayer):
         query: Tensor,
         memory: HierarchicalMemory,
         state: HierarchicalState,
-        drawn: HierarchicalDraws | None,
+        drawn: HierarchicalState | None,
     ) -> Any:
         """Contexts, weights and states of the memories: a tuple of each."""
         draws = (None,) * len(self.attentions) if drawn is None else drawn.parts
@@ -317,7 +310,7 @@ class HierarchicalAttention(AttentionLayer):
         contexts: Sequence[Tensor],
         known: Tensor,
         state: HierarchicalState,
-        drawn: HierarchicalDraws | None,
+        drawn: HierarchicalState | None,
     ) -> tuple[Tensor, Tensor, Any]:
         """Context, shares of the memories `[N, 1, K]` and the next state."""
         memory = self._over_memory(contexts, known)

@@ -10,7 +10,6 @@ import pkgutil
 from typing import TYPE_CHECKING, Any
 
 from keras_attention.attention.scores.base import Score, registry
-from keras_attention.layer_support.types import Identifier
 
 for _module in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_module.name}")
@@ -30,14 +29,6 @@ if TYPE_CHECKING:
         """The classes, which a checker cannot see."""
 
 
-def get(identifier: Identifier, **arguments: Any) -> Score:
-    """A score from its name, configuration or itself; see `Registry.get`."""
-    return registry.get(identifier, **arguments)
-
-
-def names() -> list[str]:
-    """Every registered name."""
-    return registry.names()
-
+get, names = registry.get, registry.names
 
 __all__ = ["Score", "get", "names", "registry", *registry.classes()]

@@ -6,7 +6,8 @@ from keras import ops
 
 from keras_attention.attention.heads import check_heads, split_heads
 from keras_attention.attention.scores.base import Score, registry
-from keras_attention.attention.scores.scale import add_scale_weight, check_scale, scaled
+from keras_attention.attention.scores.scale import SCALES, add_scale_weight, scaled
+from keras_attention.layer_support.argument_checks import one_of
 from keras_attention.layer_support.types import Memory, Shape, State, Tensor
 
 
@@ -41,8 +42,7 @@ class DotScore(Score):
 
     def __init__(self, scale: str | None = None, **layer: Any) -> None:
         super().__init__(**layer)
-        check_scale(scale)
-        self.scale = scale
+        self.scale = one_of("scale", scale, SCALES)
 
     def build(self, query_shape: Shape, key_shape: Shape) -> None:
         if query_shape[-1] != key_shape[-1]:

@@ -10,6 +10,7 @@ from keras_attention.attention.alignments.valid_positions import valid_before
 from keras_attention.attention.scores.base import Score, registry
 from keras_attention.backend.precision import at_least_float32
 from keras_attention.layer_support.argument_checks import (
+    one_of,
     positive_integer,
     positive_number,
 )
@@ -89,11 +90,7 @@ class GaussianMixtureScore(Score):
         **layer: Any,
     ) -> None:
         super().__init__(**layer)
-        if version not in _VERSIONS:
-            raise ValueError(
-                f"`version` must be one of {_VERSIONS}. Received: version={version!r}"
-            )
-        self.version = version
+        self.version = one_of("version", version, _VERSIONS)
         self.components = positive_integer("components", components)
         self.units = positive_integer("units", units, optional=True)
         self.initial_step = positive_number("initial_step", initial_step, optional=True)

@@ -7,7 +7,8 @@ from keras import ops
 from keras_attention.attention.heads import check_heads, split_heads
 from keras_attention.attention.scores.base import registry
 from keras_attention.attention.scores.kernel import KernelScore
-from keras_attention.attention.scores.scale import add_scale_weight, check_scale, scaled
+from keras_attention.attention.scores.scale import SCALES, add_scale_weight, scaled
+from keras_attention.layer_support.argument_checks import one_of
 from keras_attention.layer_support.types import (
     Constraint,
     Initializer,
@@ -17,8 +18,6 @@ from keras_attention.layer_support.types import (
     State,
     Tensor,
 )
-
-_SIDES = ("memory", "query")
 
 
 @registry.register("general")
@@ -69,11 +68,8 @@ class GeneralScore(KernelScore):
         super().__init__(
             kernel_initializer, kernel_regularizer, kernel_constraint, **layer
         )
-        check_scale(scale)
-        if side not in _SIDES:
-            raise ValueError(f"`side` must be one of {_SIDES}. Received: side={side!r}")
-        self.side = side
-        self.scale = scale
+        self.side = one_of("side", side, ("memory", "query"))
+        self.scale = one_of("scale", scale, SCALES)
 
     def build(self, query_shape: Shape, key_shape: Shape) -> None:
         check_heads(query_shape[-1], self.num_heads, "the depth of the query")

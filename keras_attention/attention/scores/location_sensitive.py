@@ -6,7 +6,7 @@ from keras import ops
 
 from keras_attention.attention.scores.additive_with_history import AdditiveWithHistory
 from keras_attention.attention.scores.base import registry
-from keras_attention.layer_support.argument_checks import positive_integer
+from keras_attention.layer_support.argument_checks import one_of, positive_integer
 from keras_attention.layer_support.types import Mask, Memory, Shape, State, Tensor
 
 _SOURCES = {"previous": 1, "cumulative": 1, "both": 2}
@@ -60,14 +60,9 @@ class LocationSensitiveScore(AdditiveWithHistory):
         **additive: Any,
     ) -> None:
         super().__init__(units, **additive)
-        if sources not in _SOURCES:
-            raise ValueError(
-                f"`sources` must be one of {list(_SOURCES)}. "
-                f"Received: sources={sources!r}"
-            )
         self.filters = positive_integer("filters", filters)
         self.width = positive_integer("width", width, odd=True)
-        self.sources = sources
+        self.sources = one_of("sources", sources, _SOURCES)
 
     def build(self, query_shape: Shape, key_shape: Shape) -> None:
         super().build(query_shape, key_shape)

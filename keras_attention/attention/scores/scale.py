@@ -1,19 +1,11 @@
 """The factor on a dot product: none, 1/sqrt(d) or learned."""
 
-from typing import Any
-
 import keras
 from keras import ops
 
 from keras_attention.layer_support.types import Tensor
 
 SCALES = (None, "sqrt", "learned")
-
-
-def check_scale(scale: Any) -> None:
-    """Raise ValueError unless `scale` is None, "sqrt" or "learned"."""
-    if scale not in SCALES:
-        raise ValueError(f"`scale` must be one of {SCALES}. Received: scale={scale!r}")
 
 
 def add_scale_weight(layer: keras.layers.Layer, scale: str | None) -> Tensor:

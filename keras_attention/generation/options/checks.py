@@ -5,6 +5,7 @@ import numpy as np
 
 from keras_attention.generation.options.option import Kind, Option, bounds
 from keras_attention.generation.options.option_table import OPTIONS, IdLists, Values
+from keras_attention.layer_support.id_check import known_values
 from keras_attention.layer_support.types import Tensor
 
 _KINDS: dict[Kind, str] = {
@@ -27,12 +28,7 @@ def numbers(value: Values) -> np.ndarray | None:
             return np.array(None)
         except (NotImplementedError, TypeError):  # A list of a graph's tensors.
             return None
-    try:
-        if keras.ops.is_tensor(value):
-            value = keras.ops.convert_to_numpy(value)
-        return np.asarray(value)
-    except (NotImplementedError, TypeError, RuntimeError, AttributeError):
-        return None
+    return known_values(value)
 
 
 def check_value(option: Option, value: Values | IdLists) -> None:

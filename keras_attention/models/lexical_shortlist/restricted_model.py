@@ -21,6 +21,7 @@ from keras_attention.models.generating_model import (
     VOCABULARIES,
     GeneratingModel,
     check_generates,
+    id_inputs,
 )
 
 
@@ -71,9 +72,7 @@ class Restricted(GeneratingModel):
                 "The shortlist must hold target ids of the model, below "
                 f"{model.target_vocabulary_size}. Received: {lists.highest}"
             )
-        source_ids = keras.Input((None,), dtype="int32", name="source_ids")
-        target_ids = keras.Input((None,), dtype="int32", name="target_ids")
-        inputs = {"source_ids": source_ids, "target_ids": target_ids}
+        inputs = id_inputs()
         super().__init__(inputs=inputs, outputs=model(inputs), **arguments)
         self.model = model
         self.lists = lists

@@ -14,7 +14,7 @@ import numpy as np
 from serving.client.signature_contract import DEFAULT_SIGNATURE
 from serving.messages import inference_pb2, model_pb2, signature_pb2, tensor_pb2
 from serving.server.refusal import Refusal, invalid
-from serving.server.versions.servable import Finder, Servable
+from serving.server.versions.servable import Find, Servable
 from serving.tensors.dtypes import dtype_name, number_of
 
 _INPUTS, _CLASSES, _SCORES, _OUTPUTS = "inputs", "classes", "scores", "outputs"
@@ -23,31 +23,31 @@ _REGRESS = "tensorflow/serving/regress"
 
 
 def classify(
-    models: Finder, request: inference_pb2.ClassificationRequest, timeout_ms: int
+    find: Find, request: inference_pb2.ClassificationRequest, timeout_ms: int
 ) -> inference_pb2.ClassificationResponse:
     """Answers a ClassificationRequest."""
-    spec, values, rows = _infer(models, request, _CLASSIFY, timeout_ms)
+    spec, values, rows = _infer(find, request, _CLASSIFY, timeout_ms)
     return inference_pb2.ClassificationResponse(
         model_spec=spec, result=_classification(values, rows)
     )
 
 
 def regress(
-    models: Finder, request: inference_pb2.RegressionRequest, timeout_ms: int
+    find: Find, request: inference_pb2.RegressionRequest, timeout_ms: int
 ) -> inference_pb2.RegressionResponse:
     """Answers a RegressionRequest."""
-    spec, values, rows = _infer(models, request, _REGRESS, timeout_ms)
+    spec, values, rows = _infer(find, request, _REGRESS, timeout_ms)
     return inference_pb2.RegressionResponse(
         model_spec=spec, result=_regression(values, rows)
     )
 
 
 def multi_inference(
-    models: Finder, request: inference_pb2.MultiInferenceRequest, timeout_ms: int
+    find: Find, request: inference_pb2.MultiInferenceRequest, timeout_ms: int
 ) -> inference_pb2.MultiInferenceResponse:
     """Answers a MultiInferenceRequest: several signatures, the same examples."""
     first = request.tasks[0].model_spec if request.tasks else model_pb2.ModelSpec()
-    servable = models.find(first)
+    servable = find(first)
     methods: dict[str, str] = {}
     wanted: dict[str, list[str]] = {}
     for task in request.tasks:
@@ -85,7 +85,7 @@ def multi_inference(
 
 
 def _infer(
-    models: Finder,
+    find: Find,
     request: inference_pb2.ClassificationRequest | inference_pb2.RegressionRequest,
     method: str,
     timeout_ms: int,
@@ -93,7 +93,7 @@ def _infer(
     """Whatever answered, the values of a signature's outputs, the number of rows."""
     if not request.HasField("model_spec"):
         raise invalid("Missing ModelSpec")
-    servable = models.find(request.model_spec)
+    servable = find(request.model_spec)
     name = request.model_spec.signature_name or DEFAULT_SIGNATURE
     if name not in servable.signatures:
         raise invalid(f"No signature was found with the name: {name}")

@@ -9,7 +9,7 @@ import numpy as np
 from serving.client.signature_contract import DEFAULT_SIGNATURE
 from serving.messages import predict_pb2, signature_pb2
 from serving.server.refusal import invalid, precondition
-from serving.server.versions.servable import Finder
+from serving.server.versions.servable import Find
 from serving.tensors.decoding import Allowance, decode, shape_of
 from serving.tensors.dtypes import TensorError, TensorTooLarge, number_of
 from serving.tensors.encoding import encode
@@ -20,12 +20,12 @@ MAX_TENSOR_BYTES = 512 << 20
 
 
 def predict(
-    models: Finder, request: predict_pb2.PredictRequest, timeout_ms: int
+    find: Find, request: predict_pb2.PredictRequest, timeout_ms: int
 ) -> predict_pb2.PredictResponse:
     """Answers a PredictRequest."""
     if not request.HasField("model_spec"):
         raise invalid("Missing ModelSpec")
-    servable = models.find(request.model_spec)
+    servable = find(request.model_spec)
     name = request.model_spec.signature_name or DEFAULT_SIGNATURE
     signature = servable.signatures.get(name)
     if signature is None:

@@ -9,10 +9,10 @@ from typing import Any
 import grpc
 from google.protobuf.message import DecodeError
 
-from serving.messages import model_pb2, prediction_log_pb2
+from serving.messages import prediction_log_pb2
 from serving.server.methods import classify_regress, predict
 from serving.server.refusal import Refusal, invalid
-from serving.server.versions.servable import Finder, Servable
+from serving.server.versions.servable import Find, Servable
 
 #: Where a SavedModel keeps them: TF Serving's, and those that can wait.
 REQUESTS = Path("assets.extra", "tf_serving_warmup_requests")
@@ -57,17 +57,7 @@ def warm_up(
         ) from refusal
 
 
-class _Alone:
-    """Finds one servable, whichever is asked for: a record is for whoever brings it."""
-
-    def __init__(self, servable: Servable):
-        self._servable = servable
-
-    def find(self, spec: model_pb2.ModelSpec) -> Servable:
-        return self._servable
-
-
-_METHODS: dict[str, Callable[[Finder, Any, int], object]] = {
+_METHODS: dict[str, Callable[[Find, Any, int], object]] = {
     "predict_log": predict.predict,
     "classify_log": classify_regress.classify,
     "regress_log": classify_regress.regress,
@@ -87,4 +77,5 @@ def _replay(servable: Servable, log: prediction_log_pb2.PredictionLog) -> None:
     request = getattr(log, kind).request
     for asked in getattr(request, "tasks", [request]):
         asked.model_spec.name = servable.name
-    _METHODS[kind](_Alone(servable), request, 0)
+    # A record is for whoever brings it.
+    _METHODS[kind](lambda spec: servable, request, 0)
