@@ -148,9 +148,9 @@ class Seq2Seq(GeneratingModel):
         masks = input_masks(source_ids, pad_id, end_id, len(encoders))
         value, mask, state = read(encoders, source_embedding(source_ids), masks)
         if scheduled_sampling is None:
-            inputs, target_mask = target_embedding(target_ids), target_ids != pad_id
+            embedded, target_mask = target_embedding(target_ids), target_ids != pad_id
             decoded = decoder(
-                inputs,
+                embedded,
                 value,
                 inputs_mask=target_mask,
                 value_mask=mask,
@@ -159,7 +159,7 @@ class Seq2Seq(GeneratingModel):
             )
             if output is not None:
                 logits, weights = output.over_targets(
-                    Decoded(decoded[0], decoded[1], inputs, target_ids),
+                    Decoded(decoded[0], decoded[1], embedded, target_ids),
                     target_mask,
                     EncodedSource(source_ids, value, mask),
                 )  # [B, T, V]
