@@ -7,7 +7,7 @@ from keras_attention.recipes.recipe import Data, Recipe, Table, Training
 
 # Texts that are looked at to see what they are made of.
 _LOOKED_AT = 2_000
-_WORDS = 20_000
+_SUBWORDS = 8_000
 
 
 def recipe_for(
@@ -76,7 +76,7 @@ def recipe_for(
 
 
 def _tokenizer(texts: Sequence[str]) -> Table:
-    """Words where texts are sentences or lists of symbols, else characters."""
+    """Subwords of sentences, the words of lists of symbols, else characters."""
     pieces = [text.split() for text in texts]
     if statistics.median(map(len, pieces)) < 2:
         return {"class": "CharacterTokenizer"}
@@ -84,4 +84,4 @@ def _tokenizer(texts: Sequence[str]) -> Table:
     tokens = sum(map(len, pieces))
     if len(distinct) * 20 < tokens or len(distinct) < 100:
         return {"class": "WordTokenizer", "split": "whitespace"}
-    return {"class": "WordTokenizer", "max_size": _WORDS, "lowercase": False}
+    return {"class": "SubwordTokenizer", "max_size": _SUBWORDS}

@@ -132,18 +132,21 @@ def _made(maker: Any, table: Table, where: str, **given: Any) -> Any:
 
 
 def _tokenizer(table: Table, texts: Iterable[str], where: str) -> text.Tokenizer:
-    names = ("CharacterTokenizer", "FeatureTokenizer", "WordTokenizer")
+    kinds = ("Character", "Feature", "Subword", "Word")
+    names = [f"{kind}Tokenizer" for kind in kinds]
     name = table.get("class", names[0])
     if name not in names:
         raise ValueError(
             f"[{where}] class: expected one of {names}, received {name!r}."
-            f"{nearest(str(name), list(names))}"
+            f"{nearest(str(name), names)}"
         )
     tokenizer = getattr(text, name)
     arguments = {key: value for key, value in table.items() if key != "class"}
-    known = [*inspect.signature(tokenizer).parameters, "max_size", "min_count"]
+    takers = tokenizer, tokenizer.from_texts
+    taken = {name for one in takers for name in inspect.signature(one).parameters}
+    known = sorted(taken - {"vocabulary", "model", "texts", "arguments"})
     for key in arguments:
-        if key not in known or key == "vocabulary":
+        if key not in known:
             raise ValueError(
                 f"[{where}]: {name} has no argument {key!r}.{nearest(key, known)}"
             )

@@ -25,6 +25,21 @@ def test_the_kind_of_text_decides_on_the_tokenizers():
     assert recipe.target_tokenizer == {"class": "WordTokenizer", "split": "whitespace"}
 
 
+def test_sentences_are_cut_into_subwords():
+    words = [f"{first}{last}" for first in "bcdfghklmn" for last in ("an", "olo", "i")]
+    sources = [" ".join(words[place:] + words[:place]) for place in range(30)]
+    pairs = [Pair(f"{source}!", source.title()) for source in sources for _ in range(2)]
+    pairs += [Pair(f"{place} x {place}", f"{place} y") for place in range(200)]
+    recipe = with_settings(recipe_for(pairs), ["source_tokenizer.max_size=80"])
+    assert recipe.target_tokenizer == {"class": "SubwordTokenizer", "max_size": 8_000}
+    assert recipe.training.metric == "bleu"
+    made = pipeline(recipe, pairs)
+    assert made.source_tokenizer.vocabulary_size == 80
+    ids = made.source_tokenizer.tokenize([pairs[0].source])
+    written = made.source_tokenizer.detokenize(ids).numpy()[0].decode()
+    assert written == pairs[0].source
+
+
 def test_settings_replace_values():
     recipe = with_settings(
         recipe_for(PAIRS),
