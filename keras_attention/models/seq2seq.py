@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from keras_attention.decoder import sampling_schedules
+from keras_attention.decoder.context_products import output_steps
 from keras_attention.decoder.decoder import AttentionDecoder
 from keras_attention.decoder.scheduled_sampling import SampledDecoding
 from keras_attention.decoder.tied_embedding import TiedOutput
@@ -216,13 +217,14 @@ class Seq2Seq(GeneratingModel):
         """
         embedding = self.target_embedding
         step = token_stepper(self.decoder, embedding, memory, beam_size, attention)
-        logits: Callable[[Any], Any] = self.output_layer
+        output: Callable[[Any], Any] = self.output_layer
         if candidates is not None:
-            logits = columns(self.output_layer, candidates, beam_size)
+            output = columns(self.output_layer, candidates, beam_size)
+        logits = output_steps(output, self.decoder, memory, beam_size, attention)
 
         def step_fn(ids: Any, state: Any) -> Any:
             outputs, weights, state = step(ids, state)
-            return logits(outputs), weights, state
+            return logits(outputs, weights), weights, state
 
         return step_fn
 
