@@ -26,8 +26,9 @@ from keras_attention.layer_support.types import Memory, Size, Tensor
 if TYPE_CHECKING:
     from keras_attention.decoder.decoder import AttentionDecoder
 
-# Weights below stay in a cache near a core.
+# Weights below stay in a cache near a core, and a graph has to choose in every step.
 _LARGE = 2**19
+_LARGE_COMPILED = 2**16
 # What their product costs once is saved in fewer steps than a sentence has.
 _SHARE = 2
 
@@ -108,6 +109,7 @@ def context_product(
         kernel: `[D, N]` in the dtype that is computed in; None: there is no product.
         beam_size: K.
     """
+    large = _LARGE if in_dynamic_graph() else _LARGE_COMPILED
     if (
         kernel is None
         or not _many_steps.get()
@@ -115,7 +117,7 @@ def context_product(
         or attention.num_heads > 1
         # In half precision the rounding of values is not that of contexts.
         or keras.backend.standardize_dtype(kernel.dtype) not in ("float32", "float64")
-        or kernel.shape[0] * kernel.shape[1] < _LARGE
+        or kernel.shape[0] * kernel.shape[1] < large
     ):
         return None
     few = size(memory.mask, 0) * size(memory.mask, 1) * _SHARE <= kernel.shape[0]

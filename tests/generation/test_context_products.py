@@ -63,6 +63,7 @@ def source(rows, columns):
 def worthwhile(monkeypatch, weights):
     with monkeypatch.context() as patch:
         patch.setattr(context_products, "_LARGE", weights)
+        patch.setattr(context_products, "_LARGE_COMPILED", weights)
         yield
 
 
