@@ -1,8 +1,13 @@
-"""Sizes of tensors that a graph may know only when it runs."""
+"""Sizes and conditions that a graph may know only when it runs."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from keras import ops
+
+from keras_attention.layer_support.types import Nested, Tensor
+
+_Result = TypeVar("_Result", bound=Nested)
 
 
 def size(x: Any, axis: int) -> Any:
@@ -12,3 +17,16 @@ def size(x: Any, axis: int) -> Any:
     """
     known = x.shape[axis]
     return ops.shape(x)[axis] if known is None else known
+
+
+def when(
+    needed: Tensor, then: Callable[[], _Result], otherwise: Callable[[], _Result]
+) -> _Result:
+    """`then()` where it is needed: decided now if that is known, else in the graph.
+
+    Args:
+        needed: A bool or a boolean scalar.
+    """
+    if isinstance(needed, bool):
+        return then() if needed else otherwise()
+    return ops.cond(needed, then, otherwise)

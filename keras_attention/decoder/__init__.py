@@ -5,6 +5,7 @@
 | `decoder.py` | `ka.AttentionDecoder`, which puts the parts together |
 | `orders.py` | what the query of a step is and what the cell takes; input feeding |
 | `step.py` | the state, and what a step works with |
+| `context_products.py` | products with the context, by values multiplied once |
 | `token_steps.py` | steps from tokens, whose projections are looked up |
 | `readouts.py` | what leaves the decoder at each step |
 | `bridges.py` | from the encoder's last states to the decoder's first ones |

@@ -11,12 +11,19 @@ from keras_attention.attention.base import AttentionLayer, StepAttention
 from keras_attention.attention.beam_attention import BeamAttention
 from keras_attention.attention.fixed_context import FixedContext
 from keras_attention.backend.cells import CellStack
+from keras_attention.backend.cells.prepared_cell import Multiplied
 from keras_attention.backend.masks import as_mask, zero_rows, zero_where_masked
 from keras_attention.backend.precision import require_concrete
 from keras_attention.backend.weights import public_weights
 from keras_attention.decoder import bridges, orders, readouts
 from keras_attention.decoder.context_gate import for_order as gate_for_order
-from keras_attention.decoder.step import DecoderState, PreparedDecoder, Stepped
+from keras_attention.decoder.context_products import context_product
+from keras_attention.decoder.step import (
+    DecoderState,
+    Entering,
+    PreparedDecoder,
+    Stepped,
+)
 from keras_attention.decoder.teacher_forcing import Loop, cell_first, teacher_forced
 from keras_attention.layer_support.argument_checks import number, steps
 from keras_attention.layer_support.building import build_part, require_built
@@ -315,9 +322,13 @@ class AttentionDecoder(CompositeLayer):
     ) -> PreparedDecoder:
         """`prepare` for `stepper`, with its arguments."""
         require_built(self, "stepper", _SHAPES)
-        if attention is None and not (isinstance(beam_size, int) and beam_size == 1):
-            attention = BeamAttention(self.attention, beam_size)
-        return self.prepare(memory, False, attention)
+        entering = None
+        if attention is None:
+            entering = self._entering(memory, beam_size)
+            if not (isinstance(beam_size, int) and beam_size == 1):
+                attention = BeamAttention(self.attention, beam_size)
+        prepared = self.prepare(memory, False, attention)
+        return prepared if entering is None else prepared._replace(entering=entering)
 
     def prepare(
         self, memory: Nested, training: bool, attention: StepAttention | None = None
@@ -351,6 +362,21 @@ class AttentionDecoder(CompositeLayer):
             "seed": self.seed,
             "context_gate": self.context_gate and serialize(self.context_gate),
         }
+
+    def _entering(self, memory: Nested, beam_size: Size) -> Entering | None:
+        """How the context enters a cell, where it is multiplied with its values."""
+        if self.order.context_cell is None or self.context_gate is not None:
+            return None
+        kernel = self.stack.fed_kernel(self.order.context_cell, self._context_depth)
+        product = context_product(self.attention, memory, kernel, beam_size)
+        if product is None:
+            return None
+        return lambda context, weights: Multiplied(
+            product.choose(
+                lambda of_weights: of_weights(weights),
+                lambda: ops.matmul(context, kernel),
+            )
+        )
 
     @property
     def _feeds_back(self) -> bool:

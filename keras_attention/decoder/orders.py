@@ -129,7 +129,8 @@ class AttendFirst(Order, abc.ABC):
     ) -> StepResult:
         query = state.cell[self.query_cell][0]
         context, weights, attention = decoder.attend(query, state.attention, drawn)
-        hidden, cell = decoder.cell.step(projected, context, state.cell)
+        fed = decoder.entering(context, weights)
+        hidden, cell = decoder.cell.step(projected, fed, state.cell)
         return StepResult(hidden, context, None, weights, DecoderState(cell, attention))
 
 
@@ -204,7 +205,7 @@ class ConditionalOrder(Order):
     ) -> StepResult:
         query, between = decoder.cell.step(projected, None, state.cell[0])
         context, weights, attention = decoder.attend(query, state.attention, drawn)
-        hidden, new = decoder.second(context, between)
+        hidden, new = decoder.second(decoder.entering(context, weights), between)
         after = DecoderState((new,), attention)
         return StepResult(hidden, context, None, weights, after)
 

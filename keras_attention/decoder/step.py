@@ -38,6 +38,10 @@ class StepResult(NamedTuple):
     state: State
 
 
+Entering: TypeAlias = Callable[[Tensor, Tensor], Any]
+"""What is fed to a cell, of the context `[B, D]` and its weights `[B, H, S]`."""
+
+
 class PreparedDecoder(NamedTuple):
     """A decoder over one memory, with the work that no step depends on done.
 
@@ -52,6 +56,7 @@ class PreparedDecoder(NamedTuple):
         memory: What it attends to.
         readout: What leaves the decoder, of the cell's output, context and inputs.
         feeds_readout: Whether the next step is fed with it.
+        entering: What is fed to a cell of the context and its weights.
     """
 
     order_step: Callable[..., StepResult]
@@ -62,6 +67,7 @@ class PreparedDecoder(NamedTuple):
     memory: Memory
     readout: Callable[..., Tensor]
     feeds_readout: bool
+    entering: Entering = lambda context, weights: context
 
     def attend(
         self, query: Tensor, state: State, drawn: Nested

@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from keras_attention.decoder import sampling_schedules
+from keras_attention.decoder.context_products import output_steps
 from keras_attention.decoder.decoder import AttentionDecoder
 from keras_attention.decoder.scheduled_sampling import SampledDecoding
 from keras_attention.decoder.source_outputs.base import (
@@ -265,13 +266,15 @@ class Seq2Seq(GeneratingModel):
         if isinstance(self.output_layer, SourceOutput):
             return self._source_stepper(memory, beam_size, candidates, attention)
         step = token_stepper(self.decoder, embedding, memory, beam_size, attention)
-        logits: Callable[[Any], Any] = self.output_layer
+        output: Callable[[Any], Any] = self.output_layer
         if candidates is not None:
-            logits = columns(self.output_layer, candidates, beam_size)
+            output = columns(self.output_layer, candidates, beam_size)
+        logits = output_steps(output, self.decoder, memory, beam_size, attention)
 
         def step_fn(ids: Any, state: Any) -> Any:
             outputs, weights, state = step(ids, state)
-            return logits(outputs), by_position(weights, len(self.encoders)), state
+            shown = by_position(weights, len(self.encoders))
+            return logits(outputs, weights), shown, state
 
         return step_fn
 

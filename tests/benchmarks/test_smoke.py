@@ -14,6 +14,7 @@ from benchmarks import (
     lstm_layer,
     monotonic,
     problem,
+    report,
     served_generation,
     shortlist,
     train_step,
@@ -30,6 +31,10 @@ def _run(benchmark, variants, folder, *more):
     assert benchmark.main(arguments) == 0
     (path,) = folder.glob("*.json")
     return json.loads(path.read_text()), (folder / "page.md").read_text()
+
+
+def test_the_page_is_that_of_the_stored_results():
+    assert report.PAGE.read_text() == report.page()
 
 
 @pytest.mark.slow

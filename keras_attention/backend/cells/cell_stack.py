@@ -187,6 +187,13 @@ class CellStack:
     ) -> PreparedCell:
         return gate.in_front_of(self._prepare_fed(cell, gate.units, training))
 
+    def fed_kernel(self, number: int, depth: int) -> Any:
+        """What a cell multiplies what is fed with, `[F, N]`; None: it does not."""
+        cell = self.cells[number]
+        if self._runs_whole(cell, training=False):
+            return None
+        return ops.cast(cell.kernel, self.dtype)[-depth:]
+
     def _prepare_fed(
         self, cell: keras.layers.Layer, depth: int, training: bool
     ) -> FedCell:

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from keras_attention.backend.cells.gate_products import gate_products
-from keras_attention.backend.cells.prepared_cell import PreparedCell
+from keras_attention.backend.cells.prepared_cell import Multiplied, PreparedCell
 from keras_attention.layer_support.types import Tensor
 
 
@@ -42,7 +42,9 @@ def prepare_gru(cell: keras.layers.GRUCell, fed_depth: int, dtype: str) -> Prepa
 
     def step(projected: Tensor, fed: Tensor, states: tuple[Tensor, ...]) -> Any:
         (h,) = states
-        if of_fed is None:
+        if isinstance(fed, Multiplied):
+            x_z, x_r, x_h = ops.split(fed.added_to(projected), 3, axis=-1)
+        elif of_fed is None:
             x_z, x_r, x_h = ops.split(projected, 3, axis=-1)  # each [B, U]
         else:
             x_z, x_r, x_h = of_fed(projected, fed)  # each [B, U]

@@ -6,7 +6,11 @@ import keras
 from keras import ops
 
 from keras_attention.backend.cells.gate_products import gate_products
-from keras_attention.backend.cells.prepared_cell import Affine, PreparedCell
+from keras_attention.backend.cells.prepared_cell import (
+    Affine,
+    Multiplied,
+    PreparedCell,
+)
 from keras_attention.layer_support.types import Tensor
 
 
@@ -25,14 +29,14 @@ def prepare_lstm(
         dtype: Compute dtype.
     """
     kernel = ops.cast(cell.kernel, dtype)  # [D + F, 4U]
-    inside = ops.cast(cell.recurrent_kernel, dtype)  # [U, 4U]
+    recurrent = inside = ops.cast(cell.recurrent_kernel, dtype)  # [U, 4U]
     known = kernel.shape[0] - fed_depth
     # Split, not sliced: the gradient of a slice is as large as what it was taken from.
     of_known, of_fed = ops.split(kernel, [known], axis=0)  # [D, 4U], [F, 4U]
     if fed_depth:
         inside = ops.concatenate([of_fed, inside], axis=0)  # [F + U, 4U]
     bias = ops.cast(cell.bias, dtype) if cell.use_bias else None
-    gates_of = gate_products(inside, 4)
+    gates_of, of_state = (gate_products(x, 4) for x in (inside, recurrent))
 
     def project(x: Tensor) -> Any:
         projected = ops.matmul(x, of_known)  # [..., 4U]
@@ -45,11 +49,17 @@ def prepare_lstm(
         affine: Affine | None = None,
     ) -> Any:
         h, c = states
+        if isinstance(fed, Multiplied):
+            gates = of_state(fed.added_to(projected), h)
+            return after_gates(gates, c)
         known_now = h if fed is None else ops.concatenate([fed, h], axis=-1)  # [B, F+U]
         if affine is None:
             gates = gates_of(projected, known_now)
         else:
             gates = ops.split(affine(projected, known_now), 4, axis=-1)
+        return after_gates(gates, c)
+
+    def after_gates(gates: list[Any], c: Tensor) -> Any:
         i, f, candidate, o = gates  # each [B, U]
         gate = cell.recurrent_activation
         c = gate(f) * c + gate(i) * cell.activation(candidate)

@@ -10,6 +10,16 @@ Affine: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 """`x + v @ kernel` of x and v."""
 
 
+class Multiplied(NamedTuple):
+    """What is fed to a cell, as its product `[B, N]` with the kernel's rows for it."""
+
+    product: Tensor
+
+    def added_to(self, projected: Tensor) -> Any:
+        """What the cell adds up before its gates; None is nothing."""
+        return self.product if projected is None else projected + self.product
+
+
 class PreparedCell(NamedTuple):
     """A cell whose per-sentence work is done: two pure functions.
 
@@ -18,7 +28,8 @@ class PreparedCell(NamedTuple):
 
     Attributes:
         project: `x [..., D]` to what `step` wants of it, for all steps at once.
-        step: `(projected_t, fed_t or None, states) -> (output, states)`.
+        step: `(projected_t, fed_t or None, states) -> (output, states)`; where
+            `CellStack.fed_kernel` is, what is fed may be `Multiplied`.
         kernel: `[K, N]` where `step` is `projected + v @ kernel` and what follows;
             `step` then also takes `affine`, which computes that. None elsewhere.
     """

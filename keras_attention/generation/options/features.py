@@ -8,7 +8,7 @@ what no row needs is then skipped there.
 import functools
 import operator
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias, TypeVar
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from keras import ops
@@ -18,15 +18,13 @@ from keras_attention.generation.options.generation_options import GenerationOpti
 from keras_attention.generation.options.option import Option
 from keras_attention.generation.options.option_table import OPTIONS
 from keras_attention.generation.options.row_options import OptionValues, RowOptions
-from keras_attention.layer_support.types import Nested, Tensor
+from keras_attention.layer_support.types import Tensor
 
 Flag: TypeAlias = Tensor
 """A bool, None where only the running graph can tell, or there a boolean scalar."""
 
 Size: TypeAlias = Tensor
 """An int, None where only the running graph can tell, or there an int32 scalar."""
-
-_Result = TypeVar("_Result", bound=Nested)
 
 
 class Features(NamedTuple):
@@ -186,15 +184,6 @@ def all_greedy(values: OptionValues, rows: RowOptions) -> Tensor:
         if option.beyond_greedy and numbers(values[name]) is None
     ]  # [B] each
     return ~ops.any(functools.reduce(operator.or_, on))
-
-
-def when(
-    needed: Flag, then: Callable[[], _Result], otherwise: Callable[[], _Result]
-) -> _Result:
-    """`then()` where it is needed: decided now if that is known, else in the graph."""
-    if isinstance(needed, bool):
-        return then() if needed else otherwise()
-    return ops.cond(needed, then, otherwise)
 
 
 def _known_on(options: GenerationOptions, option: Option) -> bool | None:

@@ -9,12 +9,12 @@ from typing import Any, NamedTuple, TypeAlias
 from keras import ops
 
 from keras_attention.backend.loop import dynamic_shapes, room
-from keras_attention.backend.sizes import size
+from keras_attention.backend.sizes import size, when
 from keras_attention.backend.top import log_sum_exp
 from keras_attention.backend.weights import mean_over_heads
 from keras_attention.generation import constraints
 from keras_attention.generation.no_repeat_ngram import repeating
-from keras_attention.generation.options.features import Features, settled, when
+from keras_attention.generation.options.features import Features, settled
 from keras_attention.generation.options.row_options import RowOptions
 from keras_attention.generation.penalties import (
     coverage_beside_log_prob,

@@ -12,6 +12,7 @@ from keras import ops, tree
 
 from keras_attention.backend.gather import gather
 from keras_attention.backend.loop import in_dynamic_graph, stages, unfold
+from keras_attention.decoder.context_products import many_steps
 from keras_attention.layer_support.types import Mask, Nested, Size, Tensor
 
 # Hypotheses below which a step takes hardly less time for fewer.
@@ -90,13 +91,14 @@ def unfold_rows(
 
     most = batch_size * slots if slots is not None else 0
     if (isinstance(most, int) and most < _WORTHWHILE) or not in_dynamic_graph():
-        carried, emitted, steps = unfold(
-            search.step_over(fixed), carried, unfinished, bound, room
-        )
+        with many_steps():
+            step = search.step_over(fixed)
+        carried, emitted, steps = unfold(step, carried, unfinished, bound, room)
         return search.answers(carried), emitted, steps
 
     def stage(now: _Stage) -> tuple[_Stage, Nested]:
-        step = search.step_over(now.fixed)
+        with many_steps():
+            step = search.step_over(now.fixed)
         number = ops.shape(now.rows)[0]
         few = ops.where(number * slots < _WORTHWHILE, 0, number // 2)
 

@@ -5,9 +5,9 @@ from typing import NamedTuple
 from keras import ops, tree
 
 from keras_attention.backend.gather import gather
-from keras_attention.backend.sizes import size
+from keras_attention.backend.sizes import size, when
 from keras_attention.backend.top import top
-from keras_attention.generation.options.features import Flag, when
+from keras_attention.generation.options.features import Flag
 from keras_attention.layer_support.types import Ids, Mask, Tensor
 
 _NOTHING = -float("inf")

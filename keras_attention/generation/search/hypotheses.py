@@ -6,9 +6,9 @@ from keras import ops, tree
 
 from keras_attention.backend.gather import gather
 from keras_attention.backend.loop import dynamic_shapes
-from keras_attention.backend.sizes import size
+from keras_attention.backend.sizes import size, when
 from keras_attention.generation.no_repeat_ngram import lengthened
-from keras_attention.generation.options.features import Features, Flag, when
+from keras_attention.generation.options.features import Features, Flag
 from keras_attention.generation.options.row_options import RowOptions
 from keras_attention.layer_support.types import Ids, Mask, State, Tensor
 

@@ -2,9 +2,9 @@
 
 from keras import ops
 
-from keras_attention.backend.sizes import size
+from keras_attention.backend.sizes import size, when
 from keras_attention.generation.constraints import keep_likely
-from keras_attention.generation.options.features import Features, when
+from keras_attention.generation.options.features import Features
 from keras_attention.generation.options.row_options import RowOptions
 from keras_attention.generation.search import random_numbers
 from keras_attention.generation.search.hypotheses import Extension, Grid

@@ -5,7 +5,8 @@ from typing import NamedTuple
 from keras import ops
 
 from keras_attention.backend.gather import gather
-from keras_attention.generation.options.features import Features, when
+from keras_attention.backend.sizes import when
+from keras_attention.generation.options.features import Features
 from keras_attention.generation.options.row_options import RowOptions
 from keras_attention.generation.penalties import normalizer, upper_bound
 from keras_attention.generation.search.finished import FinishedHypotheses
