@@ -168,6 +168,7 @@ def fit(pipeline, train, epochs):
         optimizer=keras.optimizers.Adam(schedule, global_clipnorm=CLIP_NORM),
         loss=ka.losses.MaskedCrossentropy(label_smoothing=LABEL_SMOOTHING),
         metrics=[ka.metrics.TokenAccuracy()],
+        steps_per_execution=8,
     )
     pipeline.model.fit(dataset, epochs=epochs, shuffle=False)
 
