@@ -9,7 +9,7 @@ from keras_attention.attention import alignments, scores
 from keras_attention.attention.base import AttentionLayer
 from keras_attention.attention.heads import check_heads, merge_heads, split_heads
 from keras_attention.attention.memory import AttentionMemory, AttentionState
-from keras_attention.backend.batched_products import few_rows_matmul
+from keras_attention.backend.deferred.products import step_context
 from keras_attention.backend.masks import as_mask, zero_where_masked
 from keras_attention.layer_support.argument_checks import (
     check_rank,
@@ -222,7 +222,7 @@ class Attention(AttentionLayer):
         )
         weights = ops.cast(weights, self.compute_dtype)
         kept = weights * drawn["keep"] if "keep" in drawn else weights
-        context = merge_heads(few_rows_matmul(kept, memory.values))  # [B, T, Dv]
+        context = merge_heads(step_context(kept, memory.values))  # [B, T, Dv]
         return context, weights, aligned
 
     def _check_ranks(self, **shapes: Shape | None) -> None:

@@ -5,7 +5,7 @@
 | `loop.py` | `scan`, `unfold` and `stages`, the loops over time, on any backend |
 | `loop_tensorflow.py`, `loop_jax.py`, `loop_eager.py` | how each backend runs them |
 | `cells/` | recurrent cells with their input projection outside the loop |
-| `deferred_kernel_gradient.py` | a kernel's gradient over a loop in one product |
+| `deferred/` | gradients of what all steps of a loop share, once after the loop |
 | `additive/` | additive energies of all pairs without storing the pairs |
 | `masks.py` | masks select, they are never added |
 | `weights.py` | attention weights with their heads, and as users see them |

@@ -8,8 +8,10 @@ from keras import ops
 from keras_attention.layer_support.types import Tensor
 
 
-def few_rows_matmul(x: Tensor, y: Tensor) -> Any:
+def few_rows_matmul(x: Tensor, y: Tensor, turned: bool = False) -> Any:
     """`x @ y` of `[..., T, S]` and `[..., S, D]`, fast where T is 1.
+
+    `turned` takes y as `[..., D, S]`.
 
     On TensorFlow `matmul` hands such a product to oneDNN, which wakes all threads for
     it whatever its size: ten times as long as the product itself for a single query.
@@ -19,5 +21,5 @@ def few_rows_matmul(x: Tensor, y: Tensor) -> Any:
         import tensorflow as tf
 
         if x.dtype in (tf.float32, tf.float64):
-            return tf.raw_ops.BatchMatMulV3(x=x, y=y, Tout=x.dtype)
-    return ops.matmul(x, y)
+            return tf.raw_ops.BatchMatMulV3(x=x, y=y, Tout=x.dtype, adj_y=turned)
+    return ops.matmul(x, ops.swapaxes(y, -1, -2) if turned else y)

@@ -23,7 +23,7 @@ else:
 
 
 def scan(
-    step: Step, state: Nested, inputs: Nested, kernels: dict[str, Tensor] | None = None
+    step: Step, state: Nested, inputs: Nested, defer: bool = False
 ) -> tuple[Any, Any]:
     """Carry `state` through `step` for every row of `inputs`, in order.
 
@@ -32,18 +32,14 @@ def scan(
             tensors, `state` of the same shapes and dtypes throughout.
         state: Structure of tensors, the state before the first row.
         inputs: Structure of time-major tensors `[T, B, ...]`, T >= 1.
-        kernels: For training: matrices `[K, N]` by the name of the entry of
-            `inputs` (then a dict) that their product is added to. Unless None, the
-            step is called with a third argument, `affines`, and must compute
-            `affines[name](row[name], v)`, which is `row[name] + v @ kernel`,
-            exactly once for each; on TensorFlow their gradients are then one
-            product after the loop (`deferred_kernel_gradient.py`).
+        defer: Whether gradients will be asked for, so that those which can wait until
+            after the loop should (`deferred/`): in training.
 
     Returns:
         The state after the last row and the outputs, time-major `[T, ...]`.
         Gradients flow through both.
     """
-    return _loops.scan(step, state, inputs, kernels)
+    return _loops.scan(step, state, inputs, defer)
 
 
 def unfold(

@@ -1,6 +1,5 @@
 """Eager loops over time: torch's, and TensorFlow's outside graphs; see `loop.py`."""
 
-import functools
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -11,11 +10,9 @@ from keras_attention.layer_support.types import Nested, Size, Tensor
 Step: TypeAlias = Callable[..., tuple[Any, Any]]
 Stage: TypeAlias = Callable[[Any], tuple[Any, Any]]
 Proceed: TypeAlias = Callable[[Any], Tensor]
-Kernels: TypeAlias = dict[str, Tensor] | None
 
 
-def scan(step: Step, state: Nested, inputs: Nested, kernels: Kernels) -> Any:
-    step = with_affines(step, kernels)
+def scan(step: Step, state: Nested, inputs: Nested, defer: bool) -> Any:
     collected = []
     for t in range(tree.flatten(inputs)[0].shape[0]):
         state, outputs = step(state, tree.map_structure(lambda x, t=t: x[t], inputs))
@@ -39,18 +36,6 @@ def unfold(
 def stacked(collected: list[Any]) -> Any:
     """The outputs of all steps, time-major."""
     return tree.map_structure(lambda *rows: ops.stack(rows), *collected)
-
-
-def with_affines(step: Step, kernels: Kernels) -> Step:
-    """`step` given the products with its kernels; as it is for None."""
-    if kernels is None:
-        return step
-
-    def affine(kernel: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
-        return lambda x, v: x + ops.matmul(v, kernel)
-
-    affines = {name: affine(kernel) for name, kernel in kernels.items()}
-    return functools.partial(step, affines=affines)
 
 
 def known_rows(max_steps: Size) -> Any:

@@ -6,15 +6,15 @@ import jax
 import jax.numpy as jnp
 
 from keras_attention.backend import loop_eager
-from keras_attention.backend.loop_eager import Kernels, Proceed, Step
+from keras_attention.backend.loop_eager import Proceed, Step
 from keras_attention.layer_support.types import Nested, Size, Tensor
 
 compiled = loop_eager.compiled
 in_dynamic_graph = loop_eager.in_dynamic_graph
 
 
-def scan(step: Step, state: Nested, inputs: Nested, kernels: Kernels) -> Any:
-    return jax.lax.scan(loop_eager.with_affines(step, kernels), state, inputs)
+def scan(step: Step, state: Nested, inputs: Nested, defer: bool) -> Any:
+    return jax.lax.scan(step, state, inputs)
 
 
 def unfold(

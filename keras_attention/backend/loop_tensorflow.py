@@ -7,36 +7,35 @@ import tensorflow as tf
 from keras import tree
 
 from keras_attention.backend import loop_eager
-from keras_attention.backend.deferred_kernel_gradient import DeferredKernel, recording
-from keras_attention.backend.loop_eager import Kernels, Proceed, Stage, Step
+from keras_attention.backend.deferred.on_tensorflow import TensorFlowRecorder
+from keras_attention.backend.loop_eager import Proceed, Stage, Step
 from keras_attention.layer_support.types import Nested, Size, Tensor
 
 FlatStep = Callable[[Any, list[Any]], tuple[list[Any], Any]]
 
 
-def scan(step: Step, state: Nested, inputs: Nested, kernels: Kernels) -> Any:
-    if not kernels:
-        return _scan(loop_eager.with_affines(step, kernels), state, inputs)
-    deferred = {name: DeferredKernel(kernel) for name, kernel in kernels.items()}
-    attached = {name: kernel.attach(inputs[name]) for name, kernel in deferred.items()}
-    state, handed = _scan(recording(step, deferred), state, {**inputs, **attached})
-    for name, kernel in deferred.items():
-        kernel.finish(handed["recorded"][name])
-    return state, handed["outputs"]
-
-
-def _scan(step: Step, state: Nested, inputs: Nested) -> tuple[Any, Any]:
+def scan(step: Step, state: Nested, inputs: Nested, defer: bool) -> Any:
     inputs = tree.map_structure(tf.convert_to_tensor, inputs)
     state = tree.map_structure(tf.convert_to_tensor, state)
     if tf.executing_eagerly():
-        return loop_eager.scan(step, state, inputs, None)
+        return loop_eager.scan(step, state, inputs, defer)
     rows, carried = tree.flatten(inputs), tree.flatten(state)
     length = tf.shape(rows[0])[0]
-    flat_step = _flat_step(step, state)
+    recorder = TensorFlowRecorder(length, tf.shape(rows[0])[1])
+
+    def recording(state: Nested, row: Nested, t: Tensor = None) -> Any:
+        if not defer:
+            return step(state, row)
+        with recorder.tracing(t) as recorded:
+            state, outputs = step(state, row)
+        return state, (outputs, recorded)
+
     first = [tf.TensorSpec(x.shape[1:], x.dtype) for x in rows]
     # Thrown away: gradients of a call inside a loop would run all of it again.
-    specs = _traced(flat_step, tree.pack_sequence_as(inputs, first), carried)
-    specs = specs.structured_outputs[1]
+    specs = _traced(
+        _flat_step(recording, state), tree.pack_sequence_as(inputs, first), carried
+    ).structured_outputs[1]
+    recorder.prepare()
     # Reading rows from arrays, not by slicing: the gradient of a slice is as
     # large as the whole sequence, at every step.
     sources = [
@@ -44,26 +43,28 @@ def _scan(step: Step, state: Nested, inputs: Nested) -> tuple[Any, Any]:
         for x in rows
     ]
 
-    def at(t: Tensor) -> Any:
-        return tree.pack_sequence_as(inputs, [source.read(t) for source in sources])
+    def body(t: Tensor, flat: list[Any]) -> Any:
+        row = tree.pack_sequence_as(inputs, [source.read(t) for source in sources])
+        return _flat_step(lambda state, row: recording(state, row, t), state)(row, flat)
 
     _, carried, arrays = _while(
         lambda t, _: t < length,
-        lambda t, flat: flat_step(at(t), flat),
+        body,
         carried,
         specs,
         length,
         maximum_iterations=length,
     )
-    outputs = []
+    stacked = []
     for array in arrays:
         output = array.stack()
         output.set_shape([rows[0].shape[0], *output.shape[1:]])
-        outputs.append(output)
-    return (
-        tree.pack_sequence_as(state, carried),
-        tree.pack_sequence_as(specs, outputs),
-    )
+        stacked.append(output)
+    outputs = tree.pack_sequence_as(specs, stacked)
+    if defer:
+        outputs, recorded = outputs
+        recorder.finish(recorded)
+    return tree.pack_sequence_as(state, carried), outputs
 
 
 def unfold(

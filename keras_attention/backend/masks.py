@@ -95,6 +95,11 @@ def keep_where_masked(mask: Mask, new: Nested, old: Nested) -> Any:
         return new
 
     def select(a: Tensor, b: Tensor) -> Any:
+        if keras.backend.backend() == "tensorflow":
+            # Copies rows, where `where` asks for each number.
+            import tensorflow as tf
+
+            return tf.raw_ops.Select(condition=mask, x=a, y=b)
         row = mask
         for _ in range(len(a.shape) - 1):
             row = ops.expand_dims(row, -1)

@@ -12,7 +12,7 @@ from keras_attention.backend.weights import public_weights
 from keras_attention.decoder.decoder import AttentionDecoder
 from keras_attention.decoder.sampling_schedules import Schedule
 from keras_attention.decoder.step import DecoderState, PreparedDecoder, StepResult
-from keras_attention.decoder.teacher_forcing import Affines, run_steps
+from keras_attention.decoder.teacher_forcing import run_steps
 from keras_attention.layer_support.types import Ids, Mask, Nested, Tensor
 
 
@@ -115,7 +115,7 @@ class SampledDecoding(keras.layers.Layer):
         )
         noise = decoder.layer.draw(inputs, decoder.memory, True)
 
-        def step(row: dict[str, Any], carried: Nested, affines: Affines) -> StepResult:
+        def step(row: dict[str, Any], carried: Nested) -> StepResult:
             before, said = carried
             fed = ops.where(ops.expand_dims(row["true"], -1), row["inputs"], said)
             result = decoder.step(fed * row["kept"], before, row["drawn"])
@@ -125,7 +125,7 @@ class SampledDecoding(keras.layers.Layer):
             return result._replace(state=(result.state, ops.cast(said, inputs.dtype)))
 
         carried = (state, ops.zeros_like(inputs[:, 0]))
-        emitted, weights = run_steps(step, carried, rows | drawn_rows(noise), {})
+        emitted, weights = run_steps(step, carried, rows | drawn_rows(noise), training)
         return emitted["output"], weights
 
 

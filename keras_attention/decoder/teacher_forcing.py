@@ -9,7 +9,6 @@ from keras_attention.backend.masks import keep_where_masked
 from keras_attention.decoder.step import DecoderState, PreparedDecoder, StepResult
 from keras_attention.layer_support.types import Mask, State, Tensor
 
-Affines: TypeAlias = dict[str, Callable[[Tensor, Tensor], Tensor]]
 Loop: TypeAlias = Callable[
     [PreparedDecoder, Tensor, Mask, DecoderState, bool], tuple[Tensor, Tensor]
 ]
@@ -29,12 +28,11 @@ def teacher_forced(
     rows = _rows(decoder, inputs, mask)
     drawn = decoder.layer.draw(inputs, decoder.memory, training)
 
-    def step(row: dict[str, Any], state: DecoderState, affines: Affines) -> StepResult:
-        run = decoder._replace(cell=decoder.cell.with_affine(affines.get("x")))
-        return run.order_step(run, row["x"], state, row.get("drawn"))
+    def step(row: dict[str, Any], state: DecoderState) -> StepResult:
+        return decoder.order_step(decoder, row["x"], state, row.get("drawn"))
 
     emitted, weights = run_steps(
-        step, state, rows | drawn_rows(drawn), _kernels(decoder, training), with_weights
+        step, state, rows | drawn_rows(drawn), training, with_weights
     )
     if "output" in emitted:
         return emitted["output"], weights
@@ -50,32 +48,31 @@ def cell_first(
 ) -> tuple[Tensor, Tensor]:
     """The `Loop` where attention waits until the cell has run over all steps."""
 
-    def step(before: State, row: dict[str, Any], affines: Affines) -> Any:
-        cell = decoder.cell.with_affine(affines.get("x"))
-        hidden, new = cell.step(row["x"], None, before)
+    def step(before: State, row: dict[str, Any]) -> Any:
+        hidden, new = decoder.cell.step(row["x"], None, before)
         return keep_where_masked(row.get("mask"), new, before), hidden
 
     rows = _rows(decoder, inputs, mask)
-    _, hidden = scan(step, state.cell, rows, _kernels(decoder, training))
+    _, hidden = scan(step, state.cell, rows, training)
     hidden = swap_time(hidden)  # [B, T, Dh]
     context, weights = decoder.layer.attend(hidden, decoder.memory, mask, training)
     return decoder.readout(hidden, context, inputs), weights
 
 
 def run_steps(
-    step: Callable[[dict[str, Any], Any, Affines], StepResult],
+    step: Callable[[dict[str, Any], Any], StepResult],
     state: State,
     rows: dict[str, Any],
-    kernels: dict[str, Tensor],
+    training: bool,
     with_weights: bool = True,
 ) -> tuple[dict[str, Tensor], Tensor]:
     """Cell and attention over all steps.
 
     Args:
-        step: A row, the state before and the affines of `kernels` to a result.
+        step: A row and the state before to a result.
         state: The state before the first step.
         rows: Time-major, with `mask` where there is one: there the state stays.
-        kernels: As for `scan`.
+        training: Whether gradients will be asked for.
         with_weights: Whether to collect the weights.
 
     Returns:
@@ -83,8 +80,8 @@ def run_steps(
         weights `[B, H, T, S]` or None.
     """
 
-    def masked(before: State, row: dict[str, Any], affines: Affines) -> Any:
-        result = step(row, before, affines)
+    def masked(before: State, row: dict[str, Any]) -> Any:
+        result = step(row, before)
         if result.output is None:
             emitted = {"hidden": result.hidden, "context": result.context}
         else:
@@ -93,7 +90,7 @@ def run_steps(
             emitted["weights"] = result.weights
         return keep_where_masked(row.get("mask"), result.state, before), emitted
 
-    _, emitted = scan(masked, state, rows, kernels)
+    _, emitted = scan(masked, state, rows, training)
     weights = emitted.pop("weights", None)
     if weights is not None:
         weights = weights_of_rows(weights)
@@ -105,9 +102,3 @@ def _rows(decoder: PreparedDecoder, inputs: Tensor, mask: Mask) -> dict[str, Any
     rows = loop_rows(x=inputs, mask=mask)
     # Time-major before it is projected: inputs are a quarter as deep, or less.
     return rows | {"x": decoder.cell.project(rows["x"])}
-
-
-def _kernels(decoder: PreparedDecoder, training: bool) -> dict[str, Tensor]:
-    """The kernel whose gradient can wait, for `scan`: only training asks for it."""
-    kernel = decoder.cell.kernel
-    return {"x": kernel} if training and kernel is not None else {}

@@ -139,7 +139,7 @@ class RecurrentEncoder(CompositeLayer):
     def _run(self, cells: list[Any], x: Tensor, mask: Tensor, training: bool) -> Any:
         """One layer: outputs `[B, S, directions * U]`, states of that depth."""
         batch = ops.shape(x)[0]
-        prepared, rows, kernels, states = {}, {}, {}, []
+        prepared, rows, states = {}, {}, []
         for name, cell in zip(self.directions, cells, strict=True):
             stack = CellStack(cell, self.compute_dtype)
             prepared[name] = stack.prepare(0, training=False)
@@ -148,20 +148,17 @@ class RecurrentEncoder(CompositeLayer):
             rows[name] = prepared[name].project(self._in_order(x, reverse))
             if mask is not None:
                 rows[f"{name}_mask"] = self._in_order(mask, reverse)
-            if training and prepared[name].kernel is not None:
-                kernels[name] = prepared[name].kernel
 
         # Both directions in one loop: their products run side by side.
-        def step(carried: Any, row: dict[str, Tensor], affines: dict[str, Any]) -> Any:
+        def step(carried: Any, row: dict[str, Tensor]) -> Any:
             news, outputs = [], []
             for (name, run), state in zip(prepared.items(), carried, strict=True):
-                run = run.with_affine(affines.get(name))
                 output, new = run.step(row[name], None, state)
                 news.append(keep_where_masked(row.get(f"{name}_mask"), new, state))
                 outputs.append(output)
             return tuple(news), tuple(outputs)
 
-        states, outputs = scan(step, tuple(states), rows, kernels)
+        states, outputs = scan(step, tuple(states), rows, training)
         value = swap_time(outputs[0])  # [B, S, U]
         if len(cells) == 2:
             backward = swap_time(ops.flip(outputs[1], 0))  # [B, S, U]

@@ -27,6 +27,8 @@ from keras_attention.text_to_text import TextToText
 
 MODEL, RECIPE, DEVELOPMENT = "model.keras_attention", "recipe.toml", "development.tsv"
 UNFINISHED = "unfinished.npz"
+# Batches from one return to Python to the next: 2 ms of a step's 23 for 32 words.
+_STEPS_PER_EXECUTION = 8
 
 Say = Callable[[str], None]
 _logger = logging.getLogger(__name__)
@@ -313,7 +315,7 @@ def _compile(model: keras.Model, how: Training, updates: int) -> None:
     else:
         optimizer = keras.optimizers.Adam(schedule, **options)
     loss = ka.losses.MaskedCrossentropy(label_smoothing=how.label_smoothing)
-    model.compile(optimizer=optimizer, loss=loss)
+    model.compile(optimizer, loss, steps_per_execution=_STEPS_PER_EXECUTION)
     model.optimizer.build(model.trainable_variables)
 
 

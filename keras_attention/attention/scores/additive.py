@@ -9,6 +9,7 @@ from keras_attention.attention.heads import check_heads
 from keras_attention.attention.scores.base import registry
 from keras_attention.attention.scores.kernel import KernelScore
 from keras_attention.backend.additive.energies import additive_energies
+from keras_attention.backend.deferred.products import dense_product
 from keras_attention.backend.precision import at_least_float32
 from keras_attention.layer_support.argument_checks import positive_integer
 from keras_attention.layer_support.building import build_part
@@ -148,7 +149,8 @@ class AdditiveScore(KernelScore):
         batch, targets, depth = ops.shape(query)
         # Flat: TensorFlow's product of rank 3 and 2 does not train under XLA when
         # it stands in a loop and the batch is dynamic.
-        projected = self.query(ops.reshape(query, (-1, depth)))  # [B*T, U]
+        flat = ops.reshape(query, (-1, depth))
+        projected = dense_product(self.query, flat)  # [B*T, U]
         if self.query_norm is not None:
             projected = self.query_norm(projected)
         projected = ops.reshape(projected, (batch, targets, ops.shape(keys)[-1]))

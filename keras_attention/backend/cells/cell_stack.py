@@ -15,7 +15,7 @@ from keras_attention.backend.cells.any_cell import (
 )
 from keras_attention.backend.cells.gru import prepare_gru
 from keras_attention.backend.cells.lstm import prepare_lstm
-from keras_attention.backend.cells.prepared_cell import Affine, PreparedCell
+from keras_attention.backend.cells.prepared_cell import PreparedCell
 from keras_attention.layer_support.building import build_part
 from keras_attention.layer_support.types import Size, Tensor
 
@@ -148,11 +148,8 @@ class CellStack:
             for cell, depth in zip(self.cells[1:], self.output_depths, strict=False)
         ]
 
-        def step(
-            projected: Tensor, fed: Tensor, states: States, affine: Affine | None = None
-        ) -> Any:
-            bottom = first.with_affine(affine)
-            output, new = bottom.step(projected, fed, states[0])
+        def step(projected: Tensor, fed: Tensor, states: States) -> Any:
+            output, new = first.step(projected, fed, states[0])
             collected = [new]
             for prepared, state in zip(upper, states[1:], strict=True):
                 if feed_all:
@@ -161,7 +158,7 @@ class CellStack:
                 collected.append(new)
             return output, tuple(collected)
 
-        return PreparedCell(first.project, step, first.kernel)
+        return PreparedCell(first.project, step)
 
     def prepare_apart(
         self, depth: int, training: bool, gate: Gate | None = None

@@ -5,8 +5,9 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_attention.backend.cells.gate_products import gate_products
+from keras_attention.backend.cells.gate_products import add_bias, gate_products
 from keras_attention.backend.cells.prepared_cell import Multiplied, PreparedCell
+from keras_attention.backend.deferred.products import step_product
 from keras_attention.layer_support.types import Tensor
 
 
@@ -38,7 +39,7 @@ def prepare_gru(cell: keras.layers.GRUCell, fed_depth: int, dtype: str) -> Prepa
 
     def project(x: Tensor) -> Any:
         projected = ops.matmul(x, kernel[:known])  # [..., 3U]
-        return projected if bias is None else projected + bias
+        return projected if bias is None else add_bias(projected, bias)
 
     def step(projected: Tensor, fed: Tensor, states: tuple[Tensor, ...]) -> Any:
         (h,) = states
@@ -56,7 +57,7 @@ def prepare_gru(cell: keras.layers.GRUCell, fed_depth: int, dtype: str) -> Prepa
         else:
             h_z, h_r = of_state(None, h)  # each [B, U]
             z, r = gate(x_z + h_z), gate(x_r + h_r)
-            candidate = cell.activation(x_h + ops.matmul(r * h, recurrent_candidate))
+            candidate = cell.activation(x_h + step_product(r * h, recurrent_candidate))
         h = z * h + (1 - z) * candidate
         return h, (h,)
 

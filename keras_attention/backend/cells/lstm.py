@@ -5,12 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_attention.backend.cells.gate_products import gate_products
-from keras_attention.backend.cells.prepared_cell import (
-    Affine,
-    Multiplied,
-    PreparedCell,
-)
+from keras_attention.backend.cells.gate_products import add_bias, gate_products
+from keras_attention.backend.cells.prepared_cell import Multiplied, PreparedCell
 from keras_attention.layer_support.types import Tensor
 
 
@@ -40,24 +36,15 @@ def prepare_lstm(
 
     def project(x: Tensor) -> Any:
         projected = ops.matmul(x, of_known)  # [..., 4U]
-        return projected if bias is None else projected + bias
+        return projected if bias is None else add_bias(projected, bias)
 
-    def step(
-        projected: Tensor,
-        fed: Tensor,
-        states: tuple[Tensor, ...],
-        affine: Affine | None = None,
-    ) -> Any:
+    def step(projected: Tensor, fed: Tensor, states: tuple[Tensor, ...]) -> Any:
         h, c = states
         if isinstance(fed, Multiplied):
             gates = of_state(fed.added_to(projected), h)
             return after_gates(gates, c)
         known_now = h if fed is None else ops.concatenate([fed, h], axis=-1)  # [B, F+U]
-        if affine is None:
-            gates = gates_of(projected, known_now)
-        else:
-            gates = ops.split(affine(projected, known_now), 4, axis=-1)
-        return after_gates(gates, c)
+        return after_gates(gates_of(projected, known_now), c)
 
     def after_gates(gates: list[Any], c: Tensor) -> Any:
         i, f, candidate, o = gates  # each [B, U]
@@ -66,4 +53,4 @@ def prepare_lstm(
         h = gate(o) * cell.activation(c)
         return h, (h, c)
 
-    return PreparedCell(project, step, inside)
+    return PreparedCell(project, step)
