@@ -100,6 +100,16 @@ def train(
     for note in notes:
         say(note)
     say(f"{len(kept)} pairs to train with, {len(held_out)} to choose by")
+
+    def begins() -> None:
+        """Write what stands beside the model, once it is known that a run goes on."""
+        if folder is None:
+            return
+        _write(folder / RECIPE, as_toml(recipe))
+        if development is None:
+            lines = ("\t".join(pair) + "\n" for pair in held_out)
+            _write(folder / DEVELOPMENT, "".join(lines))
+
     run = functools.partial(
         _Run,
         recipe,
@@ -108,15 +118,12 @@ def train(
         say=say,
         callbacks=callbacks,
         verbose=verbose,
+        begins=begins,
     )
     if folder is None:
         with tempfile.TemporaryDirectory() as temporary:
             return _finished(run, recipe.training, Path(temporary))
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / RECIPE).write_text(as_toml(recipe), "utf-8")
-    if development is None:
-        lines = ("\t".join(pair) + "\n" for pair in held_out)
-        (folder / DEVELOPMENT).write_text("".join(lines), "utf-8")
     return _finished(run, recipe.training, folder)
 
 
@@ -140,6 +147,12 @@ def _check(folder: Path, resume: bool) -> None:
             f"{folder} holds an unfinished run. Expected: `resume`, or another "
             "directory"
         )
+
+
+def _write(path: Path, text: str) -> None:
+    # Not again: a full disk would leave half of what is there.
+    if not path.exists() or path.read_text("utf-8") != text:
+        path.write_text(text, "utf-8")
 
 
 def _finished(run: Callable[..., "_Run"], how: Training, folder: Path) -> TextToText:
@@ -173,6 +186,7 @@ class _Run:
     say: Say
     callbacks: Sequence[keras.callbacks.Callback]
     verbose: int | str
+    begins: Callable[[], None]
 
     @property
     def how(self) -> Training:
@@ -204,7 +218,9 @@ class _Run:
         if state.exists():
             history = checkpoint.restore(state, trained.model, self.data)
             self.say(f"going on after epoch {len(history)}")
+            self.begins()
         else:
+            self.begins()
             checkpoint.save(state, trained.model, history, self.data)
         if not self._goes_on(history):
             return

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 import keras_attention as ka
 from keras_attention.__main__ import main
+from keras_attention.pipeline.option_inputs import option_inputs
 from keras_attention.recipes import Data, recipe_for, train, with_settings
 from keras_attention.recipes.recipe import as_toml, read_recipe
 from keras_attention.recipes.training import MODEL
@@ -53,13 +54,13 @@ def test_an_output_that_looks_at_the_source(name, tmp_path):
 
 
 def _defaults(signature, **given):
-    from keras_attention.pipeline.option_inputs import option_inputs
-
-    names = {*signature.structured_input_signature[1]}
+    inputs = option_inputs(2)
     return {
-        name: tf.constant([given.get(name, option.default)], option.dtype)
-        for name, option in option_inputs(2).items()
-        if name in names
+        name: tf.constant(
+            inputs[name]._replace(default=given.get(name, inputs[name].default)).array()
+        )
+        for name in signature.structured_input_signature[1]
+        if name in inputs
     }
 
 
