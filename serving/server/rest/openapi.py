@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
@@ -13,6 +14,7 @@ from serving.server.rest.json_tensors import RANGES
 from serving.server.rest.predict_inputs import INPUTS, INSTANCES
 from serving.server.versions.servable import Servable
 from serving.tensors.decoding import decode, shape_of
+from serving.tensors.dtypes import dtype_name
 
 PATH = "/openapi.json"
 
@@ -25,7 +27,6 @@ _ABOUT = (
     "its inputs: `default` says what the model's author chose. Numbers that are none "
     "are read and written as the bare words NaN, Infinity and -Infinity."
 )
-_INITIALIZER = "__saved_model_init_op"
 _VERBS = {
     "classify": "tensorflow/serving/classify",
     "regress": "tensorflow/serving/regress",
@@ -49,6 +50,8 @@ _BASE64: _Schema = {
     "required": ["b64"],
     "additionalProperties": False,
 }
+#: Numbers that an input of an example has at most.
+_MOST = 1000
 #: What an input of this name holds in exports of keras_attention, where text does not.
 _EXAMPLES = {"token": "<s>", "target_text": "HH AH L OW"}
 
@@ -94,14 +97,18 @@ def document(servables: Iterable[Servable], metrics_path: str | None) -> str:
 def _paths(servable: Servable) -> dict[str, Any]:
     name = servable.name
     base, tag = f"/v1/models/{quote(name, safe='')}", {"tags": [name]}
-    signatures = dict(sorted(servable.signatures.items()))
-    signatures.pop(_INITIALIZER, None)
+    # One without inputs, such as what initialises the model, cannot be asked.
+    signatures = {k: v for k, v in sorted(servable.signatures.items()) if v.inputs}
     predict = {
         "operationId": f"predict {name}",
         "summary": f"Compute a signature of {name}",
         "requestBody": _body(
             [form for item in signatures.items() for form in _requests(*item)],
-            {key: {"value": _example(key, value)} for key, value in signatures.items()},
+            {
+                key: {"value": _example(key, value)}
+                for key, value in signatures.items()
+                if all(_size(info) <= _MOST for info in value.inputs.values())
+            },
         ),
         "responses": _responses(
             [form for value in signatures.values() for form in _answers(value.outputs)]
@@ -227,15 +234,23 @@ def _tensor(
     """
     shape = shape_of(info.tensor_shape)
     if shape is None:
-        return {"description": f"{tensor_pb2.DataType.Name(info.dtype)} of any shape"}
+        return {"description": f"{_kind(info.dtype)} of any shape"}
     schema = _scalar(info.dtype, encoded)
     for size in reversed(shape[outer:]):
         schema = {"type": "array", "items": schema}
         if size is not None:
             schema |= {"minItems": size, "maxItems": size}
     sizes = ", ".join("?" if size is None else str(size) for size in shape)
-    kind = tensor_pb2.DataType.Name(info.dtype).removeprefix("DT_").lower()
-    return schema | {"description": f"{kind} [{sizes}]"}
+    return schema | {"description": f"{_kind(info.dtype)} [{sizes}]"}
+
+
+def _kind(dtype: int) -> str:
+    return dtype_name(dtype).removeprefix("DT_").lower()
+
+
+def _size(info: signature_pb2.TensorInfo) -> int:
+    """How many numbers a tensor has at least."""
+    return math.prod(size or 1 for size in shape_of(info.tensor_shape) or ())
 
 
 def _scalar(dtype: int, encoded: bool | None) -> _Schema:

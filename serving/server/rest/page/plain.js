@@ -42,7 +42,7 @@ function form(model, name, signatures) {
       const areas = [...made.querySelectorAll("textarea")];
       const values = areas.map(({ name: input, value }) => [input, read(input, value)]);
       const outputs = await predict(model, name, Object.fromEntries(values));
-      result.textContent = JSON.stringify(outputs, null, 1);
+      result.textContent = written(outputs);
     } catch (error) {
       result.classList.add("bad");
       result.textContent = error.message;
@@ -58,6 +58,15 @@ function example(dtype, [size, ...inner]) {
   if (size !== undefined) return Array(size < 0 ? 1 : size).fill(example(dtype, inner));
   if (dtype === "DT_STRING") return "hello";
   return dtype === "DT_BOOL" ? false : 0;
+}
+
+/** JSON, a line for each output. */
+function written(outputs) {
+  if (Array.isArray(outputs) || outputs !== Object(outputs)) return JSON.stringify(outputs);
+  const lines = Object.entries(outputs).map(
+    ([name, value]) => `${JSON.stringify(name)}: ${JSON.stringify(value)}`,
+  );
+  return `{\n ${lines.join(",\n ")}\n}`;
 }
 
 function read(input, value) {

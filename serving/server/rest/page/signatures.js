@@ -21,7 +21,7 @@ function signature({ inputs, outputs, defaults }) {
 
 function mapped(object, change) {
   return Object.fromEntries(
-    Object.entries(object).map(([name, value]) => [name, change(value)]),
+    Object.keys(object).sort().map((name) => [name, change(object[name])]),
   );
 }
 
