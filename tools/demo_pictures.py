@@ -92,14 +92,14 @@ def screenshot(found: Evaluation) -> None:
         browser = running.chromium.launch(
             executable_path=shutil.which("chromium"), args=FLAGS
         )
-        page = browser.new_page(viewport={"width": 1100, "height": 620})
+        page = browser.new_page(viewport={"width": 1100, "height": 760})
         page.goto(path.as_uri())
         page.wait_for_selector("body[data-ready]")
         page.select_option("#sort", "entropy")
         page.check("#descending")
         page.fill("#filter", "ph")
         page.locator("#rows tr").nth(3).click()
-        page.locator("#tokens button").first.hover()
+        page.locator("#tokens button").nth(2).hover()
         page.screenshot(path=FOLDER / "report.png")
         browser.close()
     print(FOLDER / "report.png")
