@@ -162,7 +162,7 @@ BAD = {
     "source ids": (
         lambda: ka.Shortlist.from_counts([5], [1], [1], **SIZES),
         ValueError,
-        ["source_ids", "to 4", "5"],
+        ["source_ids", "below 5", "5"],
     ),
     "float ids": (
         lambda: ka.Shortlist.from_counts([1.5], [1], [1], **SIZES),

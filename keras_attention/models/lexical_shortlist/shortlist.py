@@ -7,7 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from keras_attention.layer_support.argument_checks import local_path
+from keras_attention.layer_support.argument_checks import (
+    check_rank,
+    local_path,
+    not_negative,
+)
 from keras_attention.models.lexical_shortlist.expected_counts import (
     Counts,
     expected_counts,
@@ -65,22 +69,7 @@ class Shortlist:
     def __post_init__(self) -> None:
         size = self.target_vocabulary_size
         for name, rank, lowest in (("table", 2, -1), ("frequent", 1, 0)):
-            ids = np.asarray(getattr(self, name))
-            if ids.dtype.kind not in "iu" and ids.size:
-                raise TypeError(
-                    f"`{name}` must hold integers. Received: {name} of {ids.dtype}"
-                )
-            if ids.ndim != rank:
-                raise ValueError(
-                    f"`{name}` must have rank {rank}. "
-                    f"Received: {name} of shape {ids.shape}"
-                )
-            wrong = ids[(ids < lowest) | (ids >= size)]
-            if wrong.size:
-                raise ValueError(
-                    f"`{name}` must hold target ids below {size}. "
-                    f"Received: {int(wrong[0])}"
-                )
+            ids = _ids(name, getattr(self, name), rank, lowest, size)
             object.__setattr__(self, name, ids.astype("int32"))
 
     @classmethod
@@ -146,11 +135,7 @@ class Shortlist:
             threshold: Leave out what is less probable for the source token.
         """
         for name, value in (("candidates", candidates), ("frequent", frequent)):
-            if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-                raise ValueError(
-                    f"`{name}` must be an integer of at least 0. "
-                    f"Received: {name}={value!r}"
-                )
+            not_negative(name, value)
         if not 0 <= threshold <= 1:
             raise ValueError(
                 "`threshold` must be a probability, from 0 to 1. "
@@ -238,35 +223,36 @@ class Shortlist:
         )
 
 
+def _ids(name: str, given: Any, rank: int, lowest: int, size: int) -> np.ndarray:
+    """Ids from `lowest` on and below `size`, of this rank."""
+    ids = np.asarray(given)
+    if ids.dtype.kind not in "iu" and ids.size:
+        raise TypeError(f"`{name}` must hold integers. Received: {name} of {ids.dtype}")
+    check_rank(name, ids.shape, rank)
+    wrong = ids[(ids < lowest) | (ids >= size)]
+    if wrong.size:
+        raise ValueError(
+            f"`{name}` must hold ids from {lowest} on and below {size}. "
+            f"Received: {int(wrong[0])}"
+        )
+    return ids
+
+
 def _checked(
     source_ids: Any, target_ids: Any, counts: Any, source_size: int, target_size: int
 ) -> Counts:
     """The counts, each pair once, in the order of source and then target ids."""
-    for name, ids in (("source_ids", source_ids), ("target_ids", target_ids)):
-        dtype = np.asarray(ids).dtype
-        if dtype.kind not in "iu" and np.size(ids):
-            raise TypeError(f"`{name}` must hold integers. Received: {dtype}")
     known = Counts(
-        np.asarray(source_ids).astype("int64"),
-        np.asarray(target_ids).astype("int64"),
+        _ids("source_ids", source_ids, 1, 0, source_size).astype("int64"),
+        _ids("target_ids", target_ids, 1, 0, target_size).astype("int64"),
         np.asarray(counts, "float64"),
     )
     shapes = [field.shape for field in known]
-    if known.counts.ndim != 1 or len(set(shapes)) != 1:
+    if len(set(shapes)) != 1:
         raise ValueError(
             "`source_ids`, `target_ids` and `counts` must be as long as each other. "
             f"Received: shapes {shapes}"
         )
-    for name, ids, size in (
-        ("source_ids", known.source_ids, source_size),
-        ("target_ids", known.target_ids, target_size),
-    ):
-        wrong = ids[(ids < 0) | (ids >= size)]
-        if wrong.size:
-            raise ValueError(
-                f"`{name}` must hold ids from 0 to {size - 1}. "
-                f"Received: {int(wrong[0])}"
-            )
     wrong = known.counts[~(known.counts >= 0) | np.isinf(known.counts)]
     if wrong.size:
         raise ValueError(
