@@ -10,13 +10,12 @@ import dataclasses
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import grpc
-import numpy as np
 from google.protobuf.message import Message
 
 from serving.messages import model_pb2, remote_calls
@@ -31,7 +30,7 @@ from serving.server.methods import (
 from serving.server.observability.call_record import PREDICTIONS, Observer, describe
 from serving.server.refusal import Refusal, late
 from serving.server.versions.model_manager import ModelManager
-from serving.server.versions.servable import Find, Runner, Servable
+from serving.server.versions.servable import Arrays, Feeds, Find, Runner, Servable
 
 _LOG = logging.getLogger(__name__)
 
@@ -154,12 +153,7 @@ class _Stopwatch:
         self._runner = servable.runner
         return dataclasses.replace(servable, runner=self)
 
-    def run(
-        self,
-        feeds: Mapping[str, np.ndarray],
-        fetches: Sequence[str],
-        timeout_ms: int = 0,
-    ) -> list[np.ndarray]:
+    def run(self, feeds: Feeds, fetches: Sequence[str], timeout_ms: int = 0) -> Arrays:
         """See :meth:`SavedModelSession.run`."""
         start = time.perf_counter()
         try:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from serving.server.refusal import invalid, precondition
-
-Feeds = Mapping[str, np.ndarray]
+from serving.server.versions.servable import Arrays, Feeds
 
 
 def rows_of(feeds: Feeds) -> int:
@@ -50,7 +49,7 @@ def check_outputs(outputs: Sequence[np.ndarray], rows: int) -> None:
             )
 
 
-def joined(pieces: Sequence[Sequence[np.ndarray]]) -> list[np.ndarray]:
+def joined(pieces: Sequence[Sequence[np.ndarray]]) -> Arrays:
     """Outputs of the pieces of one request, one below the other."""
     try:
         return [np.concatenate(arrays) for arrays in zip(*pieces, strict=True)]

@@ -10,10 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from serving.server.batching.merging import Feeds
 from serving.server.batching.parameters import BatchingOptions
 from serving.server.refusal import invalid, precondition, unavailable
-from serving.server.versions.servable import Runner
+from serving.server.versions.servable import Arrays, Feeds, Runner
 
 _DIFFERENT = (
     "Tensors with name '{}' from different tasks have different shapes and padding is "
@@ -40,13 +39,13 @@ class Task:
     deadline: float = math.inf
     since: float = 0.0
     done: threading.Lock = field(default_factory=threading.Lock)
-    outputs: list[np.ndarray] | None = None
+    outputs: Arrays | None = None
     error: BaseException | None = None
 
     def __post_init__(self) -> None:
         self.done.acquire()
 
-    def finish(self, outputs: list[np.ndarray]) -> None:
+    def finish(self, outputs: Arrays) -> None:
         """Ends the wait with a result."""
         self.outputs = outputs
         self.done.release()

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
-
-import numpy as np
+from collections.abc import Sequence
 
 from serving.server.batching.merging import joined, rows_of
 from serving.server.batching.scheduler import Scheduler, expired
 from serving.server.refusal import late
-from serving.server.versions.servable import Runner
+from serving.server.versions.servable import Arrays, Feeds, Runner
 
 
 class BatchingRunner:
@@ -26,12 +24,7 @@ class BatchingRunner:
         self._runner = runner
         self._scheduler = scheduler
 
-    def run(
-        self,
-        feeds: Mapping[str, np.ndarray],
-        fetches: Sequence[str],
-        timeout_ms: int = 0,
-    ) -> list[np.ndarray]:
+    def run(self, feeds: Feeds, fetches: Sequence[str], timeout_ms: int = 0) -> Arrays:
         """See :meth:`SavedModelSession.run`; every array is ``[rows, ...]``."""
         rows = rows_of(feeds)
         if rows == 0:  # nothing to share, and nothing to repeat for padding

@@ -7,17 +7,15 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
 
 import grpc
-import numpy as np
 
 from serving.server.batching.merging import check_outputs, merged
 from serving.server.batching.parameters import BatchingOptions
 from serving.server.batching.queue import Batch, Queue, Task
 from serving.server.observability.events import Listener, Ran, Taken, ignore
 from serving.server.refusal import Refusal, unavailable
-from serving.server.versions.servable import Runner
+from serving.server.versions.servable import Arrays, Feeds, Runner
 
 _LOG = logging.getLogger(__name__)
 
@@ -59,7 +57,7 @@ class Scheduler:
     def put(
         self,
         runner: Runner,
-        feeds: Mapping[str, np.ndarray],
+        feeds: Feeds,
         fetches: tuple[str, ...],
         rows: int,
         deadline: float,
@@ -183,7 +181,7 @@ class Scheduler:
             task.finish([array[start:stop] for array in outputs])
             start = stop
 
-    def _run(self, queue: Queue, tasks: list[Task], rows: int) -> list[np.ndarray]:
+    def _run(self, queue: Queue, tasks: list[Task], rows: int) -> Arrays:
         latest = max(task.deadline for task in tasks)
         timeout_ms = 0
         if latest < math.inf:

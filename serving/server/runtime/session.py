@@ -17,6 +17,11 @@ from serving.server.runtime.c_api import Output
 from serving.server.runtime.c_tensors import to_array, to_tensor
 from serving.server.runtime.library import tensorflow
 
+#: Values of tensors by name, such as ``"serving_default_text:0"``.
+Feeds = Mapping[str, np.ndarray]
+#: Values of tensors in the order in which they were asked for.
+Arrays = list[np.ndarray]
+
 _STATUS = {code.value[0]: code for code in grpc.StatusCode}
 _VARIABLE_OPS = {"VarHandleOp", "VariableV2", "Variable"}
 
@@ -69,12 +74,7 @@ class SavedModelSession:
         _check_variables(definition, path)
         self.signatures = dict(definition.signature_def)
 
-    def run(
-        self,
-        feeds: Mapping[str, np.ndarray],
-        fetches: Sequence[str],
-        timeout_ms: int = 0,
-    ) -> list[np.ndarray]:
+    def run(self, feeds: Feeds, fetches: Sequence[str], timeout_ms: int = 0) -> Arrays:
         """Runs the graph once; a failure is a Refusal with TensorFlow's code and text.
 
         Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from serving.messages import signature_pb2
 from serving.server.refusal import Refusal
 from serving.server.runtime.session import SavedModelSession
 from serving.server.versions.later import Later
-from serving.server.versions.servable import Runner
+from serving.server.versions.servable import Arrays, Feeds, Runner
 
 _LOG = logging.getLogger(__name__)
 
@@ -77,12 +77,7 @@ class _Compiled:
         self.ready = np.zeros([dim.size for dim in info.tensor_shape.dim], bool)
         self._asked: set[int] = set()
 
-    def run(
-        self,
-        feeds: Mapping[str, np.ndarray],
-        fetches: Sequence[str],
-        timeout_ms: int = 0,
-    ) -> list[np.ndarray]:
+    def run(self, feeds: Feeds, fetches: Sequence[str], timeout_ms: int = 0) -> Arrays:
         """See :meth:`SavedModelSession.run`."""
         if feeds.keys() != self._inputs.keys() or not self._places.keys() >= {*fetches}:
             return self._session.run(feeds, fetches, timeout_ms)
@@ -94,7 +89,7 @@ class _Compiled:
             self._later.put(functools.partial(_compile, weakref.ref(self), given, size))
         return [values[self._places[name]] for name in fetches]
 
-    def compile(self, given: Mapping[str, np.ndarray], size: int) -> None:
+    def compile(self, given: Feeds, size: int) -> None:
         """Have the program made that a request needs, and used from now on."""
         only = np.zeros_like(self.ready)
         only[size] = True
@@ -107,16 +102,12 @@ class _Compiled:
         else:
             self.ready = self.ready | only
 
-    def _run(
-        self, given: Mapping[str, np.ndarray], ready: np.ndarray, timeout_ms: int
-    ) -> list[np.ndarray]:
+    def _run(self, given: Feeds, ready: np.ndarray, timeout_ms: int) -> Arrays:
         feeds = {**given, self._ready_name: ready}
         return self._session.run(feeds, self._fetches, timeout_ms)
 
 
-def _compile(
-    waiting: weakref.ref[_Compiled], given: Mapping[str, np.ndarray], size: int
-) -> None:
+def _compile(waiting: weakref.ref[_Compiled], given: Feeds, size: int) -> None:
     # Who waits does not keep a version that has been unloaded.
     if (compiled := waiting()) is not None:
         compiled.compile(given, size)

@@ -6,20 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-
 from serving.messages import model_pb2, signature_pb2
+from serving.server.runtime.session import Arrays, Feeds
+
+__all__ = ["Arrays", "Feeds", "Find", "Runner", "Servable"]
 
 
 class Runner(Protocol):
     """Computes tensors from tensors; a session, or something that wraps one."""
 
-    def run(
-        self,
-        feeds: Mapping[str, np.ndarray],
-        fetches: Sequence[str],
-        timeout_ms: int = 0,
-    ) -> list[np.ndarray]:
+    def run(self, feeds: Feeds, fetches: Sequence[str], timeout_ms: int = 0) -> Arrays:
         """Values of the tensors named ``fetches``; see ``SavedModelSession.run``."""
 
 
