@@ -36,7 +36,7 @@ def run(options: argparse.Namespace, unknown: Sequence[str]) -> int:
         _log_to_stderr(options.log_format)
         for line in flag_contradictions.ignored(options):
             _LOG.warning(line)
-        return engine.run(options, unknown, files)
+        return engine(options, unknown, files)
 
 
 def _log_to_stderr(form: str) -> None:

@@ -10,7 +10,6 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from serving.launcher import flags, signals
@@ -26,64 +25,53 @@ from serving.server.tls import read_tls
 _LOG = logging.getLogger("serving")
 _OPEN_FILES = 1 << 16
 _DRAIN_SECONDS = 20.0
+_NAME = "engine=embedded"
 
 
-@dataclass(frozen=True)
-class Embedded:
-    """Serves in this process until SIGTERM or SIGINT.
+def run(options: argparse.Namespace, unknown: Sequence[str], files: ExitStack) -> int:
+    """Serves in this process until SIGTERM or SIGINT; see `engine_choice`.
 
-    Attributes:
-        description: Its name and where it is.
+    Prints one line for each model once it can be asked, with ``port=`` among its
+    words.
     """
-
-    description: str = "engine=embedded"
-
-    def run(
-        self, options: argparse.Namespace, unknown: Sequence[str], files: ExitStack
-    ) -> int:
-        """See :func:`serving.launcher.engine_choice.choose`.
-
-        Prints one line for each model once it can be asked, with ``port=`` among its
-        words.
-        """
-        flags.refuse_unsupported(options)
-        for line in flags.warnings(options, unknown):
-            _LOG.warning(line)
-        stopping = _stop_on_signals(files)
-        _allow_many_connections()
-        with _without_chatter():
-            library.tensorflow()
-        # Where nothing was said, exports that have compiled signatures profit.
-        on_cpu, on_gpu = (
-            getattr(options, f"xla_{device}_compilation_enabled")
-            for device in ("cpu", "gpu")
-        )
-        if on_cpu is False and not on_gpu:
-            library.disable_xla()
-        models: dict[str, str] | ConfigFile
-        if options.model_config_file:
-            models = ConfigFile(options.model_config_file)
-        else:
-            models = {options.model_name or flags.MODEL_NAME: options.model_base_path}
-        server = Server(models, _server(options))
-        server.start()
-        files.close()
-        _LOG.info(self.description)
-        ready = f"ready {self.description} host={options.host} port={server.port}"
-        if server.rest_port:
-            ready += f" rest_port={server.rest_port}"
-        for servable in server.servables:
-            print(f"{ready} model={servable.name} version={servable.version}")
-        if not server.servables:
-            print(ready)
-        sys.stdout.flush()
-        stopping.wait()
-        drain = options.drain_seconds
-        server.stop(_DRAIN_SECONDS if drain is None else drain)
-        # Threads of calls that outlived the grace would keep the interpreter waiting.
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(0)
+    flags.refuse_unsupported(options)
+    for line in flags.warnings(options, unknown):
+        _LOG.warning(line)
+    stopping = _stop_on_signals(files)
+    _allow_many_connections()
+    with _without_chatter():
+        library.tensorflow()
+    # Where nothing was said, exports that have compiled signatures profit.
+    on_cpu, on_gpu = (
+        getattr(options, f"xla_{device}_compilation_enabled")
+        for device in ("cpu", "gpu")
+    )
+    if on_cpu is False and not on_gpu:
+        library.disable_xla()
+    models: dict[str, str] | ConfigFile
+    if options.model_config_file:
+        models = ConfigFile(options.model_config_file)
+    else:
+        models = {options.model_name or flags.MODEL_NAME: options.model_base_path}
+    server = Server(models, _server(options))
+    server.start()
+    files.close()
+    _LOG.info(_NAME)
+    ready = f"ready {_NAME} host={options.host} port={server.port}"
+    if server.rest_port:
+        ready += f" rest_port={server.rest_port}"
+    for servable in server.servables:
+        print(f"{ready} model={servable.name} version={servable.version}")
+    if not server.servables:
+        print(ready)
+    sys.stdout.flush()
+    stopping.wait()
+    drain = options.drain_seconds
+    server.stop(_DRAIN_SECONDS if drain is None else drain)
+    # Threads of calls that outlived the grace would keep the interpreter waiting.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _server(options: argparse.Namespace) -> ServerOptions:

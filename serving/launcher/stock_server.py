@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 
 from serving.launcher import readiness
 from serving.launcher.installations import ANYWHERE, Binary, Docker
-from serving.launcher.launch_specification import LaunchSpecification, specify
+from serving.launcher.launch_specification import specify
 from serving.launcher.process_supervisor import Supervisor
 from serving.server.addresses import bracketed
 
@@ -19,52 +18,32 @@ PROGRAM = "tensorflow_model_server"
 _LOG = logging.getLogger("serving")
 
 
-@dataclass(frozen=True)
-class StockServer:
-    """Runs a ``tensorflow_model_server`` and stays until it ends."""
+def run(
+    installation: Binary | Docker,
+    options: argparse.Namespace,
+    unknown: Sequence[str],
+    files: ExitStack,
+) -> int:
+    """Runs it until it ends; see `engine_choice`."""
+    launch = specify(options, unknown)
+    command = installation.command(launch, options.host)
+    launch.check(options.host)
+    for line in launch.warnings:
+        _LOG.warning(line)
+    engine = f"engine={installation.name}"
+    _LOG.info("%s %s=%s", engine, PROGRAM, installation.where)
+    server = Supervisor(PROGRAM, command)
+    host = "127.0.0.1" if options.host in ANYWHERE else bracketed(options.host)
+    found: dict[str, int | None] = {}
 
-    installation: Binary | Docker
+    def ready() -> bool:
+        versions = readiness.versions(launch, host)
+        found.update(versions or {})
+        return versions is not None
 
-    @property
-    def description(self) -> str:
-        """Its name and where it is."""
-        return f"engine={self.installation.name} {PROGRAM}={self.installation.where}"
-
-    def run(
-        self, options: argparse.Namespace, unknown: Sequence[str], files: ExitStack
-    ) -> int:
-        """See :func:`serving.launcher.engine_choice.choose`."""
-        launch = specify(options, unknown)
-        command = self.installation.command(launch, options.host)
-        launch.check(options.host)
-        for line in launch.warnings:
-            _LOG.warning(line)
-        _LOG.info(self.description)
-        server = Supervisor(PROGRAM, command)
-        host = "127.0.0.1" if options.host in ANYWHERE else bracketed(options.host)
-        found: dict[str, int | None] = {}
-
-        def ready() -> bool:
-            versions = readiness.versions(launch, host)
-            found.update(versions or {})
-            return versions is not None
-
-        if server.wait_until(ready, options.startup_timeout_seconds):
-            files.close()
-            self._announce(launch, options.host, found)
-            return server.wait()
-        status = server.wait()
-        if status:
-            _LOG.error("%s ended with status %d before it was ready", PROGRAM, status)
-        return status
-
-    def _announce(
-        self,
-        launch: LaunchSpecification,
-        host: str,
-        found: Mapping[str, int | None],
-    ) -> None:
-        line = f"ready engine={self.installation.name} host={host} port={launch.port}"
+    if server.wait_until(ready, options.startup_timeout_seconds):
+        files.close()
+        line = f"ready {engine} host={options.host} port={launch.port}"
         if launch.rest_port:
             line += f" rest_port={launch.rest_port}"
         for name, version in found.items():
@@ -73,3 +52,8 @@ class StockServer:
         if not found:
             print(line)
         sys.stdout.flush()
+        return server.wait()
+    status = server.wait()
+    if status:
+        _LOG.error("%s ended with status %d before it was ready", PROGRAM, status)
+    return status
