@@ -81,7 +81,7 @@ test-deploy: $(VENV)/.deploy
 
 # In one process: there is one browser.
 test-page: $(VENV)/.browser
-	$(BIN)/python -m pytest tests/serving/page -m page
+	$(BIN)/python -m pytest tests/browser -m page
 
 bench-train: $(VENV)/.torch
 	$(BIN)/python -m benchmarks.train_step --preset small --write-docs

@@ -15,8 +15,8 @@ from typing import Any
 from benchmarks import machine, pages
 from benchmarks.foreign_clients import running
 from benchmarks.harness import ROOT
+from tests.browser.conftest import CHROMIUM, FLAGS
 from tests.serving.conftest import free_port
-from tests.serving.page.conftest import CHROMIUM, FLAGS
 
 RESULTS = ROOT / "benchmarks" / "results" / "page" / "latency.json"
 PAGE = ROOT / "docs" / "page.md"

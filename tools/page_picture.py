@@ -10,8 +10,9 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 from benchmarks.foreign_clients import running
+from tests.browser.conftest import CHROMIUM, FLAGS
+from tests.browser.served_page.conftest import types
 from tests.serving.conftest import free_port
-from tests.serving.page.conftest import CHROMIUM, FLAGS, types
 
 ROOT = Path(__file__).parents[1]
 MODEL = ROOT / "build" / "pronounce" / "model"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -15,20 +13,6 @@ from tests.serving.conftest import free_port
 #: Letters of the model; all others are unknown to it.
 KNOWN = "desrtawi \u05e9\u05dc\u05d5\u05dd\U0001f642e\u0301"
 LARGEST_BODY = 1 << 16
-#: Those that a machine without a screen, a sandbox or a network needs.
-FLAGS = (
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update"),
-    "--disable-sync",
-)
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
-
-
-def pytest_collection_modifyitems(items):
-    """Every test in this folder needs what ``make test-page`` installs."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker("page")
 
 
 @pytest.fixture(scope="session")
@@ -96,21 +80,6 @@ def served(serve):
     """A running server."""
     with serve(0) as running:
         yield running
-
-
-@pytest.fixture(scope="session")
-def browser():
-    """Chromium without a window."""
-    playwright = pytest.importorskip(
-        "playwright.sync_api",
-        reason="no Playwright: make test-page installs it",
-    )
-    if CHROMIUM is None:
-        pytest.skip("no chromium on the PATH (Debian: apt-get install chromium)")
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture

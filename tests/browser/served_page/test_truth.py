@@ -6,7 +6,7 @@ import random
 
 import numpy as np
 
-from tests.serving.page.conftest import types
+from tests.browser.served_page.conftest import types
 
 PREDICTIONS = 100
 #: Known letters, decomposed and composed accents, marks alone, pictures of one and of

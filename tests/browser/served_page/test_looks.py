@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.serving.page.conftest import choose, types
+from tests.browser.served_page.conftest import choose, types
 
 schemes = pytest.mark.parametrize("scheme", ["light", "dark"])
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 import serving
-from tests.serving.page.conftest import LARGEST_BODY, choose, free_port, types
+from tests.browser.served_page.conftest import LARGEST_BODY, choose, free_port, types
 
 MARKUP = "<script>window.broken = 1</script><img src=x onerror='window.broken = 2'>"
 
