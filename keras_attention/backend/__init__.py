@@ -2,8 +2,7 @@
 
 | file | what |
 |---|---|
-| `loop.py` | `scan`, `unfold` and `stages`, the loops over time, on any backend |
-| `loop_tensorflow.py`, `loop_jax.py`, `loop_eager.py` | how each backend runs them |
+| `loop/` | `scan`, `unfold` and `stages`, the loops over time, on each backend |
 | `cells/` | recurrent cells with their input projection outside the loop |
 | `deferred/` | gradients of what all steps of a loop share, once after the loop |
 | `additive/` | additive energies of all pairs without storing the pairs |

@@ -107,6 +107,14 @@ def read_columns(
     return rows
 
 
+def every_line(path: File, encoding: str) -> list[str]:
+    """The lines of a file, without marks; raises as `read_pairs`."""
+    lines = _LINE_END.split(_decoded(path, encoding))
+    if not lines[-1]:
+        lines.pop()
+    return [bare(line) for line in lines]
+
+
 def read_lines(path: File, encoding: str) -> list[str]:
     """The lines of a file but for empty ones at its end; raises as `read_pairs`."""
     lines = _LINE_END.split(_decoded(path, encoding))

@@ -86,6 +86,12 @@ def test_predict_keeps_the_order(files, command, tmp_path):
     ask = ("predict", files / "model", tmp_path / "words")
     status, plain, _ = command(*ask)
     assert status == 0
+    (tmp_path / "words").write_bytes("\r".join(words).encode("utf-16"))
+    assert command(*ask)[:2] == (0, plain)
+    (tmp_path / "words").write_bytes(b"a\n\xff")
+    status, written, said = command(*ask)
+    assert (status, written) == (1, "") and "line 2: expected utf-8" in said
+    (tmp_path / "words").write_text("\r\n".join(words) + "\r\n")
     status, columns, _ = command(*ask, "--output-format=tsv")
     rows = [line.split("\t") for line in columns.splitlines()]
     assert [row[0] for row in rows] == words

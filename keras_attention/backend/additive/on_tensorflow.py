@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from keras_attention.backend.additive import tensorflow_graph, tensorflow_xla
 from keras_attention.backend.additive.ratio import DIRECT, FACTORED, is_factorable
-from keras_attention.backend.loop_tensorflow import dynamic_shapes
+from keras_attention.backend.loop.on_tensorflow import dynamic_shapes
 from keras_attention.layer_support.types import Tensor
 
 

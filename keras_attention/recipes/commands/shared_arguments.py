@@ -11,7 +11,7 @@ from keras_attention.recipes import training_pairs
 from keras_attention.recipes.recipe import Column, Data, Recipe, read_recipe
 from keras_attention.recipes.training import MODEL, RECIPE
 from keras_attention.text import Pair
-from keras_attention.text.pair_files import bare
+from keras_attention.text.pair_files import every_line
 from keras_attention.text_to_text import TextToText
 
 _LINES_AT_ONCE = 1024
@@ -121,14 +121,11 @@ def add_texts(parser: argparse.ArgumentParser) -> None:
 
 
 def lines(file: str, encoding: str = "utf-8") -> Iterator[list[str]]:
-    """Lines in their order, many at a time: a file may be larger than memory."""
-    stream = sys.stdin.buffer if file == "-" else open(file, "rb")
-    with stream:
-        part: list[str] = []
-        for line in stream:
-            part.append(bare(line.decode(encoding, "replace")))
-            if len(part) == _LINES_AT_ONCE:
-                yield part
-                part = []
-        if part:
-            yield part
+    """Lines in their order, some at a time.
+
+    Raises:
+        ValueError: A line cannot be decoded.
+    """
+    every = every_line(sys.stdin.buffer if file == "-" else file, encoding)
+    for first in range(0, len(every), _LINES_AT_ONCE):
+        yield every[first : first + _LINES_AT_ONCE]

@@ -1,4 +1,4 @@
-"""Eager loops over time: torch's, and TensorFlow's outside graphs; see `loop.py`."""
+"""Eager loops over time: torch's, and TensorFlow's outside graphs."""
 
 from collections.abc import Callable
 from typing import Any, TypeAlias

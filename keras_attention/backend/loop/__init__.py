@@ -3,6 +3,12 @@
 `keras.ops.scan` cannot serve: on TensorFlow its outputs must be shaped like its
 carry and its loop has no bound, so it does not train under XLA. Each backend's own
 loop is in a file of its own, with the same functions as the others.
+
+| file | what |
+|---|---|
+| `on_tensorflow.py` | in graphs and under XLA |
+| `on_jax.py` | on JAX |
+| `eager.py` | on torch, and on TensorFlow outside graphs |
 """
 
 from collections.abc import Callable
@@ -11,15 +17,15 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_attention.backend.loop_eager import Proceed, Stage, Step
+from keras_attention.backend.loop.eager import Proceed, Stage, Step
 from keras_attention.layer_support.types import Nested, Size, Tensor
 
 if keras.backend.backend() == "tensorflow":
-    from keras_attention.backend import loop_tensorflow as _loops
+    from keras_attention.backend.loop import on_tensorflow as _loops
 elif keras.backend.backend() == "jax":
-    from keras_attention.backend import loop_jax as _loops  # type: ignore[no-redef]
+    from keras_attention.backend.loop import on_jax as _loops  # type: ignore[no-redef]
 else:
-    from keras_attention.backend import loop_eager as _loops  # type: ignore[no-redef]
+    from keras_attention.backend.loop import eager as _loops  # type: ignore[no-redef]
 
 
 def scan(

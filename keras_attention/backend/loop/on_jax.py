@@ -1,16 +1,16 @@
-"""JAX's loops over time; see `loop.py`."""
+"""JAX's loops over time."""
 
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from keras_attention.backend import loop_eager
-from keras_attention.backend.loop_eager import Proceed, Step
+from keras_attention.backend.loop import eager
+from keras_attention.backend.loop.eager import Proceed, Step
 from keras_attention.layer_support.types import Nested, Size, Tensor
 
-compiled = loop_eager.compiled
-in_dynamic_graph = loop_eager.in_dynamic_graph
+compiled = eager.compiled
+in_dynamic_graph = eager.in_dynamic_graph
 
 
 def scan(step: Step, state: Nested, inputs: Nested, defer: bool) -> Any:

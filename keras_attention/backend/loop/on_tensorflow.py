@@ -1,4 +1,4 @@
-"""TensorFlow's loops over time, in graphs and under XLA; see `loop.py`."""
+"""TensorFlow's loops over time, in graphs and under XLA."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,9 +6,9 @@ from typing import Any
 import tensorflow as tf
 from keras import tree
 
-from keras_attention.backend import loop_eager
 from keras_attention.backend.deferred.on_tensorflow import TensorFlowRecorder
-from keras_attention.backend.loop_eager import Proceed, Stage, Step
+from keras_attention.backend.loop import eager
+from keras_attention.backend.loop.eager import Proceed, Stage, Step
 from keras_attention.layer_support.types import Nested, Size, Tensor
 
 FlatStep = Callable[[Any, list[Any]], tuple[list[Any], Any]]
@@ -18,7 +18,7 @@ def scan(step: Step, state: Nested, inputs: Nested, defer: bool) -> Any:
     inputs = tree.map_structure(tf.convert_to_tensor, inputs)
     state = tree.map_structure(tf.convert_to_tensor, state)
     if tf.executing_eagerly():
-        return loop_eager.scan(step, state, inputs, defer)
+        return eager.scan(step, state, inputs, defer)
     rows, carried = tree.flatten(inputs), tree.flatten(state)
     length = tf.shape(rows[0])[0]
     recorder = TensorFlowRecorder(length, tf.shape(rows[0])[1])
@@ -72,7 +72,7 @@ def unfold(
 ) -> Any:
     state = tree.map_structure(tf.convert_to_tensor, state)
     if tf.executing_eagerly():
-        return loop_eager.unfold(step, state, proceed, max_steps, rows)
+        return eager.unfold(step, state, proceed, max_steps, rows)
     carried = tree.flatten(state)
     traced = _traced(
         _flat_step(lambda state, t: step(t, state), state),
