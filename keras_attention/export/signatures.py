@@ -76,7 +76,7 @@ def signatures(shared: Graphs, compiled: bool) -> dict[str, SignatureGraph]:
         ),
     }
     for name in ("n_best", "align"):
-        found[name] = _by_default(found[f"{name}_with_options"])
+        found[name] = _by_default(shared, found[f"{name}_with_options"])
     if hasattr(model, "score"):
         found["score"] = _texts(
             shared, lambda inputs: _score(shared, inputs), "target_text"
@@ -161,7 +161,7 @@ def _with_options(
     )
 
 
-def _by_default(signature: SignatureGraph) -> SignatureGraph:
+def _by_default(shared: Graphs, signature: SignatureGraph) -> SignatureGraph:
     """The same with every option at its default: a person can send a text alone."""
     constants = signature.defaults
 
@@ -169,7 +169,7 @@ def _by_default(signature: SignatureGraph) -> SignatureGraph:
         options = {name: tf.constant(value) for name, value in constants.items()}
         return signature.answer(options | tensors)
 
-    return SignatureGraph({"text": _rows("text", tf.string)}, {}, {}, answer)
+    return SignatureGraph(_source_rows(shared), {}, {}, answer)
 
 
 def _rows(name: str, dtype: Any) -> tf.TensorSpec:

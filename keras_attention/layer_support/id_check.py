@@ -18,9 +18,10 @@ def id_matrix(argument: str, ids: Any) -> Ids:
     if not ops.is_tensor(ids):
         ids = np.asarray(ids)
     if len(ids.shape) != 2 or ids.shape[1] == 0:
+        shape = tuple(ids.shape)
         raise ValueError(
-            f"`{argument}` must have rank 2 and a column at least. "
-            f"Received: {argument} of shape {tuple(ids.shape)}"
+            f"`{argument}` must have rank 2, and a column at least, since every "
+            f"sequence ends in `end_id`. Received: {argument} of shape {shape}"
         )
     if ops.is_tensor(ids):
         return ops.cast(ids, "int32")

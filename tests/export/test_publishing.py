@@ -43,7 +43,7 @@ BEFORE, AFTER = "tf_serving_warmup_requests", "warmup_requests_once_served"
 def test_warm_up_requests_are_answered(version):
     loaded = Version(version)
     names = {*loaded.signatures} - {"compiled_default", "compiled_ids"}
-    assert len(names) == 7
+    assert len(names) == 9
     default = {("serving_default", 1), ("serving_default", 2)}
     assert answered(loaded, version / "assets.extra" / BEFORE) == sorted(default)
     assert answered(loaded, version / "assets.extra" / AFTER) == sorted(

@@ -42,8 +42,9 @@ def test_an_output_that_looks_at_the_source(name, tmp_path):
     here = pipeline.predict(["abc", "d"], ka.GenerationOptions(beam_size=2))
     version = pipeline.export(tmp_path / "served", max_beam_size=2)
     signatures = tf.saved_model.load(str(version)).signatures
-    answer = signatures["align"](
-        text=tf.constant(["abc", "d"]), **_defaults(signatures["align"], beam_size=2)
+    answer = signatures["align_with_options"](
+        text=tf.constant(["abc", "d"]),
+        **_defaults(signatures["align_with_options"], beam_size=2),
     )
     assert answer["text"].numpy().tolist() == [one.text.encode() for one in here]
     for row, one in enumerate(here):
