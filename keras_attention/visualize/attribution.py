@@ -17,11 +17,12 @@ class Attribution(NamedTuple):
         source_tokens: Source tokens `[S]`.
         source_offsets: Of each, in the bytes of the text `[S]`.
         alignment: Attention weights `[T, S]`, the mean over heads.
-        gradient_attention: $\sum_{t' \le t} a_{t's} \, \partial \log p(y_t) / \partial
-            a_{t's}$ `[T, S]`: how much the weights on $s$ did for $y_t$, those of
-            earlier steps included; below 0 where they spoke against it.
-        gradient_input: $e_s^\top \, \partial \log p(y_t) / \partial e_s$ `[T, S]`, with
-            $e_s$ the embedding of $s$: all ways from $s$ to $y_t$, past the attention
+        gradient_attention: `[T, S]`,
+            $\sum_{u \le t} a_{us} \, \partial \log p(y_t) / \partial a_{us}$:
+            how much the weights on $s$ did for $y_t$, those of earlier steps included;
+            below 0 where they spoke against it.
+        gradient_input: `[T, S]`, $e_s^\top \, \partial \log p(y_t) / \partial e_s$,
+            with $e_s$ the embedding of $s$: all ways from $s$ to $y_t$, past the attention
             too.
     """
 
