@@ -22,8 +22,8 @@ class Attribution(NamedTuple):
             how much the weights on $s$ did for $y_t$, those of earlier steps included;
             below 0 where they spoke against it.
         gradient_input: `[T, S]`, $e_s^\top \, \partial \log p(y_t) / \partial e_s$,
-            with $e_s$ the embedding of $s$: all ways from $s$ to $y_t$, past the attention
-            too.
+            with $e_s$ the embedding of $s$: all ways from $s$ to $y_t$, past the
+            attention too.
     """
 
     tokens: list[str]
