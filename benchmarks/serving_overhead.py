@@ -134,7 +134,7 @@ def measure(
 
         def answer() -> bytes:
             asked = predict_pb2.PredictRequest.FromString(message)
-            return predict.predict(known, asked, 30_000).SerializeToString()
+            return predict.predict(known.find, asked, 30_000).SerializeToString()
 
         def rested() -> float:
             time.sleep(REST_SECONDS)

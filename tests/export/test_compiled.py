@@ -235,4 +235,4 @@ def asked(models):
     text.dtype = tensor_pb2.DT_STRING
     text.tensor_shape.dim.add().size = 1
     text.string_val.append(b"star")
-    return predict(models, request, 0)
+    return predict(models.find, request, 0)
