@@ -34,7 +34,10 @@ def test_threads_are_those_of_both_sides(tmp_path):
     options += [f"--model={tmp_path / 'upper'}", f"--results={tmp_path / 'x.json'}"]
     serving_overhead.main(options)
     stored = json.loads((tmp_path / "x.json").read_text())
-    assert stored["server_flags"] == ["--tensorflow_intra_op_parallelism=1"]
+    assert stored["server_flags"] == [
+        "--xla_cpu_compilation_enabled=false",
+        "--tensorflow_intra_op_parallelism=1",
+    ]
     assert " --intra-op 1 " in stored["command"]
 
 
