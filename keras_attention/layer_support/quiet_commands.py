@@ -52,7 +52,8 @@ def _is_command() -> bool:
 
 
 _can = hasattr(os, "fork") and sys.stderr is not None
-if _can and _is_command() and os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2") > "1":
+# What stops a computation is an exception too; among errors is what oneDNN cannot do.
+if _can and _is_command() and os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") > "1":
     with without_greetings():
         importlib.import_module("keras")
         if "tensorflow" in sys.modules:
