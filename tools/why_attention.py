@@ -2,7 +2,7 @@
 
 Both learn to reverse strings of up to 20 letters and are asked for strings that neither
 has seen. What comes out is kept as docs/pictures/why_attention.json, which
-`python -m tools.pictures` draws.
+`python -m tools.why_attention_pictures` draws.
 
     KERAS_BACKEND=tensorflow python -m tools.why_attention    # about 4 minutes
 """
@@ -26,6 +26,8 @@ from keras_attention.visualize import AlignmentPictures
 RESULT = Path(__file__).parents[1] / "docs" / "pictures" / "why_attention.json"
 SHOWN = "bottleneck"
 LONGEST, UNITS, EMBEDDING, BATCH, UPDATES = 20, 64, 32, 64, 200
+# Updates between the first pictures, and how many of these there are.
+EARLY_UPDATES, EARLY = 20, 15
 ATTENTIONS = {
     "fixed context": ka.FixedContext,
     "attention": lambda: ka.BahdanauAttention(UNITS),
@@ -35,17 +37,18 @@ ATTENTIONS = {
 class Reversals(keras.utils.PyDataset):
     """New strings for every update, of every length, padded to the same width."""
 
-    def __init__(self, letters: CharacterTokenizer) -> None:
+    def __init__(self, letters: CharacterTokenizer, updates: int) -> None:
         super().__init__()
+        self.updates = updates
         (rows,) = encode(letters, [string.ascii_lowercase])
         *self.ids, self.end = rows.tolist()
         self.epoch = 0
 
     def __len__(self) -> int:
-        return UPDATES
+        return self.updates
 
     def __getitem__(self, index: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        random = np.random.default_rng([1, self.epoch, index])
+        random = np.random.default_rng([self.updates, self.epoch, index])
         source = np.zeros((BATCH, LONGEST + 1), "int32")
         target = np.zeros_like(source)
         for row, length in enumerate(random.integers(1, LONGEST + 1, BATCH)):
@@ -80,7 +83,7 @@ def main() -> None:
         "machine": machine.describe(),
         "text": SHOWN,
         "longest": LONGEST,
-        "epochs": options.epochs,
+        "strings": BATCH * (EARLY * EARLY_UPDATES + UPDATES * options.epochs),
         "count": options.count,
         "models": {},
     }
@@ -91,14 +94,16 @@ def main() -> None:
 
 
 def learned(attention: Any, asked: dict[int, list[str]], epochs: int) -> dict[str, Any]:
-    """Train one model: its parts wrong by length, its weights after each epoch."""
+    """Train one model: its parts wrong by length, its weights as it learns."""
     keras.utils.set_random_seed(1)
     letters = CharacterTokenizer(list(string.ascii_lowercase))
     size = letters.vocabulary_size
-    decoder = ka.AttentionDecoder(keras.layers.GRUCell(2 * UNITS), attention)
+    cell = keras.layers.GRUCell(2 * UNITS)
+    decoder = ka.AttentionDecoder(cell, attention, order="bahdanau")
     encoder = ka.RecurrentEncoder(UNITS, "gru")
     model = ka.Seq2Seq(encoder, decoder, size, size, EMBEDDING)
-    rate = keras.optimizers.schedules.CosineDecay(5e-3, epochs * UPDATES, 0.05)
+    updates = EARLY * EARLY_UPDATES + epochs * UPDATES
+    rate = keras.optimizers.schedules.CosineDecay(5e-3, updates, 0.05)
     model.compile(
         keras.optimizers.Adam(rate, global_clipnorm=1.0),
         ka.losses.MaskedCrossentropy(),
@@ -107,7 +112,10 @@ def learned(attention: Any, asked: dict[int, list[str]], epochs: int) -> dict[st
     pipeline = ka.TextToText(model, letters, letters)
     pictures = AlignmentPictures(pipeline, [(SHOWN, SHOWN[::-1])])
     start = time.perf_counter()
-    model.fit(Reversals(letters), epochs=epochs, verbose=2, callbacks=[pictures])
+    for size, count in ((EARLY_UPDATES, EARLY), (UPDATES, epochs)):
+        model.fit(
+            Reversals(letters, size), epochs=count, verbose=2, callbacks=[pictures]
+        )
     seconds = time.perf_counter() - start
     error = {}
     for length, words in asked.items():
@@ -118,14 +126,22 @@ def learned(attention: Any, asked: dict[int, list[str]], epochs: int) -> dict[st
         "seconds": round(seconds, 1),
         "parameters": model.count_params(),
         "error": error,
-        "epochs": [
+        "shown": [
             {
+                "updates": made,
                 "answer": shown.predictions[0].text,
                 "tokens": shown.scored[0].tokens,
                 "source_tokens": shown.scored[0].source_tokens,
                 "alignment": np.round(shown.scored[0].alignment, 4).tolist(),
             }
-            for shown in pictures.history
+            for made, shown in zip(
+                [
+                    *range(EARLY_UPDATES, EARLY * EARLY_UPDATES + 1, EARLY_UPDATES),
+                    *range(EARLY * EARLY_UPDATES + UPDATES, updates + 1, UPDATES),
+                ],
+                pictures.history,
+                strict=True,
+            )
         ],
     }
 

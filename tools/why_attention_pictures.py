@@ -18,7 +18,7 @@ from keras_attention.visualize import (
     plot_alignments,
     plot_error_by_length,
 )
-from tools.why_attention import RESULT
+from tools.why_attention import EARLY, RESULT
 
 FOLDER = RESULT.parent
 PAGE = FOLDER.parent / "why_attention.md"
@@ -36,18 +36,19 @@ def main() -> None:
     write(errors(stored), "why_attention-errors.svg")
     write(steps(), "why_attention-steps.svg")
     forming = {
-        f"epoch {epoch}: {shown['answer']}": shown
-        for epoch, shown in enumerate(stored["models"]["attention"]["epochs"], 1)
+        f"{shown['updates']} updates: {shown['answer']}": shown
+        for shown in stored["models"]["attention"]["shown"]
     }
-    few = dict(list(forming.items())[:6])
-    write(grid(few, 3), "why_attention-epochs.svg")
+    early = dict(list(forming.items())[:EARLY])
+    few = dict(list(early.items())[::2][:6])
+    write(grid(few, 3), "why_attention-learning.svg")
     both = {
-        f"{name}: {model['epochs'][-1]['answer']}": model["epochs"][-1]
+        f"{name}: {model['shown'][-1]['answer']}": model["shown"][-1]
         for name, model in stored["models"].items()
     }
     write(grid(both, 2), "why_attention-both.svg")
     source, target = labels(next(iter(forming.values())))
-    weights = {title: shown["alignment"] for title, shown in forming.items()}
+    weights = {title: shown["alignment"] for title, shown in early.items()}
     page = PAGE.read_text("utf-8")
     PAGE.write_text(renewed(page, BEGIN, END, f"{figures(stored)}\n"), "utf-8")
     moving = FOLDER / "why_attention-forming.gif"
@@ -65,8 +66,8 @@ def figures(stored: dict[str, Any]) -> str:
     )
     return (
         f"Of {stored['count']} strings of {longest} letters, the longest of the "
-        f"training, wrong are {shares}. One run each, {stored['epochs']} epochs of "
-        f"12,800 strings, {machine['cores']} cores of an {machine['cpu']} that other "
+        f"training, wrong are {shares}. One run each, {stored['strings']:,} "
+        f"strings, {machine['cores']} cores of an {machine['cpu']} that other "
         f"programs used too, {stored['date']}."
     )
 
