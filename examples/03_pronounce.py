@@ -38,9 +38,7 @@ DEVELOPMENT_WORDS = 500  # to choose the best epoch by
 # What is not said here is as for any pairs: print(ka.recipes.recipe_for(pairs)).
 RECIPE = [
     "source_tokenizer.lowercase=true",
-    "training.batch_size=256",
-    "training.learning_rate=3e-3",
-    "training.epochs=20",
+    "training.epochs=16",
 ]
 
 SHOWN = ["attention", "keyboard", "photographs", "knights", "serendipity", "zyzzyva"]

@@ -39,7 +39,7 @@ def recipe_for(
     large = size > 60_000
     units = 512 if large else 256
     dropout = 0.5 if size < 5_000 else 0.4 if size < 60_000 else 0.3
-    batch = 32 if size < 8_000 else 64 if size < 20_000 else 256
+    batch = 32 if size < 8_000 else 64 if size < 60_000 else 256
     # Small sets need many passes before enough updates are made.
     epochs = max(12, min(round(5_000 * batch / size), 120))
     attention: Table = {"class": "BahdanauAttention", "units": units // 2}
