@@ -6,7 +6,6 @@ python -m tools.demo_pictures    # about a minute; needs Chromium and playwright
 
 import argparse
 import runpy
-import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -77,7 +76,7 @@ def screenshot(found: Evaluation) -> None:
     """The report of the first thousand test words, as a browser shows it."""
     from playwright.sync_api import sync_playwright
 
-    from tests.browser.conftest import FLAGS
+    from tests.browser.conftest import CHROMIUM, FLAGS
 
     path = Path(tempfile.mkdtemp()) / "report.html"
     write_report(
@@ -89,9 +88,7 @@ def screenshot(found: Evaluation) -> None:
         "Pronunciations",
     )
     with sync_playwright() as running:
-        browser = running.chromium.launch(
-            executable_path=shutil.which("chromium"), args=FLAGS
-        )
+        browser = running.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page = browser.new_page(viewport={"width": 1100, "height": 760})
         page.goto(path.as_uri())
         page.wait_for_selector("body[data-ready]")

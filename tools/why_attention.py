@@ -2,7 +2,7 @@
 
 Both learn to reverse strings of up to 20 letters and are asked for strings that neither
 has seen. What comes out is kept as docs/pictures/why_attention.json, which
-`python -m tools.pictures` draws.
+`python -m tools.why_attention_pictures` draws.
 
     KERAS_BACKEND=tensorflow python -m tools.why_attention    # about 4 minutes
 """
