@@ -38,9 +38,8 @@ def main() -> None:
     matplotlib.rcParams["svg.hashsalt"] = "keras-attention"
     pipeline = ka.TextToText.load(options.model, compile=False)
     demo = runpy.run_path(str(ROOT / "examples" / "03_pronounce.py"), run_name="demo")
-    test, _ = demo["split"](demo["pronunciations"](), demo["TEST_WORDS"], 0)
-    pairs = [(word, phones) for word, listed in test.items() for phones in listed]
-    found = evaluate(pipeline, pairs)
+    test, *_ = demo["split"](demo["pronunciations"](), demo["TEST_WORDS"], 0)
+    found = evaluate(pipeline, demo["as_pairs"](test))
 
     (photographs,) = pipeline.predict(["photographs"])
     write(plot_alignment(photographs, numbers=True).figure, "alignment.svg")
