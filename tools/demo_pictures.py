@@ -77,16 +77,16 @@ def screenshot(found: Evaluation) -> None:
 
     from tests.browser.conftest import CHROMIUM, FLAGS
 
-    path = Path(tempfile.mkdtemp()) / "report.html"
-    write_report(
-        path,
-        found.sources[:1000],
-        found.predictions[:1000],
-        found.accepted[:1000],
-        found.token_errors()[:1000],
-        "Pronunciations",
-    )
-    with sync_playwright() as running:
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as running:
+        path = Path(folder) / "report.html"
+        write_report(
+            path,
+            found.sources[:1000],
+            found.predictions[:1000],
+            found.accepted[:1000],
+            found.token_errors()[:1000],
+            "Pronunciations",
+        )
         browser = running.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page = browser.new_page(viewport={"width": 1100, "height": 760})
         page.goto(path.as_uri())
