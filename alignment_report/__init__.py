@@ -17,10 +17,11 @@ from alignment_report.numbers import (
     alignment_numbers,
     links,
 )
-from alignment_report.report import AlignedPrediction, write_report
+from alignment_report.report import AlignedPrediction, AlignedTokens, write_report
 
 __all__ = [
     "AlignedPrediction",
+    "AlignedTokens",
     "AlignmentNumbers",
     "alignment_error_rate",
     "alignment_numbers",

@@ -18,14 +18,8 @@ from alignment_report.numbers import AlignmentNumbers, alignment_numbers
 from alignment_report.source_pieces import source_pieces
 
 
-class AlignedPrediction(Protocol):
-    """What is read of a prediction: those of both packages have it."""
-
-    @property
-    def text(self) -> str: ...
-
-    @property
-    def log_prob(self) -> float: ...
+class AlignedTokens(Protocol):
+    """What is read of an alignment: the predictions of both packages have it."""
 
     @property
     def tokens(self) -> Sequence[str]: ...
@@ -34,10 +28,20 @@ class AlignedPrediction(Protocol):
     def source_tokens(self) -> Sequence[str]: ...
 
     @property
-    def source_offsets(self) -> Sequence[tuple[int, int]]: ...
+    def alignment(self) -> Any: ...
+
+
+class AlignedPrediction(AlignedTokens, Protocol):
+    """What a report reads of a prediction."""
 
     @property
-    def alignment(self) -> Any: ...
+    def text(self) -> str: ...
+
+    @property
+    def log_prob(self) -> float: ...
+
+    @property
+    def source_offsets(self) -> Sequence[tuple[int, int]]: ...
 
 
 def write_report(

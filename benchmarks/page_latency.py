@@ -7,7 +7,6 @@ answer to the one before is there.
 import argparse
 import datetime
 import json
-import statistics
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from benchmarks import machine, pages
 from benchmarks.foreign_clients import running
 from benchmarks.harness import ROOT
+from serving.client.traffic import percentile
 from tests.browser.conftest import CHROMIUM, FLAGS
 from tests.serving.conftest import free_port
 
@@ -40,7 +40,9 @@ def main(given: Sequence[str] | None = None) -> int:
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "machine": before,
         "keys": len(found),
-        "milliseconds": {f"p{share}": quantile(found, share) for share in (50, 90, 99)}
+        "milliseconds": {
+            f"p{share}": percentile(found, share) for share in (50, 90, 99)
+        }
         | {"max": found[-1]},
     }
     print(table(stored))
@@ -78,17 +80,13 @@ def keys(address: str, rounds: int) -> Iterator[float]:
         browser.close()
 
 
-def quantile(values: list[float], percent: int) -> float:
-    return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]
-
-
 def table(stored: dict[str, Any]) -> str:
     """A Markdown table and where it was measured."""
     spread, about = stored["milliseconds"], stored["machine"]
     return "\n".join(
         [
-            f"`{COMMAND}`: from a key to the best answer and its alignment on the "
-            f"screen, beam 5, {stored['keys']} keys, one after the other.",
+            f"`{COMMAND}`: from a key to the best answer on the screen, beam 5, "
+            f"{stored['keys']} keys, each once the one before had its alignment too.",
             "",
             f"| ms | {' | '.join(spread)} |",
             f"|---|{'---|' * len(spread)}",

@@ -120,30 +120,29 @@ def test_readme_runs(tmp_path):
     assert serve.startswith("python -m serving serve ")
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
 
-    first = subprocess.run(
-        [sys.executable, "-c", layers + model],
-        cwd=tmp_path,
+    first = output_of([sys.executable, "-c", layers + model], tmp_path, environment)
+    shapes, path = first.splitlines()
+    assert f"print(logits.shape, weights.shape)  # {shapes}:" in layers
+    assert Path(tmp_path, path, "saved_model.pb").is_file()
+
+    with served(serve, tmp_path, environment) as port:
+        code = client.replace("8500", port)
+        second = output_of([sys.executable, "-c", code], tmp_path, environment)
+    assert "['s', 't', 'a', 'r', '</s>']" in second
+
+
+def output_of(command, folder, environment):
+    """What a command prints, which has to succeed."""
+    done = subprocess.run(
+        command,
+        cwd=folder,
         env=environment,
         capture_output=True,
         text=True,
         timeout=300,
     )
-    assert first.returncode == 0, first.stderr
-    shapes, path = first.stdout.splitlines()
-    assert f"print(logits.shape, weights.shape)  # {shapes}:" in layers
-    assert Path(tmp_path, path, "saved_model.pb").is_file()
-
-    with served(serve, tmp_path, environment) as port:
-        second = subprocess.run(
-            [sys.executable, "-c", client.replace("8500", port)],
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-    assert second.returncode == 0, second.stderr
-    assert "['s', 't', 'a', 'r', '</s>']" in second.stdout
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 @contextlib.contextmanager
@@ -189,16 +188,7 @@ def test_readme_commands_run(tmp_path):
     }
 
     def run(line):
-        ran = subprocess.run(
-            ["sh", "-e", "-c", line],
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-        assert ran.returncode == 0, ran.stderr
-        return ran.stdout
+        return output_of(["sh", "-e", "-c", line], tmp_path, environment)
 
     assert "the model of the best epoch is models/pronounce/" in run(train)
     assert "\nWER " in run(evaluate)

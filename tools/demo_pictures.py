@@ -6,7 +6,6 @@ python -m tools.demo_pictures    # about a minute; needs Chromium and playwright
 
 import argparse
 import runpy
-import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -39,9 +38,8 @@ def main() -> None:
     matplotlib.rcParams["svg.hashsalt"] = "keras-attention"
     pipeline = ka.TextToText.load(options.model, compile=False)
     demo = runpy.run_path(str(ROOT / "examples" / "03_pronounce.py"), run_name="demo")
-    test, _ = demo["split"](demo["pronunciations"](), demo["TEST_WORDS"], 0)
-    pairs = [(word, phones) for word, listed in test.items() for phones in listed]
-    found = evaluate(pipeline, pairs)
+    test, *_ = demo["split"](demo["pronunciations"](), demo["TEST_WORDS"], 0)
+    found = evaluate(pipeline, demo["as_pairs"](test))
 
     (photographs,) = pipeline.predict(["photographs"])
     write(plot_alignment(photographs, numbers=True).figure, "alignment.svg")
@@ -77,21 +75,19 @@ def screenshot(found: Evaluation) -> None:
     """The report of the first thousand test words, as a browser shows it."""
     from playwright.sync_api import sync_playwright
 
-    from tests.browser.conftest import FLAGS
+    from tests.browser.conftest import CHROMIUM, FLAGS
 
-    path = Path(tempfile.mkdtemp()) / "report.html"
-    write_report(
-        path,
-        found.sources[:1000],
-        found.predictions[:1000],
-        found.accepted[:1000],
-        found.token_errors()[:1000],
-        "Pronunciations",
-    )
-    with sync_playwright() as running:
-        browser = running.chromium.launch(
-            executable_path=shutil.which("chromium"), args=FLAGS
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as running:
+        path = Path(folder) / "report.html"
+        write_report(
+            path,
+            found.sources[:1000],
+            found.predictions[:1000],
+            found.accepted[:1000],
+            found.token_errors()[:1000],
+            "Pronunciations",
         )
+        browser = running.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page = browser.new_page(viewport={"width": 1100, "height": 760})
         page.goto(path.as_uri())
         page.wait_for_selector("body[data-ready]")

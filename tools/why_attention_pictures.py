@@ -18,6 +18,7 @@ from keras_attention.visualize import (
     plot_alignments,
     plot_error_by_length,
 )
+from keras_attention.visualize.figures import new_figure
 from tools.why_attention import EARLY, RESULT
 
 FOLDER = RESULT.parent
@@ -116,7 +117,7 @@ def steps() -> Figure:
             np.array([[QUERY]]), np.array([VALUES]), return_attention_scores=True
         )
     )  # [1, D], [1, S]
-    figure = Figure((9, 2.7), layout="constrained")
+    figure = new_figure(9, 2.7)
     places = [f"$s={s}$\n{tuple(map(int, v))}" for s, v in enumerate(VALUES)]
     first, second, third = figure.subplots(1, 3, width_ratios=(3, 3, 2.6))
     bars(first, places, energies, "energies $e_s = q \\cdot k_s$,  $q = (1, 2)$")

@@ -9,7 +9,7 @@
 Numbers of alignments are those of `alignment_report`.
 """
 
-from alignment_report.numbers import (
+from alignment_report import (
     AlignmentNumbers,
     alignment_error_rate,
     alignment_numbers,

@@ -14,6 +14,7 @@ without `pyplot`: no display, no global state, nothing to close.
 | `callbacks.py` | pictures and predictions after each epoch |
 """
 
+from alignment_report import AlignedTokens
 from keras_attention.visualize.alignment_grids import (
     animate_alignments,
     answers,
@@ -21,7 +22,6 @@ from keras_attention.visualize.alignment_grids import (
     plot_alignments,
 )
 from keras_attention.visualize.alignment_plot import (
-    AlignedTokens,
     plot_alignment,
     plot_prediction,
 )

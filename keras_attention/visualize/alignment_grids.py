@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from alignment_report import AlignedTokens
 from keras_attention.visualize.alignment_plot import (
-    AlignedTokens,
+    Alignment,
     Labels,
     alignment_of,
     cell_inches,
@@ -53,19 +54,13 @@ def plot_alignments(
     >>> [axes.get_title() for axes in figure.axes[:2]]
     ['head 1', 'head 2']
     """
-    if not alignments:
-        raise ValueError("`alignments` must hold an alignment. Received: none")
-    shown = [alignment_of(one, source, target) for one in alignments.values()]
+    shown, (width, height, left, below), largest = _alike(alignments, source, target)
     columns = columns or math.ceil(math.sqrt(len(shown)))
     rows = math.ceil(len(shown) / columns)
-    width, height, left, below = np.max(
-        [(*cell_inches(one), *margin_inches(one)) for one in shown], axis=0
-    )
     width, height = (min(side, _MOST_PANEL_INCHES) for side in (width, height))
     figure = new_figure(
         columns * (width + left) + 1, rows * (height + below + 0.4) + 0.3
     )
-    largest = max(float(one.weights.max()) for one in shown) or 1.0
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.flat[len(shown) :]:
         axes.remove()
@@ -128,15 +123,10 @@ def animate_alignments(
         ImportError: matplotlib is missing.
         ValueError: There is nothing to draw, or as for `plot_alignment`.
     """
-    if not alignments:
-        raise ValueError("`alignments` must hold an alignment. Received: none")
-    shown = [alignment_of(one, source, target) for one in alignments.values()]
-    sizes = [(*cell_inches(one), *margin_inches(one)) for one in shown]
-    width, height, left, below = np.max(sizes, axis=0)
+    shown, (width, height, left, below), largest = _alike(alignments, source, target)
     figure = new_figure(width + left + 0.4, height + below + 0.8)
     from PIL import Image
 
-    largest = max(float(one.weights.max()) for one in shown) or 1.0
     axes = figure.subplots()
     frames = []
     for title, one in zip(alignments, shown, strict=True):
@@ -153,3 +143,16 @@ def animate_alignments(
         duration=[*milliseconds, int(4000 * seconds)],
         loop=0,
     )
+
+
+def _alike(
+    alignments: Alignments, source: Labels | None, target: Sequence[str] | None
+) -> tuple[list[Alignment], np.ndarray, float]:
+    """Alignments to be drawn alike: the inches that the largest cells and margins want
+    (width and height, left and below), and the weight of the darkest colour."""
+    if not alignments:
+        raise ValueError("`alignments` must hold an alignment. Received: none")
+    shown = [alignment_of(one, source, target) for one in alignments.values()]
+    inches = [(*cell_inches(one), *margin_inches(one)) for one in shown]
+    largest = max(float(one.weights.max()) for one in shown)
+    return shown, np.max(inches, axis=0), largest

@@ -3,11 +3,11 @@
 import os
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
-from alignment_report import alignment_numbers
+from alignment_report import AlignedTokens, alignment_numbers
 from keras_attention.visualize.figures import new_figure
 from keras_attention.visualize.labels import Writing, labels
 
@@ -21,19 +21,6 @@ _MAX_INCHES = 14.0
 _INCHES_PER_CELL = 0.3
 _INCHES_PER_LABEL = 0.17
 _INCHES_PER_CHARACTER = 0.09
-
-
-class AlignedTokens(Protocol):
-    """What is read of a prediction: the values of either package have it."""
-
-    @property
-    def tokens(self) -> Sequence[str]: ...
-
-    @property
-    def source_tokens(self) -> Sequence[str]: ...
-
-    @property
-    def alignment(self) -> Any: ...
 
 
 class Alignment(NamedTuple):

@@ -2,6 +2,7 @@
 
 - ``client``: the blocking client
 - ``request_flows``: what both clients send and return
+- ``model_calls``: calls about one model, which the flows are made of
 - ``signature_contract``: names and outputs of the signatures of exported models
 - ``text_requests``: texts and options to tensors
 - ``prediction_responses``: tensors to predictions and scores

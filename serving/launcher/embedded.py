@@ -15,6 +15,7 @@ from pathlib import Path
 from serving.launcher import flags, signals
 from serving.messages import monitoring_config_pb2, session_pb2
 from serving.server import ConfigFile, LoadPolicy, RestOptions, Server, ServerOptions
+from serving.server.addresses import bracketed
 from serving.server.batching import BatchingOptions, read_options
 from serving.server.config.text_format import read_config
 from serving.server.observability.call_log import log_call
@@ -66,7 +67,8 @@ def run(options: argparse.Namespace, unknown: Sequence[str], files: ExitStack) -
         print(ready)
     if options.ui:
         scheme = "https" if options.ssl_config_file else "http"
-        _LOG.info("page at %s://%s:%d/", scheme, options.host, server.rest_port)
+        host = bracketed(options.host)
+        _LOG.info("page at %s://%s:%d/", scheme, host, server.rest_port)
     sys.stdout.flush()
     stopping.wait()
     drain = options.drain_seconds

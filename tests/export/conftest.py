@@ -1,13 +1,11 @@
 """A tiny text-to-text model, exported once."""
 
-import keras
-import numpy as np
 import pytest
 
-import keras_attention as ka
 import serving
 from keras_attention.text import CharacterTokenizer
 from serving.server import Server, ServerOptions
+from tests.tiny_pipeline import tiny_pipeline
 
 TEXTS = [
     "star",
@@ -22,20 +20,7 @@ TEXTS = [
 
 @pytest.fixture(scope="session")
 def pipeline():
-    keras.utils.set_random_seed(3)
-    letters = CharacterTokenizer.from_texts(["desserts stressed drawer"])
-    size = letters.vocabulary_size
-    model = ka.Seq2Seq(
-        ka.RecurrentEncoder(6, cell="gru"),
-        ka.AttentionDecoder(keras.layers.LSTMCell(12), ka.BahdanauAttention(8)),
-        source_vocabulary_size=size,
-        target_vocabulary_size=size,
-        embedding_dim=5,
-    )
-    random = np.random.default_rng(1)
-    for weight in model.trainable_variables:
-        weight.assign(random.normal(size=weight.shape))
-    return ka.TextToText(model, letters, letters)
+    return tiny_pipeline(CharacterTokenizer.from_texts(["desserts stressed drawer"]))
 
 
 @pytest.fixture(scope="session")

@@ -15,9 +15,11 @@ from pathlib import Path
 import pytest
 
 import serving
+from keras_attention.text import CharacterTokenizer
 from tests.reliability.figures import keep
 from tests.reliability.watched import watched
 from tests.serving.conftest import ROOT, environment
+from tests.tiny_pipeline import tiny_pipeline
 
 pytestmark = pytest.mark.reliability
 
@@ -29,25 +31,6 @@ EXPORT = textwrap.dedent("""
     print("begin", flush=True)
     print(pipeline.export(sys.argv[2]), flush=True)
 """)
-
-
-def save(path):
-    """A small pipeline."""
-    import keras
-
-    import keras_attention as ka
-    from keras_attention.text import CharacterTokenizer
-
-    letters = CharacterTokenizer.from_texts(["abc"])
-    size = letters.vocabulary_size
-    network = ka.Seq2Seq(
-        ka.RecurrentEncoder(4, cell="gru"),
-        ka.AttentionDecoder(keras.layers.LSTMCell(8), ka.BahdanauAttention(4)),
-        source_vocabulary_size=size,
-        target_vocabulary_size=size,
-        embedding_dim=4,
-    )
-    ka.TextToText(network, letters, letters).save(path)
 
 
 class Export:
@@ -135,7 +118,7 @@ def uninterrupted(saved, base):
 def test_exports_killed_at_any_moment(tmp_path):
     """Beside a server that follows the folder."""
     saved, base = tmp_path / "letters.keras_attention", tmp_path / "letters"
-    save(saved)
+    tiny_pipeline(CharacterTokenizer.from_texts(["abc"])).save(saved)
     base.mkdir()
     whole, seconds = uninterrupted(saved, base)
 

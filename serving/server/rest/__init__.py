@@ -12,6 +12,7 @@ What cannot be read or written is a Refusal with TF Serving's message.
 - ``json_tensors.py``: tensors of JSON values
 - ``predict_outputs.py``, ``status_and_metadata.py``: results and messages as JSON
 - ``responses.py``: statuses of HTTP
-- ``openapi.py``: the document that describes all paths, made from signatures
+- ``openapi.py``: the document that describes all paths
+- ``signature_schemas.py``: what signatures take and return, as JSON Schemas
 - ``page/``: the page for people (``--ui``), a client of this API like any other
 """

@@ -8,7 +8,6 @@ import pytest
 
 from serving.server import RestOptions, Server, ServerOptions
 from serving.server.options import METRICS_PATH
-from tests.serving.conftest import free_port
 
 #: Letters of the model; all others are unknown to it.
 KNOWN = "desrtawi \u05e9\u05dc\u05d5\u05dd\U0001f642e\u0301"
@@ -18,28 +17,14 @@ LARGEST_BODY = 1 << 16
 @pytest.fixture(scope="session")
 def models(tmp_path_factory) -> dict[str, Path]:
     """A model that aligns, and one of somebody else's."""
-    import keras
-    import numpy as np
     import tensorflow as tf
 
-    import keras_attention as ka
     from keras_attention.text import CharacterTokenizer
+    from tests.tiny_pipeline import tiny_pipeline
 
     folder = tmp_path_factory.mktemp("models")
-    keras.utils.set_random_seed(3)
     letters = CharacterTokenizer(list(dict.fromkeys(KNOWN)))
-    size = letters.vocabulary_size
-    model = ka.Seq2Seq(
-        ka.RecurrentEncoder(6, cell="gru"),
-        ka.AttentionDecoder(keras.layers.LSTMCell(12), ka.BahdanauAttention(8)),
-        source_vocabulary_size=size,
-        target_vocabulary_size=size,
-        embedding_dim=5,
-    )
-    random = np.random.default_rng(1)
-    for weight in model.trainable_variables:
-        weight.assign(random.normal(size=weight.shape))
-    ka.TextToText(model, letters, letters).export(folder / "letters", compiled=False)
+    tiny_pipeline(letters).export(folder / "letters", compiled=False)
 
     module = tf.Module()
     module.echo = tf.function(
@@ -141,6 +126,3 @@ def types(page, text: str) -> dict:
         arg=[text, found["length"]],
     )
     return found
-
-
-__all__ = ["choose", "free_port", "types"]

@@ -7,7 +7,8 @@ import json
 import pytest
 
 import serving
-from tests.browser.served_page.conftest import LARGEST_BODY, choose, free_port, types
+from tests.browser.served_page.conftest import LARGEST_BODY, choose, types
+from tests.serving.conftest import free_port
 
 MARKUP = "<script>window.broken = 1</script><img src=x onerror='window.broken = 2'>"
 
@@ -162,6 +163,23 @@ def test_a_late_answer_does_not_replace_a_newer_one(page):
         route.continue_()
     types(page, "deserts")
     assert page.text_content("#source") == "deserts"
+
+
+def test_an_answer_of_the_model_before_is_not_shown(page):
+    """Not even while the first request to the other one is not yet due."""
+    held = []
+    page.route("**/*:predict", lambda route: held.append(route))
+    page.fill("#text", "star")
+    page.wait_for_selector("#waiting", state="visible")
+    page.clock.install(time=0)
+    page.clock.pause_at(1)
+    page.dispatch_event("#model", "change")
+    page.wait_for_selector("#waiting", state="hidden")
+    assert len(held) == 2
+    for route in held:
+        route.fulfill(response=route.fetch())
+    page.evaluate("async () => { await fetch('/healthz') }")
+    assert page.text_content("#answer") == "" and page.locator("#problem").is_hidden()
 
 
 def test_a_server_that_goes_away_and_comes_back(open_page, serve):

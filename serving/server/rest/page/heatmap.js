@@ -61,11 +61,9 @@ export function draw(canvas, tokens, sources, weights, chosen) {
     pen.fillText(label, 0, 0, LONGEST);
     pen.restore();
   });
-  if (chosen !== null) {
-    pen.strokeStyle = color("--accent");
-    pen.lineWidth = 1.5;
-    pen.strokeRect(left + 0.5, top + chosen * row + 0.5, cell * sources.length, row);
-  }
+  pen.strokeStyle = color("--accent");
+  pen.lineWidth = 1.5;
+  pen.strokeRect(left + 0.5, top + chosen * row + 0.5, cell * sources.length, row);
   return (x, y) => {
     const at = [Math.floor((y - top) / row), Math.floor((x - left) / cell)];
     return weights[at[0]]?.[at[1]] === undefined ? null : at;

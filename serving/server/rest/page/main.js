@@ -34,7 +34,7 @@ async function showView() {
 async function showModel() {
   const name = find("model").value;
   shown = null;
-  const { signatures } = await describe(name);
+  const signatures = await describe(name);
   if (name !== find("model").value) return;
   shown = name;
   find("playground").hidden = !aligns(signatures);

@@ -69,7 +69,6 @@ async function run() {
     await answer(text, signal);
   } catch (error) {
     if (signal.aborted) return;
-    asking.abort();
     clear();
     if (!(error instanceof Unreachable)) notice("problem", error.message);
     if (!(error instanceof Refused || error instanceof Unreachable)) throw error;
@@ -193,7 +192,9 @@ async function score(asked, found) {
   });
 }
 
+/** Shows no answer, and none of what was asked until now. */
 function clear() {
+  running.abort();
   alignment.clear();
   notice("waiting");
   current = null;

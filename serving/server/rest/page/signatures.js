@@ -2,13 +2,14 @@
 
 import { ask, modelPath } from "./api.js";
 
-/** Version and signatures of a model. */
+/** Signatures of a model by name. */
 export async function describe(model) {
-  const { model_spec, metadata } = await ask(`${modelPath(model)}/metadata`);
+  const { metadata } = await ask(`${modelPath(model)}/metadata`);
   const found = Object.entries(metadata.signature_def.signature_def)
-    .filter(([name]) => name !== "__saved_model_init_op")
-    .map(([name, definition]) => [name, signature(definition)]);
-  return { version: model_spec.version, signatures: Object.fromEntries(found) };
+    .map(([name, definition]) => [name, signature(definition)])
+    // One without inputs, such as what initialises the model, cannot be asked.
+    .filter(([, { inputs }]) => Object.keys(inputs).length);
+  return Object.fromEntries(found);
 }
 
 function signature({ inputs, outputs, defaults }) {
