@@ -237,7 +237,7 @@ class Seq2Seq(GeneratingModel):
             source = EncodedSource(source_ids, value, mask)
             output = self.output_layer.source_memory(source)
             memory = {"decoder": memory, "output": output}
-            first = self.output_layer.first_state(output)
+            first = self.output_layer.initial_state(output)
             state = {"decoder": state, "output": first}
         return memory, state, ops.not_equal(source_ids, self.pad_id)
 
