@@ -22,6 +22,7 @@ from keras_attention.generation.vocabulary_selection.candidate_output import (
     columns,
 )
 from keras_attention.layer_support.argument_checks import positive_integer
+from keras_attention.layer_support.building import from_config
 from keras_attention.layer_support.constructor_config import constructor_config
 from keras_attention.layer_support.ownership import claim
 from keras_attention.layer_support.quantization import quantized_layers
@@ -118,8 +119,8 @@ class Seq2Seq(GeneratingModel):
                 f"Received: {pad_id}, {start_id}, {end_id}"
             )
         several = isinstance(encoder, list | tuple)
-        encoders = [_made(one) for one in (encoder if several else [encoder])]
-        decoder = _made(decoder)
+        encoders = [from_config(one) for one in (encoder if several else [encoder])]
+        decoder = from_config(decoder)
         if not isinstance(decoder, AttentionDecoder):
             raise TypeError(
                 "`decoder` must be a ka.AttentionDecoder. "
@@ -134,7 +135,7 @@ class Seq2Seq(GeneratingModel):
         target_embedding = keras.layers.Embedding(
             target_vocabulary_size, embedding_dim, name="target_embedding", dtype=dtype
         )
-        output = _made(output)
+        output = from_config(output)
         if output is not None:
             _check_output(output, several, scheduled_sampling, tie_embeddings)
             output_layer = output
@@ -304,19 +305,12 @@ class Seq2Seq(GeneratingModel):
             "name": self.name,
             "trainable": self.trainable,
             "dtype": keras.saving.serialize_keras_object(self._first_policy),
-            **constructor_config(self),
+            **constructor_config(self, without=("output",)),  # Keras' property
             "output": keras.saving.serialize_keras_object(self.output_layer)
             if isinstance(self.output_layer, SourceOutput)
             else None,
             **({"quantized": quantized} if quantized else {}),
         }
-
-
-def _made(part: Any) -> Any:
-    """A part, or what its configuration describes."""
-    if isinstance(part, dict):
-        return keras.saving.deserialize_keras_object(part)
-    return part
 
 
 def _check_output(
