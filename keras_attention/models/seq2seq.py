@@ -151,25 +151,24 @@ class Seq2Seq(GeneratingModel):
         value, mask, state = read(encoders, source_embedding(source_ids), masks)
         if scheduled_sampling is None:
             embedded, target_mask = target_embedding(target_ids), target_ids != pad_id
+            with_weights = return_attention_scores or output is not None
             decoded = decoder(
                 embedded,
                 value,
                 inputs_mask=target_mask,
                 value_mask=mask,
                 initial_state=state,
-                return_attention_scores=return_attention_scores or output is not None,
+                return_attention_scores=with_weights,
             )
-            if output is not None:
+            outputs, weights = decoded if with_weights else (decoded, None)
+            if output is None:
+                logits = output_layer(outputs)  # [B, T, V]
+            else:
                 logits, weights = output.over_targets(
-                    Decoded(decoded[0], decoded[1], embedded, target_ids),
+                    Decoded(outputs, weights, embedded, target_ids),
                     target_mask,
                     EncodedSource(source_ids, value, mask),
                 )  # [B, T, V]
-            else:
-                outputs, weights = (
-                    decoded if return_attention_scores else (decoded, None)
-                )
-                logits = output_layer(outputs)  # [B, T, V]
         else:
             scheduled_sampling = sampling_schedules.get(scheduled_sampling)
             logits, weights = SampledDecoding(
