@@ -29,11 +29,9 @@ from keras_attention.decoder import sampling_schedules as schedules
 from keras_attention.decoder.context_gate import ContextGate
 from keras_attention.decoder.decoder import AttentionDecoder
 from keras_attention.decoder.source_outputs import copying
-from keras_attention.decoder.source_outputs.copying import (
-    CopyGenerator,
-    PointerGenerator,
-)
+from keras_attention.decoder.source_outputs.copying import CopyGenerator
 from keras_attention.decoder.source_outputs.exact_marginal import MarginalAttention
+from keras_attention.decoder.source_outputs.pointer_generator import PointerGenerator
 from keras_attention.decoder.step import DecoderState
 from keras_attention.generation import Generation, GenerationOptions, generate
 from keras_attention.metrics import error_rates

@@ -12,6 +12,7 @@ from keras import ops
 from keras_attention.backend.cells.cell_stack import FedCell
 from keras_attention.backend.cells.prepared_cell import PreparedCell
 from keras_attention.decoder.orders import Order
+from keras_attention.layer_support.building import from_config
 from keras_attention.layer_support.types import Initializer, Regularizer, Shape, Tensor
 
 _VARIANTS = ("source", "target", "both")
@@ -170,8 +171,7 @@ def for_order(
     """
     if isinstance(identifier, str):
         identifier = ContextGate(identifier, dtype=dtype)
-    if isinstance(identifier, dict):
-        identifier = keras.saving.deserialize_keras_object(identifier)
+    identifier = from_config(identifier)
     if identifier is not None and not isinstance(identifier, ContextGate):
         raise TypeError(
             f"`context_gate` must be one of {list(_VARIANTS)}, a ka.ContextGate or "

@@ -18,9 +18,11 @@ from keras_attention.attention.attention import Attention
 from keras_attention.attention.base import StepAttention
 from keras_attention.attention.memory import AttentionMemory
 from keras_attention.backend.batched_products import few_rows_matmul
+from keras_attention.backend.cells.prepared_cell import Multiplied
 from keras_attention.backend.loop import in_dynamic_graph
 from keras_attention.backend.sizes import size, when
 from keras_attention.decoder.readouts import ConcatReadout
+from keras_attention.decoder.step import Entering, itself
 from keras_attention.layer_support.types import Memory, Size, Tensor
 
 if TYPE_CHECKING:
@@ -122,6 +124,34 @@ def context_product(
         return None
     few = size(memory.mask, 0) * size(memory.mask, 1) * _SHARE <= kernel.shape[0]
     return None if few is False else ContextProduct(memory, kernel, beam_size, few)
+
+
+def entering_cell(
+    decoder: "AttentionDecoder",
+    memory: Memory,
+    beam_size: Size,
+    attention: StepAttention | None,
+) -> Entering:
+    """How the context enters a cell in steps.
+
+    Args:
+        decoder: Whose cell it is.
+        memory, beam_size, attention: As for `AttentionDecoder.stepper`.
+    """
+    place = decoder.order.context_cell
+    if place is None or decoder.context_gate is not None:
+        return itself
+    kernel = decoder.stack.fed_kernel(place, decoder.context_depth)
+    attends = attention or decoder.attention
+    product = context_product(attends, memory, kernel, beam_size)
+    if product is None:
+        return itself
+    return lambda context, weights: Multiplied(
+        product.choose(
+            lambda of_weights: of_weights(weights),
+            lambda: ops.matmul(context, kernel),
+        )
+    )
 
 
 def output_steps(

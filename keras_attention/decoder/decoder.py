@@ -11,22 +11,20 @@ from keras_attention.attention.base import AttentionLayer, StepAttention
 from keras_attention.attention.beam_attention import BeamAttention
 from keras_attention.attention.fixed_context import FixedContext
 from keras_attention.backend.cells import CellStack
-from keras_attention.backend.cells.prepared_cell import Multiplied
 from keras_attention.backend.masks import as_mask, zero_rows, zero_where_masked
 from keras_attention.backend.precision import require_concrete
 from keras_attention.backend.weights import public_weights
 from keras_attention.decoder import bridges, orders, readouts
 from keras_attention.decoder.context_gate import for_order as gate_for_order
-from keras_attention.decoder.context_products import context_product
-from keras_attention.decoder.step import (
-    DecoderState,
-    Entering,
-    PreparedDecoder,
-    Stepped,
-)
+from keras_attention.decoder.context_products import entering_cell
+from keras_attention.decoder.step import DecoderState, PreparedDecoder, Stepped
 from keras_attention.decoder.teacher_forcing import Loop, cell_first, teacher_forced
-from keras_attention.layer_support.argument_checks import number, steps
-from keras_attention.layer_support.building import build_part, require_built
+from keras_attention.layer_support.argument_checks import check_rank, number, steps
+from keras_attention.layer_support.building import (
+    build_part,
+    from_config,
+    require_built,
+)
 from keras_attention.layer_support.composite_layer import CompositeLayer
 from keras_attention.layer_support.ownership import claim
 from keras_attention.layer_support.state_check import StateCheck
@@ -122,8 +120,7 @@ class AttentionDecoder(CompositeLayer):
         **layer: Any,
     ) -> None:
         super().__init__(**layer)
-        if isinstance(cell, dict):
-            cell = keras.saving.deserialize_keras_object(cell)
+        cell = from_config(cell)
         self.stack = CellStack(cell, self.compute_dtype)
         claim(cell, self, "cell")
         self.cell = cell
@@ -154,13 +151,9 @@ class AttentionDecoder(CompositeLayer):
     def build(
         self, inputs_shape: Shape, value_shape: Shape, initial_state_shape: Any = None
     ) -> None:
-        if len(inputs_shape) != 3:
-            raise ValueError(
-                "`inputs` must have rank 3. "
-                f"Received: inputs of shape {tuple(inputs_shape)}"
-            )
+        check_rank("inputs", inputs_shape, 3)
         known = inputs_shape[-1]
-        context = self._context_depth = self.attention.context_depth(value_shape)
+        context = self.context_depth = self.attention.context_depth(value_shape)
         query = self.order.query_depth(self.stack)
         build_part(self.attention, (None, None, query), value_shape)
         seen = (self.stack.output_depth, context, known)
@@ -322,13 +315,10 @@ class AttentionDecoder(CompositeLayer):
     ) -> PreparedDecoder:
         """`prepare` for `stepper`, with its arguments."""
         require_built(self, "stepper", _SHAPES)
-        entering = None
-        if attention is None:
-            entering = self._entering(memory, beam_size)
-            if not (isinstance(beam_size, int) and beam_size == 1):
-                attention = BeamAttention(self.attention, beam_size)
-        prepared = self.prepare(memory, False, attention)
-        return prepared if entering is None else prepared._replace(entering=entering)
+        entering = entering_cell(self, memory, beam_size, attention)
+        if attention is None and not (isinstance(beam_size, int) and beam_size == 1):
+            attention = BeamAttention(self.attention, beam_size)
+        return self.prepare(memory, False, attention)._replace(entering=entering)
 
     def prepare(
         self, memory: Nested, training: bool, attention: StepAttention | None = None
@@ -363,21 +353,6 @@ class AttentionDecoder(CompositeLayer):
             "context_gate": self.context_gate and serialize(self.context_gate),
         }
 
-    def _entering(self, memory: Nested, beam_size: Size) -> Entering | None:
-        """How the context enters a cell, where it is multiplied with its values."""
-        if self.order.context_cell is None or self.context_gate is not None:
-            return None
-        kernel = self.stack.fed_kernel(self.order.context_cell, self._context_depth)
-        product = context_product(self.attention, memory, kernel, beam_size)
-        if product is None:
-            return None
-        return lambda context, weights: Multiplied(
-            product.choose(
-                lambda of_weights: of_weights(weights),
-                lambda: ops.matmul(context, kernel),
-            )
-        )
-
     @property
     def _feeds_back(self) -> bool:
         """Whether something of the previous step enters the cell."""
@@ -386,16 +361,15 @@ class AttentionDecoder(CompositeLayer):
     def _fed_depth(self) -> int:
         """How much of the cell's input is only known inside the loop."""
         if self.order.takes_context:
-            return self._context_depth
+            return self.context_depth
         if not self._feeds_back:
             return 0
-        return self.readout.fed_depth(self.stack.output_depth, self._context_depth)
+        return self.readout.fed_depth(self.stack.output_depth, self.context_depth)
 
     def _attention_from(self, attention: Identifier) -> AttentionLayer:
         if attention is None:
             return FixedContext(dtype=self.dtype_policy)
-        if isinstance(attention, dict):
-            attention = keras.saving.deserialize_keras_object(attention)
+        attention = from_config(attention)
         if not isinstance(attention, AttentionLayer):
             raise TypeError(
                 "`attention` must be a ka.Attention, one of its presets, a "

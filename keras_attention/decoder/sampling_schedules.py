@@ -18,6 +18,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_attention.layer_support.building import from_config
 from keras_attention.layer_support.types import Tensor
 
 
@@ -159,11 +160,9 @@ def get(identifier: Any) -> Schedule:
     Raises:
         TypeError: Something else.
     """
-    schedule = identifier
     if isinstance(identifier, (int, float)) and not isinstance(identifier, bool):
         return Constant(float(identifier))
-    if isinstance(identifier, dict):
-        schedule = keras.saving.deserialize_keras_object(identifier)
+    schedule = from_config(identifier)
     if not isinstance(schedule, Schedule):
         raise TypeError(
             "A schedule must be a number, a ka.schedules.Schedule or its configuration "

@@ -42,6 +42,11 @@ Entering: TypeAlias = Callable[[Tensor, Tensor], Any]
 """What is fed to a cell, of the context `[B, D]` and its weights `[B, H, S]`."""
 
 
+def itself(context: Tensor, weights: Tensor) -> Any:
+    """The `Entering` of a cell that multiplies by itself."""
+    return context
+
+
 class PreparedDecoder(NamedTuple):
     """A decoder over one memory, with the work that no step depends on done.
 
@@ -67,7 +72,7 @@ class PreparedDecoder(NamedTuple):
     memory: Memory
     readout: Callable[..., Tensor]
     feeds_readout: bool
-    entering: Entering = lambda context, weights: context
+    entering: Entering = itself
 
     def attend(
         self, query: Tensor, state: State, drawn: Nested

@@ -4,7 +4,7 @@
 |---|---|
 | `types.py` | aliases for tensors, masks, shapes, states |
 | `argument_checks.py`, `id_check.py`, `state_check.py` | refusals by name |
-| `building.py` | building the parts of a layer |
+| `building.py` | parts of a layer: of their configurations, for their inputs |
 | `constructor_config.py` | `get_config` read off the constructor |
 | `registry.py` | parts found by name, configuration or instance |
 | `ownership.py` | one owner for each part |

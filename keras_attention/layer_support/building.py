@@ -1,12 +1,19 @@
-"""Building the parts of a layer."""
+"""Building the parts of a layer, from their configurations and for their inputs."""
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import keras
 
 from keras_attention.layer_support.types import Nested, Shape
 
 Part = TypeVar("Part", bound=keras.layers.Layer)
+
+
+def from_config(part: Any) -> Any:
+    """A part, or the one that a configuration (dict) describes."""
+    if isinstance(part, dict):
+        return keras.saving.deserialize_keras_object(part)
+    return part
 
 
 def build_part(part: Part, *shapes: Nested | Shape | None) -> Part:

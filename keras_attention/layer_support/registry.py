@@ -8,6 +8,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import keras
 
+from keras_attention.layer_support.building import from_config
 from keras_attention.layer_support.types import Config, Identifier
 
 Part = TypeVar("Part")
@@ -137,9 +138,7 @@ class Registry(Generic[Part]):
                     f"Received: {self.kind}={identifier!r}"
                 )
             return self._factories[identifier](**arguments)
-        part = identifier
-        if isinstance(identifier, dict):
-            part = keras.saving.deserialize_keras_object(identifier)
+        part = from_config(identifier)
         if not isinstance(part, self.base):
             raise TypeError(
                 f"`{self.kind}` must be one of the names {self.names()}, a "

@@ -15,6 +15,7 @@ from keras_attention.generation.vocabulary_selection.candidate_output import (
     own_mask,
 )
 from keras_attention.layer_support.argument_checks import one_of
+from keras_attention.layer_support.building import from_config
 from keras_attention.models.generating_model import (
     VOCABULARIES,
     GeneratingModel,
@@ -226,10 +227,7 @@ def _members(models: Any) -> list[Any]:
         raise TypeError(f"`models` must be a list. Received: models={models!r}")
     if not models:
         raise ValueError("`models` must hold at least one model. Received: models=[]")
-    members = [
-        keras.saving.deserialize_keras_object(one) if isinstance(one, dict) else one
-        for one in models
-    ]
+    members = [from_config(one) for one in models]
     for place, member in enumerate(members):
         check_generates("models", member, f" in place {place}")
         for name in VOCABULARIES:

@@ -22,6 +22,7 @@ from keras_attention.generation.vocabulary_selection.candidate_output import (
     columns,
 )
 from keras_attention.layer_support.argument_checks import positive_integer
+from keras_attention.layer_support.building import from_config
 from keras_attention.layer_support.constructor_config import constructor_config
 from keras_attention.layer_support.ownership import claim
 from keras_attention.layer_support.quantization import quantized_layers
@@ -118,8 +119,8 @@ class Seq2Seq(GeneratingModel):
                 f"Received: {pad_id}, {start_id}, {end_id}"
             )
         several = isinstance(encoder, list | tuple)
-        encoders = [_made(one) for one in (encoder if several else [encoder])]
-        decoder = _made(decoder)
+        encoders = [from_config(one) for one in (encoder if several else [encoder])]
+        decoder = from_config(decoder)
         if not isinstance(decoder, AttentionDecoder):
             raise TypeError(
                 "`decoder` must be a ka.AttentionDecoder. "
@@ -134,7 +135,7 @@ class Seq2Seq(GeneratingModel):
         target_embedding = keras.layers.Embedding(
             target_vocabulary_size, embedding_dim, name="target_embedding", dtype=dtype
         )
-        output = _made(output)
+        output = from_config(output)
         if output is not None:
             _check_output(output, several, scheduled_sampling, tie_embeddings)
             output_layer = output
@@ -150,25 +151,24 @@ class Seq2Seq(GeneratingModel):
         value, mask, state = read(encoders, source_embedding(source_ids), masks)
         if scheduled_sampling is None:
             embedded, target_mask = target_embedding(target_ids), target_ids != pad_id
+            with_weights = return_attention_scores or output is not None
             decoded = decoder(
                 embedded,
                 value,
                 inputs_mask=target_mask,
                 value_mask=mask,
                 initial_state=state,
-                return_attention_scores=return_attention_scores or output is not None,
+                return_attention_scores=with_weights,
             )
-            if output is not None:
+            outputs, weights = decoded if with_weights else (decoded, None)
+            if output is None:
+                logits = output_layer(outputs)  # [B, T, V]
+            else:
                 logits, weights = output.over_targets(
-                    Decoded(decoded[0], decoded[1], embedded, target_ids),
+                    Decoded(outputs, weights, embedded, target_ids),
                     target_mask,
                     EncodedSource(source_ids, value, mask),
                 )  # [B, T, V]
-            else:
-                outputs, weights = (
-                    decoded if return_attention_scores else (decoded, None)
-                )
-                logits = output_layer(outputs)  # [B, T, V]
         else:
             scheduled_sampling = sampling_schedules.get(scheduled_sampling)
             logits, weights = SampledDecoding(
@@ -237,7 +237,7 @@ class Seq2Seq(GeneratingModel):
             source = EncodedSource(source_ids, value, mask)
             output = self.output_layer.source_memory(source)
             memory = {"decoder": memory, "output": output}
-            first = self.output_layer.first_state(output)
+            first = self.output_layer.initial_state(output)
             state = {"decoder": state, "output": first}
         return memory, state, ops.not_equal(source_ids, self.pad_id)
 
@@ -304,19 +304,12 @@ class Seq2Seq(GeneratingModel):
             "name": self.name,
             "trainable": self.trainable,
             "dtype": keras.saving.serialize_keras_object(self._first_policy),
-            **constructor_config(self),
+            **constructor_config(self, without=("output",)),  # Keras' property
             "output": keras.saving.serialize_keras_object(self.output_layer)
             if isinstance(self.output_layer, SourceOutput)
             else None,
             **({"quantized": quantized} if quantized else {}),
         }
-
-
-def _made(part: Any) -> Any:
-    """A part, or what its configuration describes."""
-    if isinstance(part, dict):
-        return keras.saving.deserialize_keras_object(part)
-    return part
 
 
 def _check_output(

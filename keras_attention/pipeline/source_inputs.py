@@ -10,6 +10,7 @@ from keras_attention.generation.options.option_table import OPTIONS
 from keras_attention.layer_support.types import Tensor
 from keras_attention.pipeline.refusals import refuse_sizes
 from keras_attention.text import TokenizedText, Tokenizer, encode
+from keras_attention.text.piece_tokenizer import padded
 from keras_attention.text.special_symbols import SPECIAL_TOKENS
 from keras_attention.text.text_lists import encoded
 
@@ -66,17 +67,12 @@ class SourceInputs:
         valid = [tf.sequence_mask(x.length, tf.shape(x.ids)[1]) for x in found]
         places = tf.where(tf.concat(valid, axis=1))  # [N, 2], row by row
         length = tf.add_n([one.length for one in found])  # [B]
-        splits = tf.concat([[0], tf.cumsum(length)], axis=0)
+        splits = tf.concat([[0], tf.cumsum(tf.cast(length, tf.int64))], axis=0)
+        shape = tf.stack([-1, tf.reduce_max(tf.concat([length, [1]], axis=0))])
 
         def packed(parts: Sequence[Tensor], padding: int | str) -> Tensor:
-            values = tf.gather_nd(tf.concat(parts, axis=1), places)
-            return tf.raw_ops.RaggedTensorToTensor(
-                shape=tf.stack([-1, tf.reduce_max(tf.concat([length, [1]], axis=0))]),
-                values=values,
-                default_value=tf.constant(padding, values.dtype),
-                row_partition_tensors=[tf.cast(splits, tf.int64)],
-                row_partition_types=["ROW_SPLITS"],
-            )  # [B, S]
+            values = tf.gather_nd(tf.concat(parts, axis=1), places)  # [N]
+            return padded(values, splits, shape, padding)  # [B, S]
 
         return TokenizedText(
             ids=packed([one.ids for one in shifted], 0),

@@ -47,17 +47,15 @@ def _source(recipe: Recipe, sources: Sequence[str]) -> tuple[Any, Any]:
     if recipe.features_tokenizer is None:
         raise ValueError("[features_tokenizer]: expected a table, received none")
     given = inputs(INPUTS, sources)
+    first, second = INPUTS
     tokenizers = {
-        name: _tokenizer(table, given[name], where)
-        for name, table, where in zip(
-            INPUTS,
-            (recipe.source_tokenizer, recipe.features_tokenizer),
-            ("source_tokenizer", "features_tokenizer"),
-            strict=True,
-        )
+        first: _tokenizer(recipe.source_tokenizer, given[first], "source_tokenizer"),
+        second: _tokenizer(
+            recipe.features_tokenizer, given[second], "features_tokenizer"
+        ),
     }
-    second = made(recipe.features_encoder, "features_encoder", ka.RecurrentEncoder)
-    return tokenizers, [encoder, second]
+    other = made(recipe.features_encoder, "features_encoder", ka.RecurrentEncoder)
+    return tokenizers, [encoder, other]
 
 
 def _output(table: Table | None, source: Any, target: text.Tokenizer) -> Any:

@@ -210,7 +210,12 @@ class _Run:
             keras.config.set_dtype_policy(policy)
         rows = self._rows(trained)
         pairs = [tuple(pair) for pair in self.pairs]
-        used = (pairs, recipe.source_tokenizer, recipe.target_tokenizer)
+        used = [
+            pairs,
+            recipe.source_tokenizer,
+            recipe.features_tokenizer,
+            recipe.target_tokenizer,
+        ]
         self.data = hashlib.sha1(repr(used).encode()).hexdigest()
         updates = sum(1 for _ in self._dataset(rows, 0)) * self.how.epochs
         _compile(trained.model, self.how, updates // self.how.gradient_accumulation)

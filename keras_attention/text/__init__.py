@@ -3,7 +3,8 @@
 | file | what |
 |---|---|
 | `tokenizer.py` | the interface of every tokenizer |
-| `vocabulary_tokenizer.py` | tokenizers that look pieces of text up in a vocabulary |
+| `piece_tokenizer.py` | tokenizers that look pieces of text up in a vocabulary |
+| `vocabulary_tokenizer.py` | those of symbols that occur in texts, cut by rules |
 | `character_tokenizer.py`, `word_tokenizer.py` | the two of plain texts |
 | `feature_tokenizer.py` | that of characters and then features, or tags |
 | `subword_tokenizer.py` | that of subwords, by SentencePiece |

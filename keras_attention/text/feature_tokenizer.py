@@ -6,12 +6,10 @@ import keras
 
 from keras_attention.layer_support.types import Config
 from keras_attention.text.code_points_with_offsets import CodePoints
+from keras_attention.text.piece_tokenizer import DEFAULT_MAX_LENGTH
 from keras_attention.text.splitting import Pieces, characters_and_features
 from keras_attention.text.vocabulary import Vocabulary
-from keras_attention.text.vocabulary_tokenizer import (
-    DEFAULT_MAX_LENGTH,
-    VocabularyTokenizer,
-)
+from keras_attention.text.vocabulary_tokenizer import VocabularyTokenizer
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")

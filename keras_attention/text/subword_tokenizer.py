@@ -11,6 +11,7 @@ import tensorflow_text as tf_text
 
 from keras_attention.layer_support.argument_checks import positive_integer
 from keras_attention.layer_support.types import Config, Ids, Tensor
+from keras_attention.text.piece_tokenizer import DEFAULT_MAX_LENGTH, PieceTokenizer
 from keras_attention.text.special_symbols import (
     END_ID,
     PAD_ID,
@@ -20,20 +21,14 @@ from keras_attention.text.special_symbols import (
 )
 from keras_attention.text.splitting import Pieces
 from keras_attention.text.text_lists import encoded
-from keras_attention.text.tokenizer import TokenizedText, Tokenizer
 from keras_attention.text.vocabulary import Vocabulary
-from keras_attention.text.vocabulary_tokenizer import (
-    BYTES_PER_TOKEN,
-    DEFAULT_MAX_LENGTH,
-    with_end,
-)
 
 # What SentencePiece writes for a space, at the beginning of a word.
 _SPACE = "\u2581"
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class SubwordTokenizer(Tokenizer):
+class SubwordTokenizer(PieceTokenizer):
     """Frequent words whole, others in pieces: a SentencePiece model in the graph.
 
     Tokens are SentencePiece's, `"▁"` where a word begins; its normalisation is part of
@@ -135,26 +130,6 @@ class SubwordTokenizer(Tokenizer):
             ) from None
         return cls(learned.getvalue(), **arguments)
 
-    @property
-    def vocabulary_size(self) -> int:
-        return len(self._vocabulary)
-
-    def tokenize_with_offsets(self, text: Tensor) -> TokenizedText:
-        text = tf.ensure_shape(text, [None])
-        read = tf.strings.substr(text, 0, BYTES_PER_TOKEN * self.max_length)
-        symbols, start, end = (
-            ragged[:, : self.max_length - 1]
-            for ragged in self._sentencepiece().tokenize_with_offsets(read)
-        )
-        pieces = Pieces(symbols, start, end)
-        return with_end(pieces, self._vocabulary.ids(symbols), text)
-
-    def tokens(self, ids: Ids) -> Tensor:
-        return self._vocabulary.tokens(tf.convert_to_tensor(ids, tf.int32))
-
-    def ids(self, tokens: Tensor) -> Ids:
-        return self._vocabulary.token_ids(tf.convert_to_tensor(tokens, tf.string))
-
     def detokenize(self, ids: Ids, unknown: Tensor = None) -> Tensor:
         ids = tf.convert_to_tensor(ids, tf.int32)
         joined = self._vocabulary.join(ids, "", unknown)  # [B]
@@ -164,6 +139,11 @@ class SubwordTokenizer(Tokenizer):
     def get_config(self) -> Config:
         model = base64.b64encode(self.model).decode()
         return {"model": model, "max_length": self.max_length}
+
+    def _pieces(self, text: Tensor) -> Pieces:
+        read = tf.strings.substr(text, 0, self.max_bytes)
+        found = self._sentencepiece().tokenize_with_offsets(read)
+        return Pieces(*(ragged[:, : self.max_length - 1] for ragged in found))
 
     def _sentencepiece(self) -> tf_text.SentencepieceTokenizer:
         # Made where it is used: the op owns what it makes, and one that ran eagerly is

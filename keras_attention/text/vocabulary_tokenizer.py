@@ -1,4 +1,4 @@
-"""Tokenizers that look the pieces of a text up in a vocabulary."""
+"""Tokenizers of symbols that occur in texts, normalised and cut by rules."""
 
 import abc
 from collections.abc import Iterable, Sequence
@@ -9,20 +9,14 @@ import tensorflow as tf
 from keras_attention.layer_support.argument_checks import one_of, positive_integer
 from keras_attention.layer_support.types import Config, Ids, Tensor
 from keras_attention.text.code_points_with_offsets import CodePoints, code_points
-from keras_attention.text.special_symbols import END_ID, END_TOKEN, PAD_ID
+from keras_attention.text.piece_tokenizer import DEFAULT_MAX_LENGTH, PieceTokenizer
 from keras_attention.text.splitting import Pieces
-from keras_attention.text.tokenizer import TokenizedText, Tokenizer
 from keras_attention.text.vocabulary import Vocabulary, count, most_frequent
 
-DEFAULT_MAX_LENGTH = 1024
-
 _FORMS = (None, "NFC", "NFKC", "NFD", "NFKD")
-# Longest text that is read, in bytes for each token that may come of it: none can
-# hold up a server.
-BYTES_PER_TOKEN = 64
 
 
-class VocabularyTokenizer(Tokenizer):
+class VocabularyTokenizer(PieceTokenizer):
     """A tokenizer of the pieces that `split_points` cuts normalised text into.
 
     Args:
@@ -86,21 +80,6 @@ class VocabularyTokenizer(Tokenizer):
             config = config | {"vocabulary": Vocabulary(config["vocabulary"])}
         return cls(**config)
 
-    @property
-    def vocabulary_size(self) -> int:
-        return len(self._vocabulary)
-
-    def tokenize_with_offsets(self, text: Tensor) -> TokenizedText:
-        text = tf.ensure_shape(text, [None])
-        pieces = self._pieces(text)
-        return with_end(pieces, self._vocabulary.ids(pieces.symbols), text)
-
-    def tokens(self, ids: Ids) -> Tensor:
-        return self._vocabulary.tokens(tf.convert_to_tensor(ids, tf.int32))
-
-    def ids(self, tokens: Tensor) -> Ids:
-        return self._vocabulary.token_ids(tf.convert_to_tensor(tokens, tf.string))
-
     def detokenize(self, ids: Ids, unknown: Tensor = None) -> Tensor:
         ids = tf.convert_to_tensor(ids, tf.int32)
         return self._vocabulary.join(ids, self.separator, unknown)
@@ -136,37 +115,5 @@ class VocabularyTokenizer(Tokenizer):
         }
 
     def _pieces(self, text: Tensor) -> Pieces:
-        read = BYTES_PER_TOKEN * self.max_length
-        points = code_points(text, self.normalization, self.lowercase, read)
+        points = code_points(text, self.normalization, self.lowercase, self.max_bytes)
         return self.split_points(points, self.max_length - 1)
-
-
-def with_end(pieces: Pieces, ids: Ids, text: Tensor) -> TokenizedText:
-    """Pieces and their ids, ragged `[B, (S-1)]`, with the end symbol and padding."""
-    splits = ids.row_splits
-    length = tf.cast(splits[1:] - splits[:-1], tf.int32)  # [B]
-    # A batch of zero rows still has one column: models need S >= 1.
-    width = tf.reduce_max(tf.concat([length, [0]], axis=0)) + 1
-    is_end = tf.equal(tf.range(width), length[:, tf.newaxis])  # [B, S]
-    shape = tf.stack([-1, width])
-
-    # Not `tf.concat` of ragged tensors, nor their `to_tensor`: some hundred nodes each.
-    def dense(values: Tensor, last: Tensor, padding: int | str) -> Tensor:
-        rows = tf.raw_ops.RaggedTensorToTensor(
-            shape=shape,
-            values=values,
-            default_value=tf.constant(padding, values.dtype),
-            row_partition_tensors=[splits],
-            row_partition_types=["ROW_SPLITS"],
-        )
-        return tf.where(is_end, last, rows)  # [B, S]
-
-    text_length = tf.strings.length(text)[:, tf.newaxis]  # [B, 1]
-    start, end = (tf.cast(x.flat_values, tf.int32) for x in pieces[1:])
-    return TokenizedText(
-        ids=dense(ids.flat_values, END_ID, PAD_ID),
-        length=length + 1,
-        tokens=dense(pieces.symbols.flat_values, END_TOKEN, ""),
-        start=dense(start, text_length, 0),
-        end=dense(end, text_length, 0),
-    )

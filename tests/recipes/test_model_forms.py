@@ -26,6 +26,11 @@ FEATURES = [
     (f"{source}\tN;{'PL' if i % 2 else 'SG'}", target)
     for i, (source, target) in enumerate(PAIRS)
 ]
+TINY_FEATURES = [
+    *("encoder.units=8", "features_encoder.units=4", "decoder.cell.units=8"),
+    *("decoder.attention.units=8", "decoder.attention.attention.units=4"),
+    *("model.embedding_dim=4", "training.epochs=1"),
+]
 
 
 @pytest.mark.parametrize("name", FORMS)
@@ -70,15 +75,10 @@ def test_features_with_an_encoder_of_their_own(tmp_path, capsys):
         "\t".join((*source.split("\t"), target)) + "\n" for source, target in FEATURES
     ]
     (tmp_path / "forms.tsv").write_text("".join(lines))
-    sizes = [
-        *("encoder.units=8", "features_encoder.units=4", "decoder.cell.units=8"),
-        *("decoder.attention.units=8", "decoder.attention.attention.units=4"),
-        *("model.embedding_dim=4", "training.epochs=1"),
-    ]
     model = tmp_path / "model"
     words = ["train", str(tmp_path / "forms.tsv"), "--target=2", "--features=1"]
     words += ["--features-encoder", f"--output={model}"]
-    assert main(words + [f"--set={size}" for size in sizes]) == 0
+    assert main(words + [f"--set={size}" for size in TINY_FEATURES]) == 0
     recipe = read_recipe(model / "recipe.toml")
     assert recipe.features_tokenizer == {"class": "WordTokenizer", "split": ";"}
     pipeline = TextToText.load(model / MODEL)
@@ -108,3 +108,18 @@ def test_a_recipe_of_several_inputs_is_read_as_it_was_written(tmp_path):
     lone = with_settings(recipe_for(FEATURES), ["features_encoder.units=4"])
     with pytest.raises(ValueError, match=r"\[features_tokenizer\]: expected a table"):
         train(FEATURES, recipe=lone)
+
+
+def test_a_run_does_not_go_on_with_another_tokenizer_of_features(tmp_path):
+    def stop(line):
+        if line.startswith("epoch   1"):
+            raise KeyboardInterrupt
+
+    recipe = recipe_for(FEATURES, Data(features=1, target=2), features_encoder=True)
+    recipe = with_settings(recipe, TINY_FEATURES)
+    with pytest.raises(KeyboardInterrupt):
+        train(FEATURES, recipe=recipe, output=tmp_path, say=stop)
+    # As many symbols, but others.
+    other = with_settings(recipe, ["features_tokenizer.lowercase=true"])
+    with pytest.raises(ValueError, match="tokenizers as in its recipe"):
+        train(FEATURES, recipe=other, output=tmp_path, resume=True)

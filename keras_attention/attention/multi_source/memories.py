@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_attention.attention.attention import Attention
 from keras_attention.layer_support.argument_checks import positive_integer
+from keras_attention.layer_support.building import from_config
 from keras_attention.layer_support.types import Initializer, Regularizer, Shape, Tensor
 
 
@@ -16,8 +17,7 @@ def attention_of(attention: Attention | dict[str, Any], argument: str) -> Attent
     Raises:
         TypeError: Something else.
     """
-    if isinstance(attention, dict):
-        attention = keras.saving.deserialize_keras_object(attention)
+    attention = from_config(attention)
     if not isinstance(attention, Attention):
         raise TypeError(
             f"`{argument}` must be a ka.Attention or one of its presets. "

@@ -60,7 +60,7 @@ class SourceOutput(CompositeLayer, abc.ABC):
     def source_memory(self, source: EncodedSource) -> Memory:
         """What steps need of the source, each tensor `[B, ...]`."""
 
-    def first_state(self, memory: Memory) -> State:
+    def initial_state(self, memory: Memory) -> State:
         """What is before the first step; nothing by default."""
         return ()
 

@@ -1,4 +1,4 @@
-"""Copying from the source: the pointer-generator of See et al. 2017."""
+"""Copying from the source, over a vocabulary that has its words too."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,16 +8,9 @@ from keras import ops
 
 from keras_attention.backend.precision import at_least_float32
 from keras_attention.backend.weights import mean_over_heads, weights_with_heads
-from keras_attention.decoder.source_outputs.base import (
-    Decoded,
-    EncodedSource,
-    SourceOutput,
-    Step,
-    repeated,
-)
-from keras_attention.layer_support.argument_checks import positive_integer
-from keras_attention.layer_support.building import build_part
+from keras_attention.layer_support.argument_checks import check_rank, not_negative
 from keras_attention.layer_support.composite_layer import CompositeLayer
+from keras_attention.layer_support.constructor_config import constructor_config
 
 # What is impossible has this probability, so that no logarithm is infinite.
 _LOWEST = 1e-30
@@ -80,14 +73,8 @@ class CopyGenerator(CompositeLayer):
 
     def __init__(self, extra_ids: int, unknown_id: int = 3, **layer: Any) -> None:
         super().__init__(**layer)
-        for argument, number in (("extra_ids", extra_ids), ("unknown_id", unknown_id)):
-            if not isinstance(number, int) or isinstance(number, bool) or number < 0:
-                raise ValueError(
-                    f"`{argument}` must be an integer >= 0. "
-                    f"Received: {argument}={number!r}"
-                )
-        self.extra_ids = extra_ids
-        self.unknown_id = unknown_id
+        self.extra_ids = not_negative("extra_ids", extra_ids)
+        self.unknown_id = not_negative("unknown_id", unknown_id)
         self.supports_masking = True
 
     def build(
@@ -97,17 +84,10 @@ class CopyGenerator(CompositeLayer):
         source_ids_shape: Any,
         gate_shape: Any,
     ) -> None:
-        for argument, shape, ranks in (
-            ("logits", logits_shape, (3,)),
-            ("weights", weights_shape, (3, 4)),
-            ("source_ids", source_ids_shape, (2,)),
-            ("gate", gate_shape, (3,)),
-        ):
-            if len(shape) not in ranks:
-                raise ValueError(
-                    f"`{argument}` must have rank {' or '.join(map(str, ranks))}. "
-                    f"Received: {argument} of shape {tuple(shape)}"
-                )
+        check_rank("logits", logits_shape, 3)
+        check_rank("weights", weights_shape, 3, 4)
+        check_rank("source_ids", source_ids_shape, 2)
+        check_rank("gate", gate_shape, 3)
         if gate_shape[-1] != 1:
             raise ValueError(
                 "`gate` must have one number for each target position. "
@@ -178,148 +158,7 @@ class CopyGenerator(CompositeLayer):
         return ops.transpose(summed, (0, 2, 1))  # [B, T, V + E]
 
     def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {
-            "extra_ids": self.extra_ids,
-            "unknown_id": self.unknown_id,
-        }
-
-
-@keras.saving.register_keras_serializable(package="keras_attention")
-class PointerGenerator(SourceOutput):
-    r"""Output layer that says a symbol of the vocabulary or copies one of the source.
-
-    $$ P(w) = p_{gen} \, P_{vocab}(w) + (1 - p_{gen}) \sum_{s : x_s = w} a_{ts} \qquad
-       p_{gen} = \sigma(w^\top [o_t; y_{t-1}] + b) $$
-
-    with $o_t$ the decoder's output (with the readout `concat` $[s_t; c_t]$) and
-    $y_{t-1}$ the embedded symbol before: the `output` of a `ka.Seq2Seq`.
-
-    Args:
-        vocabulary_size: V.
-        target_ids: For each id of the source the id of the target that it is copied as,
-            `unknown_id` where there is none; None: the ids are the same.
-        unknown_id: Of symbols that the target does not know. Where
-            `ka.TextToText(replace_unknown=True)` writes it, it is the source's.
-        **layer: `name`, `dtype`, `trainable`.
-
-    Weights: `output_layer/kernel [Do, V]`, `output_layer/bias [V]`,
-    `gate/kernel [Do + D, 1]`, `gate/bias [1]`.
-
-    Raises:
-        ValueError: Arguments out of range.
-
-    References:
-        See, Liu & Manning 2017, arXiv 1704.04368, equations 8 and 9.
-
-    Relative to the paper: no extended vocabulary; what is in no vocabulary is copied as
-    `unknown_id`. `ka.CopyGenerator` has one, for models of one's own.
-
-    Example:
-
-    >>> import keras, numpy as np
-    >>> import keras_attention as ka
-    >>> model = ka.Seq2Seq(
-    ...     ka.RecurrentEncoder(8),
-    ...     ka.AttentionDecoder(keras.layers.LSTMCell(16), ka.BahdanauAttention(16)),
-    ...     source_vocabulary_size=10, target_vocabulary_size=10, embedding_dim=4,
-    ...     output=ka.PointerGenerator(10),
-    ... )
-    >>> model.generate(np.array([[5, 4, 2], [3, 2, 0]])).ids.shape[0]
-    2
-    """
-
-    def __init__(
-        self,
-        vocabulary_size: int,
-        target_ids: Sequence[int] | None = None,
-        unknown_id: int = 3,
-        **layer: Any,
-    ) -> None:
-        super().__init__(**layer)
-        self.vocabulary_size = positive_integer("vocabulary_size", vocabulary_size)
-        self.target_ids = None if target_ids is None else tuple(target_ids)
-        for id in self.target_ids or ():
-            if not 0 <= id < vocabulary_size:
-                raise ValueError(
-                    "`target_ids` must hold ids of the target. Expected: 0 to "
-                    f"{vocabulary_size - 1}. Received: {id}"
-                )
-        self.unknown_id = unknown_id
-        policy = {"dtype": self.dtype_policy}
-        self.output_layer = keras.layers.Dense(
-            vocabulary_size, name="output_layer", **policy
-        )
-        self.gate = keras.layers.Dense(1, name="gate", **policy)
-        self.copy = CopyGenerator(0, unknown_id, name="copy", **policy)
-        self.supports_masking = True
-
-    def build(
-        self,
-        outputs_shape: Any,
-        weights_shape: Any,
-        inputs_shape: Any,
-        source_ids_shape: Any,
-    ) -> None:
-        depth = outputs_shape[-1]
-        build_part(self.output_layer, (None, None, depth))
-        build_part(self.gate, (None, None, depth + inputs_shape[-1]))
-        logits = (*outputs_shape[:-1], self.vocabulary_size)
-        gate = (*outputs_shape[:-1], 1)
-        build_part(self.copy, logits, weights_shape, source_ids_shape, gate)
-
-    def call(self, outputs: Any, weights: Any, inputs: Any, source_ids: Any) -> Any:
-        inputs = ops.cast(inputs, outputs.dtype)
-        gate = self.gate(ops.concatenate([outputs, inputs], axis=-1))  # [B, T, 1]
-        copied = self._copied(source_ids)
-        return self.copy(self.output_layer(outputs), weights, copied, gate)
-
-    def compute_output_shape(
-        self,
-        outputs_shape: Any,
-        weights_shape: Any,
-        inputs_shape: Any,
-        source_ids_shape: Any,
-    ) -> Any:
-        return (*outputs_shape[:-1], self.vocabulary_size)
-
-    def over_targets(
-        self, decoded: Decoded, target_mask: Any, source: EncodedSource
-    ) -> Any:
-        weights = decoded.weights
-        return self(decoded.outputs, weights, decoded.inputs, source.ids), weights
-
-    def source_memory(self, source: EncodedSource) -> Any:
-        return source.ids
-
-    def stepper(self, memory: Any, beam_size: Any = 1) -> Step:
-        source_ids = repeated(memory, beam_size)  # [B * K, S]
-
-        def step(decoded: Decoded, state: Any) -> Any:
-            weights = ops.expand_dims(decoded.weights, -2)  # [..., 1, S]
-            outputs, inputs = (
-                ops.expand_dims(x, 1) for x in (decoded.outputs, decoded.inputs)
-            )  # [B * K, 1, ...]
-            log_probs = self(outputs, weights, inputs, source_ids)
-            return ops.squeeze(log_probs, 1), decoded.weights, state
-
-        return step
-
-    def compute_mask(self, *arguments: Any, **named: Any) -> None:
-        return None
-
-    def _copied(self, source_ids: Any) -> Any:
-        """Ids of the target `[B, S]`."""
-        if self.target_ids is None:
-            return source_ids
-        table = ops.convert_to_tensor(self.target_ids, dtype="int32")
-        return ops.take(table, source_ids, axis=0)
-
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {
-            "vocabulary_size": self.vocabulary_size,
-            "target_ids": self.target_ids and list(self.target_ids),
-            "unknown_id": self.unknown_id,
-        }
+        return super().get_config() | constructor_config(self)
 
 
 def extend_source(

@@ -5,10 +5,6 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_attention.attention.alignments.valid_positions import (
-    first_position,
-    valid_before,
-)
 from keras_attention.backend.loop import scan
 from keras_attention.backend.masks import as_mask, keep_where_masked, zero_where_masked
 from keras_attention.backend.precision import at_least_float32, require_concrete
@@ -20,20 +16,23 @@ from keras_attention.decoder.source_outputs.base import (
     repeated,
 )
 from keras_attention.decoder.source_outputs.forward_algorithm import (
-    IMPOSSIBLE,
+    Transitions,
     filtered,
+    first_places,
     following,
     log_softmax_where,
     mixture,
     moved,
     of_ids,
+    transitions,
 )
 from keras_attention.decoder.source_outputs.marginal_state import (
     MarginalMemory,
     MarginalState,
 )
-from keras_attention.layer_support.argument_checks import positive_integer
+from keras_attention.layer_support.argument_checks import check_rank, positive_integer
 from keras_attention.layer_support.building import build_part, require_built
+from keras_attention.layer_support.constructor_config import constructor_config
 from keras_attention.layer_support.id_check import check_ids
 from keras_attention.layer_support.state_check import StateCheck
 from keras_attention.layer_support.types import Shape
@@ -149,8 +148,8 @@ class MarginalAttention(SourceOutput):
         value_shape: Any,
         previous_ids_shape: Any = None,
     ) -> None:
-        _check_rank("query", query_shape, 3)
-        _check_rank("value", value_shape, 3)
+        check_rank("query", query_shape, 3)
+        check_rank("value", value_shape, 3)
         query, value = (None, None, query_shape[-1]), (None, None, value_shape[-1])
         self.key = self._dense("key", query_shape[-1], False, value)
         self.hidden = self._dense("hidden", self.units, True, query)
@@ -179,7 +178,8 @@ class MarginalAttention(SourceOutput):
         memory = self._precompute(value, value_mask)
         emissions = self._emissions(query, memory)  # [B, T, S, V]
         energies = self._energies(query, memory)  # [B, T, S] or [B, T, W]
-        if self._chained:
+        moves = self._transitions(memory)
+        if moves is not None:
             if previous_ids is None:
                 raise ValueError(
                     "`previous_ids` must be given with order=1 or monotonic=True: "
@@ -188,7 +188,7 @@ class MarginalAttention(SourceOutput):
             ids = ops.convert_to_tensor(previous_ids)  # [B, T]
             check_ids("previous_ids", ids, self.vocabulary_size, query_mask)
             said = following(emissions, ids)  # [B, T, S]
-            looked = self._places(energies, said, memory, query_mask)
+            looked = _places(energies, said, moves, memory.mask, query_mask)
         else:
             looked = log_softmax_where(energies, ops.expand_dims(memory.mask, 1))
         log_probs = mixture(looked, emissions)  # [B, T, V]
@@ -229,7 +229,7 @@ class MarginalAttention(SourceOutput):
         dtype = at_least_float32(self.compute_dtype)
         batch, positions = ops.shape(memory.mask)
         return MarginalState(
-            _begin(memory.mask, dtype),
+            first_places(memory.mask, dtype),
             ops.zeros((batch, positions, self.vocabulary_size), dtype),
         )
 
@@ -254,13 +254,13 @@ class MarginalAttention(SourceOutput):
         require_built(self, "step", "query_shape, value_shape")
         require_concrete("step", query, previous_ids, memory, state)
         query = ops.convert_to_tensor(query)
-        _check_rank("query", query, 2)
+        check_rank("query", query.shape, 2)
         self._state_check(self.initial_state, memory, state)
         if self._chained:
             previous_ids = ops.convert_to_tensor(previous_ids)
-            _check_rank("previous_ids", previous_ids, 1)
+            check_rank("previous_ids", previous_ids.shape, 1)
             check_ids("previous_ids", previous_ids, self.vocabulary_size)
-        return self._step(query, previous_ids, memory, state)
+        return self._step(query, previous_ids, memory, state, self._transitions(memory))
 
     def over_targets(
         self, decoded: Decoded, target_mask: Any, source: EncodedSource
@@ -277,30 +277,33 @@ class MarginalAttention(SourceOutput):
     def source_memory(self, source: EncodedSource) -> MarginalMemory:
         return self._precompute(source.value, source.mask)
 
-    def first_state(self, memory: MarginalMemory) -> MarginalState:
-        return self.initial_state(memory)
-
     def stepper(self, memory: MarginalMemory, beam_size: Any = 1) -> Step:
         rows = repeated(memory, beam_size)
+        moves = self._transitions(rows)
 
         def step(decoded: Decoded, state: MarginalState) -> Any:
-            return self._step(decoded.outputs, decoded.previous_ids, rows, state)
+            return self._step(decoded.outputs, decoded.previous_ids, rows, state, moves)
 
         return step
 
     def _step(
-        self, query: Any, ids: Any, memory: MarginalMemory, state: MarginalState
+        self,
+        query: Any,
+        ids: Any,
+        memory: MarginalMemory,
+        state: MarginalState,
+        moves: Transitions | None,
     ) -> Any:
         query = ops.cast(query, self.compute_dtype)
         query = ops.expand_dims(query, 1)  # [B, 1, Dq]
         emissions = self._emissions(query, memory)  # [B, 1, S, V]
         energies = self._energies(query, memory)
-        if self._chained:
-            said = of_ids(state.emissions, ids)  # [B, S]
-            moves = self._moves(ops.squeeze(energies, 1), memory)  # [B, S, S]
-            looked = moved(filtered(state.places, said), moves)  # [B, S]
+        energies = ops.squeeze(energies, 1)  # [B, S] or [B, W]
+        if moves is None:
+            looked = log_softmax_where(energies, memory.mask)  # [B, S]
         else:
-            looked = log_softmax_where(ops.squeeze(energies, 1), memory.mask)
+            said = of_ids(state.emissions, ids)  # [B, S]
+            looked = moved(filtered(state.places, said), moves(energies))  # [B, S]
         emissions = ops.squeeze(emissions, 1)  # [B, S, V]
         log_probs = mixture(looked, emissions)  # [B, V]
         log_probs = zero_where_masked(log_probs, ops.any(memory.mask, axis=-1))
@@ -311,14 +314,7 @@ class MarginalAttention(SourceOutput):
         return None
 
     def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {
-            "vocabulary_size": self.vocabulary_size,
-            "units": self.units,
-            "order": self.order,
-            "monotonic": self.monotonic,
-            "window": self.window,
-            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
-        }
+        return super().get_config() | constructor_config(self)
 
     @property
     def _chained(self) -> bool:
@@ -366,60 +362,30 @@ class MarginalAttention(SourceOutput):
             energies = ops.matmul(query, ops.swapaxes(memory.keys, 1, 2))
         return ops.cast(energies, at_least_float32(energies.dtype))
 
-    def _moves(self, energies: Any, memory: MarginalMemory) -> Any:
-        """Log-probabilities of one step, `[B, S, S]` from row to column.
-
-        Args:
-            energies: `[B, S]` of the places, or `[B, W]` of the jumps.
-        """
-        positions = ops.shape(memory.mask)[1]
-        place = valid_before(memory.mask, "int32")  # [B, S]
-        jump = ops.expand_dims(place, 1) - ops.expand_dims(place, 2)  # [B, S, S]
-        possible = ops.expand_dims(memory.mask, 1)  # [B, 1, S]
-        if self.monotonic:
-            possible = ops.logical_and(possible, jump >= 0)
-        energies = ops.expand_dims(energies, 1)  # [B, 1, S] or [B, 1, W]
-        if self.order == 1:
-            possible = ops.logical_and(possible, ops.abs(jump) <= self.window)
-            index = ops.clip(jump + self.window, 0, 2 * self.window)
-            energies = ops.take_along_axis(
-                energies + ops.cast(memory.jumps, energies.dtype), index, axis=2
-            )
-        else:
-            energies = energies + ops.zeros((1, positions, 1), energies.dtype)
-        return log_softmax_where(energies, possible)
-
-    def _places(
-        self, energies: Any, said: Any, memory: MarginalMemory, query_mask: Any
-    ) -> Any:
-        """The forward algorithm: $\\log p(a_t \\mid y_{<t})$, `[B, T, S]`."""
-        rows = {
-            "energies": ops.swapaxes(energies, 0, 1),  # [T, B, ...]
-            "said": ops.swapaxes(said, 0, 1),  # [T, B, S]
-        }
-        if query_mask is not None:
-            rows["mask"] = ops.swapaxes(query_mask, 0, 1)  # [T, B]
-
-        def step(carried: Any, row: dict[str, Any]) -> Any:
-            (before,) = carried
-            looked = moved(before, self._moves(row["energies"], memory))
-            after = filtered(looked, row["said"])
-            return (keep_where_masked(row.get("mask"), after, before),), looked
-
-        _, looked = scan(step, (_begin(memory.mask, said.dtype),), rows)
-        return ops.swapaxes(looked, 0, 1)  # [B, T, S]
+    def _transitions(self, memory: MarginalMemory) -> Transitions | None:
+        """None where a step does not depend on where attention was."""
+        if not self._chained:
+            return None
+        window = self.window if self.order == 1 else None
+        return transitions(memory, self.monotonic, window)
 
 
-def _check_rank(argument: str, given: Any, rank: int) -> None:
-    """Raise ValueError unless a shape, or what has one, is of this rank."""
-    shape = tuple(getattr(given, "shape", given))
-    if len(shape) != rank:
-        raise ValueError(
-            f"`{argument}` must have rank {rank}. Received: {argument} of shape {shape}"
-        )
+def _places(
+    energies: Any, said: Any, moves: Transitions, mask: Any, query_mask: Any
+) -> Any:
+    """The forward algorithm: $\\log p(a_t \\mid y_{<t})$, `[B, T, S]`."""
+    rows = {
+        "energies": ops.swapaxes(energies, 0, 1),  # [T, B, ...]
+        "said": ops.swapaxes(said, 0, 1),  # [T, B, S]
+    }
+    if query_mask is not None:
+        rows["mask"] = ops.swapaxes(query_mask, 0, 1)  # [T, B]
 
+    def step(carried: Any, row: dict[str, Any]) -> Any:
+        (before,) = carried
+        looked = moved(before, moves(row["energies"]))
+        after = filtered(looked, row["said"])
+        return (keep_where_masked(row.get("mask"), after, before),), looked
 
-def _begin(mask: Any, dtype: Any) -> Any:
-    """Where attention is before the first step, logarithms `[B, S]`."""
-    first = ops.squeeze(first_position(mask, 1, dtype), 1)  # [B, S]
-    return (1.0 - first) * ops.cast(IMPOSSIBLE, dtype)
+    _, looked = scan(step, (first_places(mask, said.dtype),), rows)
+    return ops.swapaxes(looked, 0, 1)  # [B, T, S]

@@ -4,9 +4,19 @@ In logarithms, since their gradients are bounded: those of probabilities overflo
 a token makes a place certain that was all but impossible before.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 from keras import ops
+
+from keras_attention.attention.alignments.valid_positions import (
+    first_position,
+    valid_before,
+)
+from keras_attention.decoder.source_outputs.marginal_state import MarginalMemory
+
+Transitions: TypeAlias = Callable[[Any], Any]
+"""A step's energies to its log-probabilities `[B, S, S]`, from row to column."""
 
 # The logarithm of what is impossible; the sum of two is finite, and impossible too.
 IMPOSSIBLE = -1e30
@@ -35,6 +45,43 @@ def log_softmax_where(energies: Any, possible: Any) -> Any:
     """Log-probabilities `[..., S]`, of what is possible alone."""
     lowest = ops.cast(IMPOSSIBLE, energies.dtype)
     return normalized(ops.where(possible, energies, lowest))
+
+
+def first_places(mask: Any, dtype: Any) -> Any:
+    """Where attention is before the first step, logarithms `[B, S]`."""
+    first = ops.squeeze(first_position(mask, 1, dtype), 1)  # [B, S]
+    return (1.0 - first) * ops.cast(IMPOSSIBLE, dtype)
+
+
+def transitions(
+    memory: MarginalMemory, monotonic: bool, window: int | None
+) -> Transitions:
+    r"""$\log p(a_t = s \mid a_{t-1} = r)$ over one memory, of a step's energies.
+
+    Args:
+        memory: Of the source.
+        monotonic: Whether attention never goes back.
+        window: The longest jump, where energies are those of jumps `[B, W]`; None:
+            they are those of places `[B, S]`.
+    """
+    place = valid_before(memory.mask, "int32")  # [B, S]
+    jump = ops.expand_dims(place, 1) - ops.expand_dims(place, 2)  # [B, S, S]
+    possible = ops.expand_dims(memory.mask, 1)  # [B, 1, S]
+    if monotonic:
+        possible = ops.logical_and(possible, jump >= 0)  # [B, S, S]
+    if window is None:
+        return lambda energies: log_softmax_where(
+            ops.expand_dims(energies, 1), possible
+        )
+    possible = ops.logical_and(possible, ops.abs(jump) <= window)  # [B, S, S]
+    index = ops.clip(jump + window, 0, 2 * window)
+
+    def of_jumps(energies: Any) -> Any:
+        energies = ops.expand_dims(energies, 1)  # [B, 1, W]
+        energies = energies + ops.cast(memory.jumps, energies.dtype)  # [B, S, W]
+        return log_softmax_where(ops.take_along_axis(energies, index, axis=2), possible)
+
+    return of_jumps
 
 
 def moved(places: Any, moves: Any) -> Any:

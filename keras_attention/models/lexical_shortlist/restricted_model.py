@@ -17,6 +17,7 @@ from keras_attention.generation.vocabulary_selection.candidate_search import (
     VocabularySelection,
     VocabularySelector,
 )
+from keras_attention.layer_support.building import from_config
 from keras_attention.models.generating_model import (
     VOCABULARIES,
     GeneratingModel,
@@ -58,8 +59,7 @@ class Restricted(GeneratingModel):
     """
 
     def __init__(self, model: Any, table: Any, frequent: Any, **arguments: Any) -> None:
-        if isinstance(model, dict):
-            model = keras.saving.deserialize_keras_object(model)
+        model = from_config(model)
         _check_model(model)
         lists = _Lists(table, frequent, model.end_id, name="lists")
         if lists.table.shape[0] != model.source_vocabulary_size:
