@@ -138,6 +138,7 @@ class Seq2Seq(GeneratingModel):
         output = from_config(output)
         if output is not None:
             _check_output(output, several, scheduled_sampling, tie_embeddings)
+            output.check_vocabularies(source_vocabulary_size, target_vocabulary_size)
             output_layer = output
         elif tie_embeddings:
             output_layer = TiedOutput(

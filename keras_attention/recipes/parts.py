@@ -16,6 +16,8 @@ from keras_attention.text_to_text import TextToText
 
 INPUTS = (TEXT, "features")
 
+_OUTPUTS = ("MarginalAttention", "PointerGenerator")
+
 
 def pipeline(recipe: Recipe, pairs: Iterable[Pair]) -> TextToText:
     """An untrained pipeline, its vocabularies those of the pairs.
@@ -62,6 +64,11 @@ def _output(table: Table | None, source: Any, target: text.Tokenizer) -> Any:
     if table is None:
         return None
     given: Table = {"vocabulary_size": target.vocabulary_size}
+    if table.get("class") not in _OUTPUTS:
+        raise ValueError(
+            f"[output] class: expected one of {_OUTPUTS}, received "
+            f"{table.get('class')!r}.{nearest(str(table.get('class')), list(_OUTPUTS))}"
+        )
     if table.get("class") == "PointerGenerator" and isinstance(source, text.Tokenizer):
         symbols = source.tokens([range(source.vocabulary_size)])[0]
         given["target_ids"] = target.ids(symbols).numpy().tolist()

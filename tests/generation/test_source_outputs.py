@@ -103,6 +103,18 @@ def test_saved_and_loaded(tmp_path, name):
         ({"output": keras.layers.Dense(8)}, TypeError, "`output` must be a ka.Marg"),
         ({"tie_embeddings": True}, ValueError, "tie_embeddings=True"),
         ({"scheduled_sampling": 0.5}, ValueError, "scheduled_sampling=0.5"),
+        (
+            {"output": ka.MarginalAttention(9, 6)},
+            ValueError,
+            "Expected: 8. Received: 9",
+        ),
+        ({"output": ka.PointerGenerator(7)}, ValueError, "Expected: 8. Received: 7"),
+        ({"output": ka.PointerGenerator(8)}, ValueError, "Expected: 9. Received: 8 of"),
+        (
+            {"output": ka.PointerGenerator(8, [])},
+            ValueError,
+            "Expected: 9. Received: 0",
+        ),
     ],
 )
 def test_what_does_not_go_together_is_refused(arguments, error, message):

@@ -88,6 +88,7 @@ def test_an_unknown_setting_is_named(setting, words):
         ("decoder.cell.class=LSTM_Cell", "received 'LSTM_Cell'.*'LSTMCell'"),
         ("decoder.cell={units=4}", r"\[decoder.cell\]: expected `class`"),
         ("decoder.cell={class='GRUCell'}", r"GRUCell needs \['units'\]"),
+        ("output={class='Dense', units=8}", r"\[output\] class: expected one of"),
         ("source_tokenizer.class=Characters", "received 'Characters'"),
         ("source_tokenizer.lower=true", "no argument 'lower'.*'lowercase'"),
         ("model.source_vocabulary_size=3", "no argument 'source_vocabulary_size'"),

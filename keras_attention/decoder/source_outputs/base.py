@@ -48,7 +48,20 @@ class SourceOutput(CompositeLayer, abc.ABC):
     """Output layer that also looks at the source. Abstract.
 
     Its numbers are log-probabilities, and their own logits.
+
+    Attributes:
+        vocabulary_size: V.
     """
+
+    vocabulary_size: int
+
+    def check_vocabularies(self, source_size: int, target_size: int) -> None:
+        """A ValueError where a model's vocabularies have other sizes."""
+        if self.vocabulary_size != target_size:
+            raise ValueError(
+                "`output` must have the size of the model's target vocabulary. "
+                f"Expected: {target_size}. Received: {self.vocabulary_size}"
+            )
 
     @abc.abstractmethod
     def over_targets(

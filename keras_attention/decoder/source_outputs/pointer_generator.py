@@ -141,6 +141,16 @@ class PointerGenerator(SourceOutput):
     def compute_mask(self, *arguments: Any, **named: Any) -> None:
         return None
 
+    def check_vocabularies(self, source_size: int, target_size: int) -> None:
+        super().check_vocabularies(source_size, target_size)
+        known = target_size if self.target_ids is None else len(self.target_ids)
+        if known < source_size:
+            raise ValueError(
+                "`target_ids` must have an id for each of the source's. Expected: "
+                f"{source_size}. Received: {known}"
+                + (" of the target, without `target_ids`" * (self.target_ids is None))
+            )
+
     def _copied(self, source_ids: Any) -> Any:
         """Ids of the target `[B, S]`."""
         if self.target_ids is None:
