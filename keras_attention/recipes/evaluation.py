@@ -2,6 +2,7 @@
 
 import collections
 import difflib
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -116,11 +117,12 @@ def token_outcomes(
     """
     texts = [prediction.text for prediction in found.predictions]
     scored = pipeline.score(found.sources, texts)
+    every = [*texts, *(text for accepted in found.accepted for text in accepted)]
+    ids = map(np.ndarray.tolist, encode(pipeline.target_tokenizer, every))
+    answers = list(itertools.islice(ids, len(texts)))
     right: list[bool] = []
-    for text, accepted in zip(texts, found.accepted, strict=True):
-        written, *others = (
-            ids.tolist() for ids in encode(pipeline.target_tokenizer, [text, *accepted])
-        )
+    for written, accepted in zip(answers, found.accepted, strict=True):
+        others = itertools.islice(ids, len(accepted))
         nearest = min(others, key=lambda other: edit_distance(other, written))
         matcher = difflib.SequenceMatcher(None, nearest, written, autojunk=False)
         matched = [False] * len(written)
