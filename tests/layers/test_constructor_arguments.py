@@ -65,7 +65,9 @@ OTHER = {
     "name": "another",
     "noise": 0.5,
     "order": "bahdanau",
-    "output": keras.saving.serialize_keras_object(ka.PointerGenerator(8)),
+    "output": keras.saving.serialize_keras_object(
+        ka.PointerGenerator(8, target_ids=[*range(8), 0])
+    ),
     "pad_id": 4,
     "readout": "maxout",
     "reduction": "sum",
