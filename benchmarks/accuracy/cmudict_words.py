@@ -38,8 +38,9 @@ def main() -> None:
     found = trained.figures(models, asked, search, MEASURES)
     print(trained.summary(found, MEASURES))
     if options.test:
-        print("published WER:", PUBLISHED)
-        trained.keep(name, options, recipe, found)
+        row = f"{len({pair.source for pair in pairs}):,} words"
+        published = {} if options.words else {row: PUBLISHED}
+        trained.keep(name, options, recipe, {row: found}, published)
 
 
 def split() -> tuple[list[Pair], list[Pair], list[Pair]]:

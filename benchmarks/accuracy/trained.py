@@ -1,8 +1,11 @@
 """Models of one recipe and several seeds: trained where not yet, and measured."""
 
 import argparse
+import datetime
 import json
+import shlex
 import statistics
+import sys
 import time
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -20,11 +23,13 @@ from keras_attention.text import Pair
 from keras_attention.text_to_text import TextToText
 
 Figures = dict[str, Any]
+ACCURACY = RESULTS / "accuracy"
 
 
 def parser(description: str, models: str) -> argparse.ArgumentParser:
     """The arguments that every table has; `--data` and others are added to them."""
     made = argparse.ArgumentParser(description=description.split("\n\n")[0])
+    made.add_argument("--data", type=Path, help="where the table's files are")
     made.add_argument("--models", type=Path, default=Path("build") / models)
     made.add_argument("--seeds", type=_numbers, default=(1, 2, 3, 4, 5))
     made.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
@@ -92,20 +97,38 @@ def summary(found: Figures, measures: Sequence[str]) -> str:
 
 
 def keep(
-    name: str, options: argparse.Namespace, recipe: Recipe, found: Figures
+    name: str,
+    options: argparse.Namespace,
+    recipe: Recipe,
+    found: dict[str, Figures],
+    published: dict[str, dict[str, float]],
 ) -> None:
-    """Figures with the recipe, the versions and the machine they were made with."""
+    """A table as it is stored: figures, and all that they were made with.
+
+    Args:
+        name: Of the file.
+        options: What the command was given.
+        recipe: Of the last models that were trained.
+        found: Each row's figures.
+        published: Each row's figures of others, in the first measure.
+    """
+    given = ["DIR" if word == str(options.data) else word for word in sys.argv[1:]]
+    module = f"benchmarks.accuracy.{Path(sys.argv[0]).stem}"
     packages = ("keras", "tensorflow", "numpy")
-    made_with = {
-        "seeds": options.seeds,
+    stored = {
+        "command": shlex.join(["python", "-m", module, *given]),
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "models": len(options.seeds),
         "beam_size": options.beam_size,
-        "recipe": as_table(recipe),
         "versions": {package: version(package) for package in packages},
         "machine": describe(),
+        "recipe": as_table(recipe),
+        "figures": found,
+        "published": published,
     }
-    path = RESULTS / "accuracy" / f"{name}.json"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(found | made_with, indent=1, ensure_ascii=False) + "\n")
+    ACCURACY.mkdir(exist_ok=True)
+    text = json.dumps(stored, indent=1, ensure_ascii=False)
+    (ACCURACY / f"{name}.json").write_text(text + "\n")
 
 
 def _numbers(text: str) -> tuple[int, ...]:

@@ -7,8 +7,6 @@ github.com/CUNY-CL/yoyodyne, out of CoNLL-SIGMORPHON 2017 (UniMorph). The recipe
 chosen on ``dev.tsv``; ``--test`` looks at the test set and stores what it sees.
 """
 
-from pathlib import Path
-
 import keras_attention as ka
 from benchmarks.accuracy import trained
 from keras_attention.recipes import recipe_for, with_settings
@@ -24,9 +22,7 @@ PUBLISHED = {"best LSTM": 86.3, "best of all": 89.4}
 
 def main() -> None:
     """Trains, measures, prints and stores."""
-    parser = trained.parser(__doc__ or "", "turkish")
-    parser.add_argument("--data", type=Path, required=True)
-    options = parser.parse_args()
+    options = trained.parser(__doc__ or "", "turkish").parse_args()
     pairs, development, test = (
         read(DATA, [options.data / f"{part}.tsv"]) for part in ("train", "dev", "test")
     )
@@ -36,11 +32,12 @@ def main() -> None:
     asked = test if options.test else development
     search = ka.GenerationOptions(beam_size=options.beam_size)
     found = trained.figures(models, asked, search, MEASURES)
-    print(found)
     print(trained.summary(found, MEASURES))
     if options.test:
-        print("published accuracy:", PUBLISHED)
-        trained.keep("turkish_inflection", options, recipe, found)
+        row = "1,000 pairs"
+        trained.keep(
+            "turkish_inflection", options, recipe, {row: found}, {row: PUBLISHED}
+        )
 
 
 if __name__ == "__main__":
