@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from keras_attention.attention.scores import AdditiveScore
+from keras_attention.decoder.bridges import CopyBridge
 from keras_attention.migrate.assignments import Assignment, require
 from keras_attention.models.encoder import RecurrentEncoder
 from keras_attention.models.seq2seq import Seq2Seq
@@ -44,7 +45,7 @@ def tutorial_parts(model: Seq2Seq, *wirings: str) -> TutorialParts:
         and [type(cell) for cell in cells] == [keras.layers.GRUCell] * 2
         and isinstance(score, AdditiveScore)
         and decoder.attention.num_heads == 1
-        and type(decoder.bridge).__name__ == "CopyBridge",
+        and isinstance(decoder.bridge, CopyBridge),
         f"a ka.Seq2Seq of one GRU each way, an additive score of one head, "
         f'bridge="copy" and a decoder that is {" or ".join(map(repr, wirings))}',
         f"{wiring!r}, cells {[type(cell).__name__ for cell in cells]}, "
