@@ -20,7 +20,8 @@ def read_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:
 
     Returns:
         Arrays by name: the path of attributes, such as `decoder/cell/_cell/kernel`, or
-        the variable's name in a checkpoint by names. Without slots of optimizers.
+        the variable's name in a checkpoint by names. Without what an optimizer attached
+        to variables (`.OPTIMIZER_SLOT`), but with its own (`optimizer/...`).
     """
     # Only this needs TensorFlow.
     import tensorflow as tf
@@ -40,19 +41,29 @@ def read_h5(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The arrays of an HDF5 file of Keras 2: `save_weights` or `save` to `.h5`.
 
     Returns:
-        Arrays by the variables' names, each once, in the model's order.
+        Arrays by the variables' names, each once, in the model's order; if two differ
+        and have one name, the second has its layer's name in front.
+
+    Raises:
+        ValueError: The file is none of Keras 2.
     """
     # Comes with Keras, and is slow to import.
     import h5py
 
-    arrays = {}
+    arrays: dict[str, Any] = {}
     with h5py.File(path) as file:
         layers = file["model_weights"] if "model_weights" in file else file
-        for layer in layers.attrs["layer_names"]:
-            group = layers[_text(layer)]
+        if "layer_names" not in layers.attrs:
+            raise ValueError(
+                "`path` must be a file that Keras 2 wrote, by `save_weights` or `save` "
+                f"to `.h5`. Received: {os.fspath(path)!r}, with {sorted(layers)}"
+            )
+        for layer in map(_text, layers.attrs["layer_names"]):
             # A layer lists the weights of the layers in it, too.
-            for name in map(_text, group.attrs["weight_names"]):
-                arrays[name] = np.asarray(group[name])
+            for name in map(_text, layers[layer].attrs["weight_names"]):
+                array = np.asarray(layers[layer][name])
+                if not np.array_equal(arrays.setdefault(name, array), array):
+                    arrays[f"{layer}/{name}"] = array
     return arrays
 
 

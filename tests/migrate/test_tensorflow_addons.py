@@ -124,3 +124,10 @@ def test_a_bridge_of_our_own_is_named():
     }
     unset = migrate.tensorflow_addons(arrays, decoder)
     assert len(unset) == 2 and all("layer_0_state_0/" in x for x in unset)
+
+
+def test_files_of_keras_3_are_refused(tmp_path):
+    path = tmp_path / "model.weights.h5"
+    keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)]).save_weights(path)
+    with pytest.raises(ValueError, match="Keras 2 wrote.*Received: .*layers"):
+        migrate.read_h5(path)
