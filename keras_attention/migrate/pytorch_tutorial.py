@@ -23,7 +23,7 @@ _NEVER = -1e9
 def pytorch_tutorial(encoder: Arrays, decoder: Arrays, model: Seq2Seq) -> list[str]:
     r"""Weights of the tutorial's `EncoderRNN` and `AttnDecoderRNN`.
 
-    The model is
+    The model is::
 
         ka.Seq2Seq(
             ka.RecurrentEncoder(hidden_size, "gru", bidirectional=False),
