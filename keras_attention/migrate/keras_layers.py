@@ -60,6 +60,7 @@ def keras_layer(arrays: Arrays, attention: Attention) -> list[str]:
         isinstance(score, AdditiveScore)
         and attention.num_heads == 1
         and score.b is None
+        and not score.layer_normalize
         and score.query.kernel.shape == score.key.kernel.shape[::-1],
         "an attention of one head with the dot score, or with the additive score, "
         "neither bias nor normalisation, and `units` the depth of queries and keys",

@@ -96,10 +96,14 @@ def tensorflow_addons(
 def _attention(attention: Any) -> list[Assignment]:
     score: Any = getattr(attention, "score", None)
     require(
-        isinstance(score, AdditiveScore | GeneralScore) and attention.num_heads == 1,
-        "an attention of one head with the additive or the general score",
-        f"{type(attention).__name__} with {type(score).__name__}, "
-        f"{attention.num_heads} heads",
+        isinstance(score, AdditiveScore | GeneralScore)
+        and not getattr(score, "layer_normalize", False)
+        and attention.num_heads == 1,
+        "an attention of one head with the general or the additive score, not "
+        "layer-normalised",
+        f"{type(attention).__name__} of {attention.num_heads} heads with "
+        f"{type(score).__name__}, "
+        f"layer_normalize={getattr(score, 'layer_normalize', False)}",
     )
     if isinstance(score, GeneralScore):
         named = {"memory_layer/kernel": score.kernel, "attention_g": score.g}

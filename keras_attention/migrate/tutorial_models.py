@@ -43,10 +43,12 @@ def tutorial_parts(model: Seq2Seq, *wirings: str) -> TutorialParts:
         wiring in wirings
         and type(encoder) is RecurrentEncoder
         and [type(cell) for cell in cells] == [keras.layers.GRUCell] * 2
+        and all(cell.reset_after and cell.use_bias for cell in cells)
         and isinstance(score, AdditiveScore)
+        and not (score.normalize or score.layer_normalize)
         and decoder.attention.num_heads == 1
         and isinstance(decoder.bridge, CopyBridge),
-        f"a ka.Seq2Seq of one GRU each way, an additive score of one head, "
+        "a ka.Seq2Seq of one GRU each way, a plain additive score of one head, "
         f'bridge="copy" and a decoder that is {" or ".join(map(repr, wirings))}',
         f"{wiring!r}, cells {[type(cell).__name__ for cell in cells]}, "
         f"{type(score).__name__}, {decoder.attention.num_heads} heads, "

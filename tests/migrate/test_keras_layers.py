@@ -46,7 +46,12 @@ def test_same_context_and_weights(name):
 
 
 @pytest.mark.parametrize(
-    "attention", [ka.BahdanauAttention(5), ka.LuongAttention("general")]
+    "attention",
+    [
+        ka.BahdanauAttention(5),
+        ka.BahdanauAttention(4, layer_normalize=True),
+        ka.LuongAttention("general"),
+    ],
 )
 def test_layers_that_can_be_no_such_thing_are_refused(attention):
     attention.build((2, 3, 4), (2, 5, 4))

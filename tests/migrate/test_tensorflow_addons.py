@@ -99,6 +99,10 @@ def test_what_does_not_fit_is_said_at_once_and_changes_nothing(tmp_path):
         ({"input_feeding": False}, "input_feeding=False"),
         ({"attention": ka.BahdanauAttention(4, num_heads=2)}, "2 heads"),
         ({"attention": ka.LuongAttention("dot")}, "DotScore"),
+        (
+            {"attention": ka.BahdanauAttention(4, layer_normalize=True)},
+            "layer_normalize=True",
+        ),
     ],
 )
 def test_other_wirings_are_refused(wiring, message):

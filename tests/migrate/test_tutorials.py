@@ -160,7 +160,10 @@ def test_a_tutorial_is_not_read_into_the_other_form():
         lambda: _decoder(),
         lambda: _decoder(order="luong"),
         lambda: ka.AttentionDecoder(
-            keras.layers.LSTMCell(UNITS), ka.BahdanauAttention(UNITS, use_bias=True)
+            keras.layers.GRUCell(UNITS, reset_after=False),
+            ka.BahdanauAttention(UNITS, use_bias=True),
+            readout="none",
+            bridge="copy",
         ),
     ],
 )
