@@ -10,6 +10,7 @@ from keras import ops
 from numpy.testing import assert_allclose
 
 import keras_attention as ka
+from keras_attention import migrate
 from keras_attention.attention.alignments.monotonic import monotonic_weights
 from keras_attention.generation.options.row_options import option_values, row_options
 from keras_attention.generation.penalties import coverage_term, normalizer, rank_score
@@ -17,7 +18,6 @@ from keras_attention.generation.search.backtracking import sequences
 from keras_attention.generation.search.finished import FinishedHypotheses
 from tests import reference
 from tests.layers.gradients import to_numpy
-from tests.layers.weights import variable
 
 GOLDEN = json.loads(
     pathlib.Path(reference.__file__).with_name("golden_tfa.json").read_text()
@@ -27,23 +27,15 @@ MASK = np.arange(5) < INPUTS["lengths"][:, None]
 
 
 def _luong(scale, alignment="softmax"):
-    layer = ka.LuongAttention("general", scale=scale, alignment=alignment)
-    layer.build((2, 3), (2, 5, 4))
-    variable(layer, "kernel").assign(INPUTS["memory_kernel"])
-    return layer
+    return ka.LuongAttention("general", scale=scale, alignment=alignment)
 
 
 def _bahdanau(normalize, alignment="softmax"):
-    layer = ka.BahdanauAttention(3, normalize=normalize, alignment=alignment)
-    layer.build((2, 3), (2, 5, 4))
-    variable(layer, "query/kernel").assign(INPUTS["query_kernel"])
-    variable(layer, "key/kernel").assign(INPUTS["memory_kernel"])
-    variable(layer, "v").assign(INPUTS["v"])
-    return layer
+    return ka.BahdanauAttention(3, normalize=normalize, alignment=alignment)
 
 
 def _monotonic(score, mode):
-    alignment = ka.alignments.MonotonicAlignment(mode, score_bias=-0.5)
+    alignment = ka.alignments.MonotonicAlignment(mode)
     if score == "luong":
         return _luong(None, alignment)
     return _bahdanau(True, alignment)
@@ -65,9 +57,20 @@ LAYERS = {
 }
 
 
+def _migrated(name):
+    """The layer with the weights of TF Addons' mechanism."""
+    layer = LAYERS[name]()
+    layer.build((2, 3), (2, 5, 4))
+    arrays = dict(GOLDEN[name]["weights"])
+    if "bahdanau" in name:  # Its query layer was made apart.
+        arrays["query_layer/kernel"] = INPUTS["query_kernel"]
+    assert migrate.tensorflow_addons(arrays, layer) == []
+    return layer
+
+
 @pytest.mark.parametrize("name", LAYERS)
 def test_first_and_second_step(name):
-    layer, expected = LAYERS[name](), GOLDEN[name]
+    layer, expected = _migrated(name), GOLDEN[name]
     memory = layer.precompute(INPUTS["memory"], value_mask=MASK)
     state = layer.initial_state(memory)
     context, weights, state = layer.step(INPUTS["query"], memory, state)
@@ -79,7 +82,7 @@ def test_first_and_second_step(name):
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_all_queries_at_once(name):
-    layer, expected = LAYERS[name](), GOLDEN[name]
+    layer, expected = _migrated(name), GOLDEN[name]
     query = np.stack([INPUTS["query"], 0.5 * INPUTS["query"]], axis=1)
     _, weights = layer(
         query, INPUTS["memory"], value_mask=MASK, return_attention_scores=True
@@ -100,23 +103,21 @@ def test_every_entry_has_a_test():
 @pytest.mark.parametrize("name", WRAPPERS)
 def test_attention_wrapper_traces(name):
     trace = GOLDEN[name]
-    weights = [np.asarray(w, "float32") for w in trace["weights"].values()]
-    cell = keras.layers.GRUCell(6)
+    # Numbered, in the order of the model's weights.
+    arrays = {name.split(":", 1)[1]: w for name, w in trace["weights"].items()}
     if name == "wrapper_luong_outattn":
         readout = ka.readouts.AttentionalReadout(units=4, activation="linear")
     else:
         readout = "none"
     decoder = ka.AttentionDecoder(
-        cell, ka.LuongAttention("general"), order="luong", readout=readout
+        keras.layers.GRUCell(6),
+        ka.LuongAttention("general"),
+        order="luong",
+        readout=readout,
     )
     x = np.asarray(trace["x"], "float32")
     decoder(x, INPUTS["memory"])
-    cell.set_weights(weights[-4:-1])
-    variable(decoder.attention, "kernel").assign(weights[-1])
-    if name == "wrapper_luong_outattn":
-        # TF Addons joins [h; c], the paper [c; h].
-        kernel = np.concatenate([weights[0][6:], weights[0][:6]])
-        variable(readout, "kernel").assign(kernel)
+    assert migrate.tensorflow_addons(arrays, decoder) == []
     outputs, aligned = decoder(
         x, INPUTS["memory"], value_mask=MASK, return_attention_scores=True
     )
