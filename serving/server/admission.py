@@ -28,13 +28,20 @@ class Admission:
     def __init__(self, computing: int, waiting: int):
         self._lock = threading.Lock()
         self._free = computing
-        self._limit = waiting
+        self._computing, self._limit = computing, waiting
+        self._ended = time.monotonic()
         self._waits: deque[Future[None]] = deque()
 
     @property
     def waiting(self) -> int:
         """How many requests wait."""
         return len(self._waits)
+
+    def idle(self) -> float:
+        """Seconds for which no request has computed; 0 while one does."""
+        if self._free < self._computing:
+            return 0.0
+        return time.monotonic() - self._ended
 
     def check(self) -> None:
         """Raises Refusal if a request that came now would be refused."""
@@ -113,6 +120,7 @@ class Admission:
                 self._waits.popleft().set_result(None)
             else:
                 self._free += 1
+                self._ended = time.monotonic()
 
     def _leave(self, wait: Future[None], refusal: Refusal | None = None) -> bool:
         """Takes a request out of the queue; False if it has left it already."""

@@ -82,7 +82,8 @@ class Server:
             self._scheduler = Scheduler(options.batching, self._tell)
             session = options.batching.shared(session)
         warmups = options.warmup_iterations
-        self._later = Later()
+        self._admissions: list[Admission] = []
+        self._later = Later(lambda: min(each.idle() for each in self._admissions))
         loader = SavedModelLoader(
             options.tags, session, warmups, self._scheduler, self._tell, self._later
         )
@@ -163,6 +164,7 @@ class Server:
 
     def _flow(self, entrypoint: str, threads: int, queued: int) -> RequestFlow:
         admission = Admission(threads, queued)
+        self._admissions.append(admission)
         return RequestFlow(entrypoint, self._models, admission, self._observers)
 
     def _build(self) -> None:

@@ -20,8 +20,6 @@ from serving.server.methods.predict import predict
 from serving.server.runtime.session import SavedModelSession
 from serving.server.versions.compiled import with_compiled
 from serving.server.versions.later import Later
-from serving.server.versions.loading import SavedModelLoader
-from serving.server.versions.warmup import ONCE_SERVED
 from tests.export.conftest import TEXTS
 from tests.export.session import Version
 
@@ -116,7 +114,7 @@ class Server1:
     def idle(self):
         """Waits until everything has been done that was put off until now."""
         done = threading.Event()
-        self.later.put(done.set)
+        self.later.put(done.set)  # after all that has to be done some time
         assert done.wait(120)
 
 
@@ -195,21 +193,6 @@ def test_without_xla_the_plain_graph_answers(version):
     )
     assert run.returncode == 0, run.stderr[-3000:]
     assert run.stderr.count("model: the plain graph answers") == 1
-
-
-def test_a_broken_request_for_later_is_said_and_no_more(version, tmp_path, caplog):
-    path = shutil.copytree(version, tmp_path / "letters" / "1")
-    (path / ONCE_SERVED).write_bytes(b"this is no TFRecord file, is it?")
-    load = SavedModelLoader()
-    servable = load("letters", 1, path)
-    load.later.start()
-    done = threading.Event()
-    load.later.put(done.set)
-    assert done.wait(120)
-    load.later.close()
-    (said,) = [r.getMessage() for r in caplog.records if "warm-up" in r.getMessage()]
-    assert said.startswith("model letters: version 1 is served, but a warm-up request")
-    assert servable.signatures["serving_default"]
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from dataclasses import replace
 
 import pytest
@@ -18,7 +19,7 @@ from serving.server.runtime.session import SavedModelSession
 from serving.server.versions.loading import SavedModelLoader
 from serving.server.versions.servable import Servable
 from serving.server.versions.tfrecord import masked_crc32c, records
-from serving.server.versions.warmup import REQUESTS, warm_up
+from serving.server.versions.warmup import ONCE_SERVED, REQUESTS, warm_up
 
 
 def write(path, items):
@@ -219,3 +220,25 @@ def test_what_the_exporter_writes_is_replayed(model):
     warmup.write(path, "m", [("serving_default", request)])
     warm_up(servable, path)
     assert servable.runner.fed == [[[b"a", b"b"]]]
+
+
+@pytest.mark.parametrize("how", ["refused", "broken"])
+def test_what_fails_later_is_said_and_no_more(toys, tmp_path, caplog, how):
+    path = shutil.copytree(toys / "upper" / "1", tmp_path / "upper" / "1")
+    items = [predict_log("a"), predict_log("b", signature="none such")]
+    write(path / ONCE_SERVED, items)
+    if how == "broken":
+        data = (path / ONCE_SERVED).read_bytes()
+        (path / ONCE_SERVED).write_bytes(data[:-1])
+    load = SavedModelLoader()
+    servable = load("upper", 1, path)
+    load.later.start()
+    done = threading.Event()
+    load.later.put(done.set)  # after all that has to be done some time
+    assert done.wait(30)
+    load.later.close()
+    (said,) = [r.getMessage() for r in caplog.records if "warm-up" in r.getMessage()]
+    assert said.startswith("model upper: version 1 is served, but a warm-up request")
+    reason = {"refused": '"none such" not found', "broken": "truncated record at"}
+    assert reason[how] in said
+    assert servable.signatures["serving_default"]

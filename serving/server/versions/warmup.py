@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +20,18 @@ ONCE_SERVED = Path("assets.extra", "warmup_requests_once_served")
 _MOST = 1000
 
 
-def warm_up(
-    servable: Servable, path: Path, iterations: int = 1, requests: Path = REQUESTS
-) -> None:
-    """Answers the requests that lie beside a model, each so many times.
+def warm_up(servable: Servable, path: Path, iterations: int = 1) -> None:
+    """Answers the requests that a model has to answer first, each so many times.
 
     Raises:
         Refusal: One of them fails, or the file is broken.
     """
-    file = path / requests
+    for log in logs(path / REQUESTS):
+        replay(servable, log, iterations)
+
+
+def logs(file: Path) -> Iterator[prediction_log_pb2.PredictionLog]:
+    """The requests of a file, which need not be there; Refusal if it is broken."""
     if not file.exists():
         return
     # It needs google-crc32c, which is asked for by name when a server starts.
@@ -37,12 +40,10 @@ def warm_up(
     try:
         for count, record in enumerate(records(file), 1):
             try:
-                log = prediction_log_pb2.PredictionLog.FromString(record)
+                yield prediction_log_pb2.PredictionLog.FromString(record)
             except DecodeError as error:
                 said = f"Failed to parse warmup record: {record[:64]!r} from {file}"
                 raise invalid(said) from error
-            for _ in range(iterations):
-                _replay(servable, log)
             # As late as in TF Serving: what is too much has been answered.
             if count > _MOST:
                 raise invalid(
@@ -65,7 +66,10 @@ _METHODS: dict[str, Callable[[Find, Any, int], object]] = {
 }
 
 
-def _replay(servable: Servable, log: prediction_log_pb2.PredictionLog) -> None:
+def replay(
+    servable: Servable, log: prediction_log_pb2.PredictionLog, iterations: int = 1
+) -> None:
+    """Answers one request so many times; Refusal if it fails."""
     kind = log.WhichOneof("log_type")
     if kind is None:
         return
@@ -78,4 +82,5 @@ def _replay(servable: Servable, log: prediction_log_pb2.PredictionLog) -> None:
     for asked in getattr(request, "tasks", [request]):
         asked.model_spec.name = servable.name
     # A record is for whoever brings it.
-    _METHODS[kind](lambda spec: servable, request, 0)
+    for _ in range(iterations):
+        _METHODS[kind](lambda spec: servable, request, 0)
