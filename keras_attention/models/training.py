@@ -40,7 +40,7 @@ class TrainedModel(keras.Model):
             self.optimizer = scaled(self.optimizer, name="loss_scale_optimizer")
         optimizer = getattr(self.optimizer, "inner_optimizer", self.optimizer)
         strategy = getattr(self, "distribute_strategy", None)  # TensorFlow alone
-        if strategy is not None and strategy.num_replicas_in_sync > 1:
+        if optimizer and strategy is not None and strategy.num_replicas_in_sync > 1:
             clip_together(optimizer)
 
     def compile_from_config(self, config: Config) -> None:

@@ -12,7 +12,8 @@ from tests.tiny_pipeline import tiny_pipeline
 
 pytestmark = [pytest.mark.offline, pytest.mark.tensorflow_only]
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "05_predict_file.py"
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples" / "05_predict_file.py"
 LINES = 10_000
 
 
@@ -35,7 +36,8 @@ def work(tmp_path_factory):
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_answers_are_those_of_one_process(work, workers):
-    command = [os.environ["OFFLINE_PYTHON"], EXAMPLE, "model/1", "texts", "answers"]
+    python = ROOT / os.environ["OFFLINE_PYTHON"]
+    command = [python, EXAMPLE, "model/1", "texts", "answers"]
     done = subprocess.run(
         [*command, f"--direct_num_workers={workers}"],
         cwd=work,
