@@ -7,6 +7,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --no-cache-dir
 TIMED = start=$$(date +%s); { $(1); } && \
 	echo "Installed $(2) in $$(( $$(date +%s) - start )) s." > $@
+# Apache Beam and TensorFlow alone: Beam's protobuf is not that of the rest.
+OFFLINE := build/offline
 export KERAS_BACKEND ?= tensorflow
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
@@ -17,7 +19,7 @@ TESTS = $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-
 SEARCH = $(patsubst %,tests/generation/test_%.py,exhaustive greedy groups random rows sampling)
 LAYERS = $(TESTS) tests/layers $(SEARCH) -m "not tensorflow_only and not mechanisms and not slow"
 
-.PHONY: help demo test check test-jax test-torch test-slow test-mechanisms test-reliability test-deploy test-page bench-train bench-generate bench-peers bench-pictures bench-shortlist bench-lengths bench-pronounce bench-clients bench-serving docs clean
+.PHONY: help demo test check test-jax test-torch test-slow test-mechanisms test-reliability test-deploy test-page test-offline bench-train bench-generate bench-peers bench-pictures bench-shortlist bench-lengths bench-pronounce bench-clients bench-serving docs clean
 .DELETE_ON_ERROR:
 
 help:
@@ -30,6 +32,7 @@ help:
 	@echo "make test-reliability  the server under load, damage and attack (10 minutes)"
 	@echo "make test-deploy  the manifests of deploy/ against published schemas"
 	@echo "make test-page   the served page in Chromium (Debian: apt-get install chromium)"
+	@echo "make test-offline  a file predicted by Apache Beam on two workers (installs it apart)"
 	@echo "make bench-train, make bench-generate   ratios to plain Keras and torch"
 	@echo "make bench-peers  ONNX Runtime, yoyodyne, TensorFlow Addons beside ours (installs them)"
 	@echo "make bench-pictures  cost over B, V, S and T, drawn (10 minutes)"
@@ -82,6 +85,9 @@ test-deploy: $(VENV)/.deploy
 # In one process: there is one browser.
 test-page: $(VENV)/.browser
 	$(BIN)/python -m pytest tests/browser -m page
+
+test-offline: $(VENV)/.dev $(OFFLINE)/.installed
+	OFFLINE_PYTHON=$(OFFLINE)/bin/python $(BIN)/python -m pytest tests/examples -m offline
 
 bench-train: $(VENV)/.torch
 	$(BIN)/python -m benchmarks.train_step --preset small --write-docs
@@ -156,6 +162,10 @@ $(VENV)/.deploy: $(VENV)/.dev
 
 $(VENV)/.browser: $(VENV)/.dev
 	@$(call TIMED,$(PIP) -e '.[browser]',what drives a browser)
+
+$(OFFLINE)/.installed: setup.cfg pyproject.toml | $(BIN)/python
+	$(BIN)/python -m venv $(OFFLINE)
+	@$(call TIMED,$(subst $(BIN),$(OFFLINE)/bin,$(PIP)) -e '.[offline]',Apache Beam)
 
 $(VENV)/.docs: $(VENV)/.demo
 	@$(call TIMED,$(PIP) -e '.[docs]',the documentation tools)

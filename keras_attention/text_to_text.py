@@ -16,7 +16,11 @@ from keras_attention.generation.options.option_table import LIMITS, OPTIONS
 from keras_attention.generation.options.row_options import option_values
 from keras_attention.pipeline import archive
 from keras_attention.pipeline.graphs import Graphs, Parts
-from keras_attention.pipeline.part_checks import check_parts, unknown_words
+from keras_attention.pipeline.part_checks import (
+    check_backend,
+    check_parts,
+    unknown_words,
+)
 from keras_attention.pipeline.prediction import (
     Prediction,
     ScoredText,
@@ -48,11 +52,14 @@ class TextToText:
             `keras_attention.text.UnknownWords`, taken as it is.
 
     Raises:
-        ValueError: The vocabularies' sizes or special ids differ from the model's,
-            the lexicon has a token that no source has, or Keras' backend is not
-            TensorFlow.
+        ValueError: The vocabularies' sizes or special ids differ from the model's, or
+            the lexicon has a token that no source has.
         TypeError: The model lacks what is needed of it, or `replace_unknown` is
             neither a bool nor a lexicon.
+
+    `predict`, `score` and `export` compute in graphs of TensorFlow, and need it as
+    Keras' backend. On the others there are `dataset` and `encode`, to train the model
+    and to generate with it, and `save`: the file is read on any backend.
 
     Example:
 
@@ -120,8 +127,10 @@ class TextToText:
             TypeError: `texts` is a single string or has an element that is none.
             ValueError: `texts` are not those of the inputs; `options` has another
                 number of values than there are texts, an id that is not in the
-                vocabulary or a prefix that is no beginning; or `batch_size` is below 1.
+                vocabulary or a prefix that is no beginning; `batch_size` is below 1; or
+                Keras' backend is not TensorFlow.
         """
+        check_backend("predict")
         columns = self._source.columns("texts", texts)
         rows = _joined(columns)
         options = options or GenerationOptions()
@@ -161,9 +170,10 @@ class TextToText:
         Raises:
             TypeError: An argument is a single string or has an element that is
                 none; or the model has no `score`.
-            ValueError: There are not as many targets as texts, or `batch_size` is
-                below 1.
+            ValueError: There are not as many targets as texts, `batch_size` is below 1,
+                or Keras' backend is not TensorFlow.
         """
+        check_backend("score")
         if not hasattr(self.model, "score"):
             raise TypeError(
                 f"`score` needs a model that has it. Received: model={self.model!r}"
@@ -285,10 +295,12 @@ class TextToText:
             The path of the version.
 
         Raises:
-            ValueError: The version is there already, `max_beam_size` is below 1, or
-                the model has something that cannot be served.
+            ValueError: The version is there already, `max_beam_size` is below 1, the
+                model has something that cannot be served, or Keras' backend is not
+                TensorFlow.
             ImportError: tensorflow-serving-api is not installed.
         """
+        check_backend("export")
         return export(self._parts, model_base_path, version, max_beam_size, compiled)
 
     def _graphs_for(self, largest_beam: int) -> Graphs:

@@ -10,7 +10,7 @@
 | `weights.py` | attention weights with their heads, and as users see them |
 | `precision.py` | at least float32 where it matters |
 | `linear_recurrence.py` | a recurrence along the source, in parallel and exactly |
-| `distribution.py` | sums over the replicas of a distributed step |
+| `distribution.py` | sums and clipping over the replicas of a distributed step |
 | `top.py` | the largest of rows and where it is; logarithms of summed exponentials |
 | `batched_products.py` | products of single rows |
 | `gather.py`, `sizes.py` | rows by their places; sizes that a graph learns late |

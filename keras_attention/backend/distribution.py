@@ -4,6 +4,8 @@ Elsewhere nothing has to be said: `keras.distribution` shards one batch on JAX, 
 sums are sums over all of it.
 """
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -30,6 +32,41 @@ def ratio_over_replicas(total: Tensor, count: Tensor | None = None) -> Tensor:
             share = everywhere / context.num_replicas_in_sync
             return own + ops.stop_gradient(share - own)
     return _ratio(total, count)
+
+
+def clip_together(optimizer: Any) -> None:
+    """Have an optimizer clip what the gradients of all replicas add up to.
+
+    Keras (3.15) clips those of each replica and adds them up then, which is not the
+    step of a single device.
+    """
+    import tensorflow as tf
+
+    def clip_sum(gradients: list[Tensor]) -> list[Tensor]:
+        context = tf.distribute.get_replica_context()
+        total = context.all_reduce("SUM", gradients)
+        clipped = type(optimizer)._clip_gradients(optimizer, total)
+        share = 1 / context.num_replicas_in_sync  # Keras adds up what it is given.
+        return [tf.math.scalar_mul(share, gradient) for gradient in clipped]
+
+    if optimizer.clipnorm or optimizer.global_clipnorm or optimizer.clipvalue:
+        optimizer._clip_gradients = clip_sum
+
+
+def reducible(logs: Any) -> Any:
+    """What a step reports, in a shape in which Keras takes the mean over workers.
+
+    Keras (3.15) takes it over rows, and fails on numbers. Only callbacks within an
+    epoch see that mean; at its end the metrics are read, which have counted everything.
+    """
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        strategy = tf.distribute.get_strategy()
+        workers = isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
+        if workers and strategy.extended._in_multi_worker_mode():
+            return keras.tree.map_structure(lambda x: ops.reshape(x, (1,)), logs)
+    return logs
 
 
 def between_replicas() -> bool:

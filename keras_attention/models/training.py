@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from keras_attention.backend.distribution import clip_together, reducible
 from keras_attention.layer_support.types import Config, Nested
 
 
@@ -37,12 +38,22 @@ class TrainedModel(keras.Model):
         half = any(layer.compute_dtype == "float16" for layer in self._flatten_layers())
         if auto_scale_loss and half and not isinstance(self.optimizer, scaled | None):
             self.optimizer = scaled(self.optimizer, name="loss_scale_optimizer")
+        optimizer = getattr(self.optimizer, "inner_optimizer", self.optimizer)
+        strategy = getattr(self, "distribute_strategy", None)  # TensorFlow alone
+        if optimizer and strategy is not None and strategy.num_replicas_in_sync > 1:
+            clip_together(optimizer)
 
     def compile_from_config(self, config: Config) -> None:
         """Compile as a saved model was; Keras asks for it where `compile` differs."""
         self.compile(**keras.saving.deserialize_keras_object(config))
         if self.optimizer is not None:
             self.optimizer.build(self.trainable_variables)
+
+    def train_step(self, *batch: Any) -> Any:
+        return reducible(super().train_step(*batch))
+
+    def test_step(self, *batch: Any) -> Any:
+        return reducible(super().test_step(*batch))
 
     def _maybe_symbolic_build(
         self, iterator: Any = None, data_batch: Nested = None

@@ -11,13 +11,22 @@ from keras_attention.text import Tokenizer, UnknownWords
 from keras_attention.text.special_symbols import END_ID, PAD_ID, START_ID
 
 
-def check_parts(model: Any, source: SourceInputs, target: Tokenizer) -> None:
-    """Refuse what `ka.TextToText` says it does."""
+def check_backend(method: str) -> None:
+    """Refuse to compute with the model in a graph of TensorFlow that it is not part of.
+
+    Raises:
+        ValueError: Keras' backend is not TensorFlow.
+    """
     if keras.backend.backend() != "tensorflow":
         raise ValueError(
-            "TextToText needs the TensorFlow backend of Keras. "
+            f"`TextToText.{method}` needs Keras' TensorFlow backend. Expected: "
+            "KERAS_BACKEND=tensorflow, where `load` reads what `save` wrote on any. "
             f"Received: {keras.backend.backend()}"
         )
+
+
+def check_parts(model: Any, source: SourceInputs, target: Tokenizer) -> None:
+    """Refuse what `ka.TextToText` says it does."""
     missing = [name for name in ("generate", *VOCABULARIES) if not hasattr(model, name)]
     if missing:
         raise TypeError(

@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 import keras_attention as ka
+from keras_attention.pipeline.part_checks import check_backend
 from keras_attention.recipes import checkpoint, training_pairs
 from keras_attention.recipes.checkpoint import Epoch
 from keras_attention.recipes.defaults import recipe_for
@@ -66,8 +67,8 @@ def train(
         The pipeline; with `training.ensemble`, one of a `ka.Ensemble`.
 
     Raises:
-        ValueError: There are no pairs, the recipe has what it may not, or the state
-            is that of another model.
+        ValueError: There are no pairs, the recipe has what it may not, the state is
+            that of another model, or Keras' backend is not TensorFlow.
         FileExistsError: `output` holds a finished model, or an unfinished one and
             `resume` is False.
 
@@ -80,6 +81,7 @@ def train(
     >>> len(recipes.train(pairs, recipe=recipe).predict(["ab"]))
     1
     """
+    check_backend("predict")  # Of every epoch: better now than after the first.
     found = training_pairs.usable(Pair(*pair) for pair in pairs)
     if not found.pairs:
         raise ValueError("`pairs` must hold a pair at least. Received: none")

@@ -34,7 +34,8 @@ def run(name, *arguments, folder):
 def test_each_example_has_a_test_here():
     listed = {path.name for path in EXAMPLES.glob("[0-9]*.py")}
     tested = set(re.findall(r'run\(\s*"(\w+\.py)"', Path(__file__).read_text("utf-8")))
-    assert listed == tested | {"03_pronounce.py"}  # by test_demo
+    # By test_demo and test_predict_file.
+    assert listed == tested | {"03_pronounce.py", "05_predict_file.py"}
 
 
 def test_attention_by_hand(tmp_path):
