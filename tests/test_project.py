@@ -2,6 +2,8 @@
 
 import configparser
 import contextlib
+import importlib
+import inspect
 import os
 import re
 import subprocess
@@ -12,6 +14,7 @@ import pytest
 
 import keras_attention as ka
 import serving
+from tools import public_api
 
 ROOT = Path(__file__).parent.parent
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -23,39 +26,59 @@ def setup_cfg():
     return parser
 
 
-def public_names():
-    names = {
-        *("Attention", "BahdanauAttention", "LuongAttention", "FixedContext"),
-        *("AttentionMemory", "AttentionState", "DecoderState", "AttentionPooling"),
-        *("CopyGenerator", "PointerGenerator", "MarginalAttention", "ContextGate"),
-        *("FlatAttention", "HierarchicalAttention", "WalkingAttention"),
-        *("RecurrentEncoder", "AttentionDecoder", "Seq2Seq"),
-        *("Ensemble", "Shortlist", "Restricted"),
-        *("generate", "generate_monotonic"),
-        *("Generation", "GenerationOptions", "Likelihoods"),
-        *("TextToText", "Prediction", "ScoredText"),
-        *("alignments", "losses", "metrics", "readouts", "schedules", "scores"),
-    }
-    return names
+@pytest.mark.tensorflow_only
+def test_every_public_name_has_a_docstring():
+    for room in map(importlib.import_module, public_api.ROOMS):
+        names = public_api.names_of(room)
+        assert names, room.__name__
+        for name in names:
+            value = getattr(room, name)
+            if callable(value) or inspect.ismodule(value):
+                assert value.__doc__, f"{room.__name__}.{name}"
+    for module in (ka, serving):
+        assert module.__all__ == sorted(module.__all__)
 
 
 @pytest.mark.tensorflow_only
-def test_public_names_of_keras_attention():
-    assert set(ka.__all__) == public_names()
-    assert ka.__all__ == sorted(ka.__all__)
-    for name in ka.__all__:
-        assert getattr(ka, name).__doc__, name
+def test_the_public_interface_is_the_one_written_down():
+    changed = public_api.difference()
+    assert not changed, changed
 
 
-def test_public_names_of_serving():
-    assert set(serving.__all__) == {
-        *("Client", "ServingError", "aio", "errors"),
-        *("Certificates", "Keepalive", "Retry"),
-        *("Prediction", "ScoredText"),
-        *("ModelMetadata", "Signature", "TensorSpec", "VersionStatus"),
-    }
-    for name in serving.__all__:
-        assert getattr(serving, name).__doc__, name
+@pytest.mark.tensorflow_only
+@pytest.mark.parametrize(
+    ("name", "changed", "line"),
+    [
+        (
+            "generate",
+            lambda step, renamed: None,
+            "+keras_attention.generate(step, rena",
+        ),
+        (
+            "AttentionState",
+            None,
+            "-keras_attention.AttentionState(score=(), alignment=(",
+        ),
+    ],
+)
+def test_a_change_of_it_is_shown(monkeypatch, name, changed, line):
+    monkeypatch.setattr(ka, name, changed)
+    shown = public_api.difference()
+    assert "CHANGELOG.md" in shown and f"\n{line}" in shown
+
+
+def test_nothing_deprecated_stays_longer_than_it_says():
+    """Each warning names the version that the old form goes with."""
+    now = tuple(map(int, ka.__version__.split(".")))
+    found = 0
+    for package in public_api.OURS:
+        for path in (ROOT / package).rglob("*.py"):
+            text = path.read_text(encoding="utf-8")
+            ends = re.findall(r"goes with version (\d+)\.(\d+)", text)
+            found += len(ends)
+            assert len(ends) == text.count("DeprecationWarning"), path
+            assert all(now[:2] < (int(x), int(y)) for x, y in ends), path
+    assert found
 
 
 def test_unknown_names_are_attribute_errors():
