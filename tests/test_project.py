@@ -17,6 +17,8 @@ import serving
 from tools import public_api
 
 ROOT = Path(__file__).parent.parent
+# Where programs are, if not this process's: an environment that has the wheel alone.
+INSTALLED = os.environ.get("INSTALLED")
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
@@ -141,17 +143,36 @@ def test_readme_runs(tmp_path):
     layers, model, client = readme_blocks("python")
     serve, _ = readme_blocks("sh")
     assert serve.startswith("python -m serving serve ")
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-
-    first = output_of([sys.executable, "-c", layers + model], tmp_path, environment)
+    environment = environment_of_commands(tmp_path)
+    first = output_of(["python", "-c", layers + model], tmp_path, environment)
     shapes, path = first.splitlines()
     assert f"print(logits.shape, weights.shape)  # {shapes}:" in layers
     assert Path(tmp_path, path, "saved_model.pb").is_file()
 
     with served(serve, tmp_path, environment) as port:
         code = client.replace("8500", port)
-        second = output_of([sys.executable, "-c", code], tmp_path, environment)
+        second = output_of(["python", "-c", code], tmp_path, environment)
     assert "['s', 't', 'a', 'r', '</s>']" in second
+
+
+def environment_of_commands(folder):
+    """An environment in which `python` and the programs are those that are tested."""
+    if INSTALLED:
+        found = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+        found["PATH"] = os.pathsep.join([INSTALLED, os.environ["PATH"]])
+        code = "import keras_attention; print(keras_attention.__file__)"
+        file = output_of(["python", "-c", code], folder, found)
+        assert Path(file).is_relative_to(Path(INSTALLED).parent), "not the wheel"
+        return found
+    programs = {"python": "", "keras-attention": "-m keras_attention"}
+    programs["keras-attention-serving"] = "-m serving"
+    for name, module in programs.items():
+        path = folder / "bin" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f'#!/bin/sh\nexec {sys.executable} {module} "$@"\n')
+        path.chmod(0o755)
+    search = os.pathsep.join([str(path.parent), os.environ["PATH"]])
+    return os.environ | {"PYTHONPATH": str(ROOT), "PATH": search}
 
 
 def output_of(command, folder, environment):
@@ -172,7 +193,6 @@ def output_of(command, folder, environment):
 def served(command, folder, environment):
     """The port of a server that a line of README starts, on a free one."""
     command = command.replace("--port=8500", "--port=0 --host=127.0.0.1").rstrip()
-    command = command.replace("python ", f"{sys.executable} ", 1)
     with subprocess.Popen(
         ["sh", "-c", f"exec {command}"],
         cwd=folder,
@@ -198,17 +218,7 @@ def test_readme_commands_run(tmp_path):
     train = train.replace("dict_string()", "dict_string()[:9999]")
     tiny = ("encoder.units=8", "decoder.cell.units=8", "training.epochs=1")
     train += "".join(f" --set {setting}" for setting in tiny)
-    for name in ("keras_attention", "serving"):
-        program = "keras-attention" + "-serving" * (name == "serving")
-        path = tmp_path / "bin" / program
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(f'#!/bin/sh\nexec {sys.executable} -m {name} "$@"\n')
-        path.chmod(0o755)
-    search = os.pathsep.join([str(path.parent), os.path.dirname(sys.executable)])
-    environment = os.environ | {
-        "PYTHONPATH": str(ROOT),
-        "PATH": os.pathsep.join([search, os.environ["PATH"]]),
-    }
+    environment = environment_of_commands(tmp_path)
 
     def run(line):
         return output_of(["sh", "-e", "-c", line], tmp_path, environment)
