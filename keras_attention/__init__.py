@@ -10,6 +10,7 @@ import sys
 import warnings
 from typing import TYPE_CHECKING, Any
 
+import keras_attention.layer_support.oldest_versions  # noqa: F401  # before Keras
 import keras_attention.layer_support.quiet_commands  # noqa: F401  # before Keras
 
 # isort: split

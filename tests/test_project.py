@@ -14,6 +14,7 @@ import pytest
 
 import keras_attention as ka
 import serving
+from keras_attention.layer_support.oldest_versions import OLDEST
 from tools import public_api
 
 ROOT = Path(__file__).parent.parent
@@ -232,20 +233,48 @@ def test_readme_commands_run(tmp_path):
         assert run(ask.replace(" predict ", server)) == answer
 
 
-@pytest.mark.parametrize(
-    "statement",
-    ["import keras_attention.text", "import keras_attention as ka; ka.TextToText"],
-)
+LATE = ("import keras_attention.text", "import keras_attention as ka; ka.TextToText")
+
+
+@pytest.mark.parametrize("statement", LATE)
 def test_missing_extra_says_what_to_install(statement):
-    code = (
-        "import os, sys\n"
-        "os.environ['KERAS_BACKEND'] = 'numpy'\n"
-        "sys.modules['tensorflow'] = None\n"
-        f"{statement}\n"
-    )
+    last = import_error("sys.modules['tensorflow'] = None", statement)
+    assert 'pip install "keras-attention-seq2seq[tensorflow]"' in last
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "statement"),
+    [
+        ("keras", "2.15.0", "import keras_attention"),
+        ("keras", "3.14.1", "import keras_attention.losses"),
+        ("tensorflow", "2.20.0", LATE[0]),
+        ("tensorflow-text", "2.21.0", LATE[1]),
+    ],
+)
+def test_what_is_too_old_is_named(name, version, statement):
+    found = f"{{{name!r}: {version!r}}}.get(name, '99.0.0')"
+    last = import_error(f"metadata.version = lambda name: {found}", statement)
+    oldest = OLDEST[name]
+    assert f"another version of {name}. Expected: {oldest} or newer" in last
+    assert last.endswith(f"Received: {version}")
+
+
+def test_the_oldest_versions_are_those_that_are_installed():
+    text = (ROOT / "setup.cfg").read_text(encoding="utf-8")
+    for name, version in OLDEST.items():
+        assert f"\n    {name}>={version},<" in text
+
+
+def import_error(before, statement):
+    """The last line of a process that an import ends."""
+    code = f"import os, sys\nfrom importlib import metadata\n{before}\n{statement}"
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", code],
+        env=os.environ | {"KERAS_BACKEND": "numpy"},
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     last = done.stderr.strip().splitlines()[-1]
     assert last.startswith("ImportError"), done.stderr
-    assert 'pip install "keras-attention-seq2seq[tensorflow]"' in last
+    return last
