@@ -8,6 +8,7 @@ name, once: what has been released does not change. With names behind it, such a
 import dataclasses
 import json
 import pathlib
+import shutil
 import sys
 import zipfile
 import zlib
@@ -86,8 +87,8 @@ def write_export(made, folder, name):
     """The export, and every signature with its defaults and with options by row."""
     import tensorflow as tf
 
-    path = made.export(folder / f"{name}_exported", version=1, max_beam_size=BEAM)
-    loaded = tf.saved_model.load(path)
+    base = folder / f"{name}_exported"
+    loaded = tf.saved_model.load(made.export(base, version=1, max_beam_size=BEAM))
     calls = []
 
     def call(signature, inputs):
@@ -124,7 +125,9 @@ def write_export(made, folder, name):
         taken = loaded.signatures["step"].structured_input_signature[1]
         given = {name: kept[name] for name in taken if name != "token"}
         kept = kept | call("step", {"token": [token] * len(targets)} | given)
-    recorded.write_json(folder / f"{name}_exported.json", calls)
+    recorded.write_json(base.with_suffix(".json"), calls)
+    shutil.make_archive(base, "zip", base)
+    shutil.rmtree(base)
 
 
 def _sent(option):

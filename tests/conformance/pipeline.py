@@ -1,10 +1,12 @@
 """Pipelines: of one text with a lexicon for unknown words, and of two named inputs."""
 
+import io
 from collections.abc import Callable
 from typing import NamedTuple
 
 import keras
 import numpy as np
+import sentencepiece
 
 import keras_attention as ka
 from keras_attention.text import (
@@ -89,7 +91,7 @@ def pronunciation():
 def inflection():
     """Subwords beside features, each with an encoder; random weights."""
     keras.utils.set_random_seed(5)
-    lemmas = SubwordTokenizer.from_texts(["kitap kalem masa kapı"] * 9, max_size=20)
+    lemmas = SubwordTokenizer(_subwords(["kitap kalem masa kapı"] * 9))
     features = FeatureTokenizer(["k", "a", "\tN", "\tPL"])
     letters = CharacterTokenizer(list("kitaplrmes"))
     model = ka.Seq2Seq(
@@ -106,6 +108,21 @@ def inflection():
         weight.assign(random.normal(size=weight.shape))
     tokenizers = {"lemma": lemmas, "features": features}
     return ka.TextToText(model, tokenizers, letters)
+
+
+def _subwords(texts):
+    """A SentencePiece model without normalisation, the table of which is 240 kB."""
+    learned = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(texts),
+        model_writer=learned,
+        vocab_size=20,
+        model_type="bpe",
+        normalization_rule_name="identity",
+        **{"pad_id": 0, "bos_id": 1, "eos_id": 2, "unk_id": 3},
+        minloglevel=2,
+    )
+    return learned.getvalue()
 
 
 def _pairs():
