@@ -29,8 +29,8 @@ help:
 	@echo "make test-mechanisms  every score with every alignment; each learns (10 minutes)"
 	@echo "make test-reliability  the server under load, damage and attack (10 minutes)"
 	@echo "make test-deploy  the manifests of deploy/ against published schemas"
-	@echo "make test-wheel  README from the built wheel alone, in an environment of its own"
-	@echo "make test-versions  the same, and more, with the oldest and newest dependencies"
+	@echo "make test-wheel  README from the built wheel alone, in an environment of its own (2 minutes)"
+	@echo "make test-versions  the same, and more, with the oldest and newest dependencies (10 minutes)"
 	@echo "make test-page   the served page in Chromium (Debian: apt-get install chromium)"
 	@echo "make bench-train, make bench-generate   ratios to plain Keras and torch"
 	@echo "make bench-peers  ONNX Runtime, yoyodyne, TensorFlow Addons beside ours (installs them)"
@@ -95,7 +95,7 @@ test-wheel: wheel build/installed/highest/.done
 	$(UV) pip install --quiet --reinstall --no-deps --python build/installed/highest \
 		build/installed/*.whl
 	cp tests/typed_use.py build/installed
-	cd build/installed && $(CURDIR)/$(BIN)/mypy --strict --config-file= \
+	cd build/installed && $(abspath $(BIN))/mypy --strict --config-file= \
 		--python-executable highest/bin/python typed_use.py
 	INSTALLED=$(INSTALLED)/highest/bin $(BIN)/python -m pytest $(README)
 
