@@ -19,7 +19,7 @@ TESTS = $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-
 SEARCH = $(patsubst %,tests/generation/test_%.py,exhaustive greedy groups random rows sampling)
 LAYERS = $(TESTS) tests/layers $(SEARCH) -m "not tensorflow_only and not mechanisms and not slow"
 
-.PHONY: help demo test check test-jax test-torch test-slow test-mechanisms test-reliability test-deploy test-page test-offline bench-train bench-generate bench-peers bench-pictures bench-shortlist bench-lengths bench-pronounce bench-clients bench-serving docs clean
+.PHONY: help demo test check test-jax test-torch test-slow test-mechanisms test-reliability test-deploy test-wheel test-versions wheel test-page test-offline bench-train bench-generate bench-peers bench-pictures bench-shortlist bench-lengths bench-pronounce bench-clients bench-serving docs clean
 .DELETE_ON_ERROR:
 
 help:
@@ -31,6 +31,8 @@ help:
 	@echo "make test-mechanisms  every score with every alignment; each learns (10 minutes)"
 	@echo "make test-reliability  the server under load, damage and attack (10 minutes)"
 	@echo "make test-deploy  the manifests of deploy/ against published schemas"
+	@echo "make test-wheel  README from the built wheel alone, in an environment of its own (2 minutes)"
+	@echo "make test-versions  the same, and more, with the oldest and newest dependencies (10 minutes)"
 	@echo "make test-page   the served page in Chromium (Debian: apt-get install chromium)"
 	@echo "make test-offline  a file predicted by Apache Beam on two workers (installs it apart)"
 	@echo "make bench-train, make bench-generate   ratios to plain Keras and torch"
@@ -81,6 +83,43 @@ test-reliability: $(VENV)/.dev
 
 test-deploy: $(VENV)/.deploy
 	KSERVE=$(VENV)/kserve $(BIN)/python -m pytest tests/deploy -m ""
+
+# As a user has it: the wheel that the source distribution makes, with the newest releases
+# that setup.cfg allows. test-versions: with the oldest ones too, and more tests.
+UV = $(BIN)/uv
+INSTALLED = $(CURDIR)/build/installed
+README = tests/test_project.py -k readme -m ""
+VERSIONS_TESTS = tests/conformance tests/text/test_round_trip.py tests/serving/test_client.py \
+	tests/serving/test_tls.py tests/serving/conformance/test_predict.py \
+	tests/recipes/test_command_line.py tests/visualize/test_alignment_plot.py
+.PRECIOUS: build/installed/%/.done
+
+test-wheel: wheel build/installed/highest/.done
+	$(UV) pip install --quiet --reinstall --no-deps --python build/installed/highest \
+		build/installed/*.whl
+	cp tests/typed_use.py build/installed
+	cd build/installed && $(abspath $(BIN))/mypy --strict --config-file= \
+		--python-executable highest/bin/python typed_use.py
+	INSTALLED=$(INSTALLED)/highest/bin $(BIN)/python -m pytest $(README)
+
+test-versions: test-wheel build/installed/lowest-direct/.done
+	$(UV) pip install --quiet --reinstall --no-deps --python build/installed/lowest-direct \
+		build/installed/*.whl
+	INSTALLED=$(INSTALLED)/lowest-direct/bin $(BIN)/python -m pytest $(README)
+	for versions in highest lowest-direct; do build/installed/$$versions/bin/python \
+		-m pytest --numprocesses=2 --dist=loadfile $(VERSIONS_TESTS) || exit 1; done
+
+wheel: $(VENV)/.uv
+	rm -rf build/lib build/installed/*.whl build/installed/*.tar.gz
+	$(UV) build --quiet --out-dir build/installed
+
+build/installed/%/.done: $(VENV)/.uv setup.cfg
+	$(UV) venv --quiet --clear --python $(BIN)/python $(@D)
+	$(UV) pip compile --quiet --no-header --resolution $* --extra examples setup.cfg \
+		--output-file $(@D)/requirements.txt
+	$(UV) pip install --quiet --python $(@D) -r $(@D)/requirements.txt \
+		pytest pytest-xdist hypothesis trustme
+	touch $@
 
 # In one process: there is one browser.
 test-page: $(VENV)/.browser
@@ -159,6 +198,9 @@ $(VENV)/.torch: $(VENV)/.dev
 $(VENV)/.deploy: $(VENV)/.dev
 	@$(call TIMED,$(PIP) kubernetes-validate==1.37.0 && \
 	$(PIP) --no-deps --target=$(VENV)/kserve kserve==0.21.0,the schemas)
+
+$(VENV)/.uv: $(VENV)/.dev
+	@$(call TIMED,$(PIP) uv==0.13.9,uv)
 
 $(VENV)/.browser: $(VENV)/.dev
 	@$(call TIMED,$(PIP) -e '.[browser]',what drives a browser)

@@ -8,8 +8,9 @@ they are first asked for.
 import importlib
 import sys
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import keras_attention.layer_support.oldest_versions  # noqa: F401  # before Keras
 import keras_attention.layer_support.quiet_commands  # noqa: F401  # before Keras
 
 # isort: split
@@ -41,6 +42,10 @@ from keras_attention.models.lexical_shortlist import Restricted, Shortlist
 from keras_attention.models.likelihood import Likelihoods
 from keras_attention.models.linear_time_generation import generate_monotonic
 from keras_attention.models.seq2seq import Seq2Seq
+
+if TYPE_CHECKING:
+    from keras_attention import recipes  # noqa: F401
+    from keras_attention.text_to_text import Prediction, ScoredText, TextToText
 
 __version__ = "0.1.0"
 
@@ -98,7 +103,7 @@ sys.modules |= {
 _NEEDS_TENSORFLOW = {"TextToText", "Prediction", "ScoredText"}
 
 
-def __getattr__(name: str) -> Any:
+def _looked_up(name: str) -> Any:
     # Everything Keras must find when it loads a model is imported above; these
     # are not saved by Keras, and would bring TensorFlow into JAX programs.
     if name in _NEEDS_TENSORFLOW:
@@ -120,3 +125,8 @@ def __getattr__(name: str) -> Any:
         )
         return Likelihoods
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+# A type checker would believe that every name is there.
+if not TYPE_CHECKING:
+    __getattr__ = _looked_up

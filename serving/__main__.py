@@ -10,7 +10,7 @@ from serving.commands import load_test, n_best, predict, score, serve, status
 from serving.errors import ServingError
 
 _PROGRAM = "keras-attention-serving"
-_COMMANDS = {
+COMMANDS = {
     "serve": serve,
     "predict": predict,
     "n-best": n_best,
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog=_PROGRAM, description="Serve exported models over gRPC, and ask them."
     )
     subparsers = parser.add_subparsers(dest="command", required=True)
-    for name, module in _COMMANDS.items():
+    for name, module in COMMANDS.items():
         subparser = subparsers.add_parser(
             name, help=module.HELP, description=module.HELP, allow_abbrev=False
         )
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown and options.command != "serve":
         parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     try:
-        return _COMMANDS[options.command].run(options, unknown)
+        return COMMANDS[options.command].run(options, unknown)
     except (ServingError, ValueError) as error:
         print(f"{_PROGRAM}: {' '.join(str(error).split())}", file=sys.stderr)
         return 1

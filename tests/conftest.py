@@ -1,5 +1,6 @@
 """Quiet TensorFlow, fixed seeds, and tests that need TensorFlow left out elsewhere."""
 
+import gc
 import os
 import pathlib
 import sys
@@ -52,3 +53,11 @@ def _fixed_seed():
     # Tests of the serving client must not load Keras: only those that use it pay.
     if "keras" in sys.modules:
         sys.modules["keras"].utils.set_random_seed(0)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _little_to_look_at_for_the_garbage_collector():
+    """Keras collects garbage whenever a layer loses an attribute: what outlives a file
+    of tests, the frameworks above all, is taken out of every later collection."""
+    gc.collect()
+    gc.freeze()

@@ -2,6 +2,8 @@
 
 import configparser
 import contextlib
+import importlib
+import inspect
 import os
 import re
 import subprocess
@@ -12,8 +14,12 @@ import pytest
 
 import keras_attention as ka
 import serving
+from keras_attention.layer_support.oldest_versions import OLDEST
+from tools import public_api
 
 ROOT = Path(__file__).parent.parent
+# Where programs are, if not this process's: an environment that has the wheel alone.
+INSTALLED = os.environ.get("INSTALLED")
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
@@ -23,39 +29,59 @@ def setup_cfg():
     return parser
 
 
-def public_names():
-    names = {
-        *("Attention", "BahdanauAttention", "LuongAttention", "FixedContext"),
-        *("AttentionMemory", "AttentionState", "DecoderState", "AttentionPooling"),
-        *("CopyGenerator", "PointerGenerator", "MarginalAttention", "ContextGate"),
-        *("FlatAttention", "HierarchicalAttention", "WalkingAttention"),
-        *("RecurrentEncoder", "AttentionDecoder", "Seq2Seq"),
-        *("Ensemble", "Shortlist", "Restricted"),
-        *("generate", "generate_monotonic"),
-        *("Generation", "GenerationOptions", "Likelihoods"),
-        *("TextToText", "Prediction", "ScoredText"),
-        *("alignments", "losses", "metrics", "readouts", "schedules", "scores"),
-    }
-    return names
+@pytest.mark.tensorflow_only
+def test_every_public_name_has_a_docstring():
+    for room in map(importlib.import_module, public_api.ROOMS):
+        names = public_api.names_of(room)
+        assert names, room.__name__
+        for name in names:
+            value = getattr(room, name)
+            if callable(value) or inspect.ismodule(value):
+                assert value.__doc__, f"{room.__name__}.{name}"
+    for module in (ka, serving):
+        assert module.__all__ == sorted(module.__all__)
 
 
 @pytest.mark.tensorflow_only
-def test_public_names_of_keras_attention():
-    assert set(ka.__all__) == public_names()
-    assert ka.__all__ == sorted(ka.__all__)
-    for name in ka.__all__:
-        assert getattr(ka, name).__doc__, name
+def test_the_public_interface_is_the_one_written_down():
+    changed = public_api.difference()
+    assert not changed, changed
 
 
-def test_public_names_of_serving():
-    assert set(serving.__all__) == {
-        *("Client", "ServingError", "aio", "errors"),
-        *("Certificates", "Keepalive", "Retry"),
-        *("Prediction", "ScoredText"),
-        *("ModelMetadata", "Signature", "TensorSpec", "VersionStatus"),
-    }
-    for name in serving.__all__:
-        assert getattr(serving, name).__doc__, name
+@pytest.mark.tensorflow_only
+@pytest.mark.parametrize(
+    ("name", "changed", "line"),
+    [
+        (
+            "generate",
+            lambda step, renamed: None,
+            "+keras_attention.generate(step, rena",
+        ),
+        (
+            "AttentionState",
+            None,
+            "-keras_attention.AttentionState(score=(), alignment=(",
+        ),
+    ],
+)
+def test_a_change_of_it_is_shown(monkeypatch, name, changed, line):
+    monkeypatch.setattr(ka, name, changed)
+    shown = public_api.difference()
+    assert "CHANGELOG.md" in shown and f"\n{line}" in shown
+
+
+def test_nothing_deprecated_stays_longer_than_it_says():
+    """Each warning names the version that the old form goes with."""
+    now = tuple(map(int, ka.__version__.split(".")))
+    found = 0
+    for package in public_api.OURS:
+        for path in (ROOT / package).rglob("*.py"):
+            text = path.read_text(encoding="utf-8")
+            ends = re.findall(r"goes with version (\d+)\.(\d+)", text)
+            found += len(ends)
+            assert len(ends) == text.count("DeprecationWarning"), path
+            assert all(now[:2] < (int(x), int(y)) for x, y in ends), path
+    assert found
 
 
 def test_unknown_names_are_attribute_errors():
@@ -119,17 +145,36 @@ def test_readme_runs(tmp_path):
     layers, model, client = readme_blocks("python")
     serve, _ = readme_blocks("sh")
     assert serve.startswith("python -m serving serve ")
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-
-    first = output_of([sys.executable, "-c", layers + model], tmp_path, environment)
+    environment = environment_of_commands(tmp_path)
+    first = output_of(["python", "-c", layers + model], tmp_path, environment)
     shapes, path = first.splitlines()
     assert f"print(logits.shape, weights.shape)  # {shapes}:" in layers
     assert Path(tmp_path, path, "saved_model.pb").is_file()
 
     with served(serve, tmp_path, environment) as port:
         code = client.replace("8500", port)
-        second = output_of([sys.executable, "-c", code], tmp_path, environment)
+        second = output_of(["python", "-c", code], tmp_path, environment)
     assert "['s', 't', 'a', 'r', '</s>']" in second
+
+
+def environment_of_commands(folder):
+    """An environment in which `python` and the programs are those that are tested."""
+    if INSTALLED:
+        found = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+        found["PATH"] = os.pathsep.join([INSTALLED, os.environ["PATH"]])
+        code = "import keras_attention; print(keras_attention.__file__)"
+        file = output_of(["python", "-c", code], folder, found)
+        assert Path(file).is_relative_to(Path(INSTALLED).parent), "not the wheel"
+        return found
+    programs = {"python": "", "keras-attention": "-m keras_attention"}
+    programs["keras-attention-serving"] = "-m serving"
+    for name, module in programs.items():
+        path = folder / "bin" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f'#!/bin/sh\nexec {sys.executable} {module} "$@"\n')
+        path.chmod(0o755)
+    search = os.pathsep.join([str(path.parent), os.environ["PATH"]])
+    return os.environ | {"PYTHONPATH": str(ROOT), "PATH": search}
 
 
 def output_of(command, folder, environment):
@@ -150,7 +195,6 @@ def output_of(command, folder, environment):
 def served(command, folder, environment):
     """The port of a server that a line of README starts, on a free one."""
     command = command.replace("--port=8500", "--port=0 --host=127.0.0.1").rstrip()
-    command = command.replace("python ", f"{sys.executable} ", 1)
     with subprocess.Popen(
         ["sh", "-c", f"exec {command}"],
         cwd=folder,
@@ -176,17 +220,7 @@ def test_readme_commands_run(tmp_path):
     train = train.replace("dict_string()", "dict_string()[:9999]")
     tiny = ("encoder.units=8", "decoder.cell.units=8", "training.epochs=1")
     train += "".join(f" --set {setting}" for setting in tiny)
-    for name in ("keras_attention", "serving"):
-        program = "keras-attention" + "-serving" * (name == "serving")
-        path = tmp_path / "bin" / program
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(f'#!/bin/sh\nexec {sys.executable} -m {name} "$@"\n')
-        path.chmod(0o755)
-    search = os.pathsep.join([str(path.parent), os.path.dirname(sys.executable)])
-    environment = os.environ | {
-        "PYTHONPATH": str(ROOT),
-        "PATH": os.pathsep.join([search, os.environ["PATH"]]),
-    }
+    environment = environment_of_commands(tmp_path)
 
     def run(line):
         return output_of(["sh", "-e", "-c", line], tmp_path, environment)
@@ -200,20 +234,48 @@ def test_readme_commands_run(tmp_path):
         assert run(ask.replace(" predict ", server)) == answer
 
 
-@pytest.mark.parametrize(
-    "statement",
-    ["import keras_attention.text", "import keras_attention as ka; ka.TextToText"],
-)
+LATE = ("import keras_attention.text", "import keras_attention as ka; ka.TextToText")
+
+
+@pytest.mark.parametrize("statement", LATE)
 def test_missing_extra_says_what_to_install(statement):
-    code = (
-        "import os, sys\n"
-        "os.environ['KERAS_BACKEND'] = 'numpy'\n"
-        "sys.modules['tensorflow'] = None\n"
-        f"{statement}\n"
-    )
+    last = import_error("sys.modules['tensorflow'] = None", statement)
+    assert 'pip install "keras-attention-seq2seq[tensorflow]"' in last
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "statement"),
+    [
+        ("keras", "2.15.0", "import keras_attention"),
+        ("keras", "3.14.1", "import keras_attention.losses"),
+        ("tensorflow", "2.20.0", LATE[0]),
+        ("tensorflow-text", "2.21.0", LATE[1]),
+    ],
+)
+def test_what_is_too_old_is_named(name, version, statement):
+    found = f"{{{name!r}: {version!r}}}.get(name, '99.0.0')"
+    last = import_error(f"metadata.version = lambda name: {found}", statement)
+    oldest = OLDEST[name]
+    assert f"another version of {name}. Expected: {oldest} or newer" in last
+    assert last.endswith(f"Received: {version}")
+
+
+def test_the_oldest_versions_are_those_that_are_installed():
+    text = (ROOT / "setup.cfg").read_text(encoding="utf-8")
+    for name, version in OLDEST.items():
+        assert f"\n    {name}>={version},<" in text
+
+
+def import_error(before, statement):
+    """The last line of a process that an import ends."""
+    code = f"import os, sys\nfrom importlib import metadata\n{before}\n{statement}"
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", code],
+        env=os.environ | {"KERAS_BACKEND": "numpy"},
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     last = done.stderr.strip().splitlines()[-1]
     assert last.startswith("ImportError"), done.stderr
-    assert 'pip install "keras-attention-seq2seq[tensorflow]"' in last
+    return last

@@ -10,5 +10,6 @@
 | `ownership.py` | one owner for each part |
 | `composite_layer.py` | the base of layers with optional outputs and own parts |
 | `quiet_commands.py` | TensorFlow's greetings, kept off a command's stderr |
+| `oldest_versions.py` | frameworks that are too old are refused |
 | `quantization.py` | quantised parts in a layer's configuration |
 """

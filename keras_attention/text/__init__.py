@@ -17,6 +17,10 @@
 | `length_batches.py` | pairs of id sequences to batches of like length |
 """
 
+from keras_attention.layer_support import oldest_versions
+
+oldest_versions.need("tensorflow", "tensorflow-text")
+
 try:
     from keras_attention.text.character_tokenizer import CharacterTokenizer
     from keras_attention.text.feature_tokenizer import FeatureTokenizer

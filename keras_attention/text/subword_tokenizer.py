@@ -103,9 +103,16 @@ class SubwordTokenizer(PieceTokenizer):
         Raises:
             TypeError: `texts` is a single string or has an element that is none.
             ValueError: The texts hold too little, or an argument is out of range.
+            ImportError: `sentencepiece` is not installed.
         """
-        import sentencepiece
-
+        try:
+            import sentencepiece
+        except ModuleNotFoundError as error:
+            raise ImportError(
+                "SubwordTokenizer.from_texts needs sentencepiece, which is not "
+                'installed: pip install "keras-attention-seq2seq[tensorflow]"',
+                name=error.name,
+            ) from error
         rows = [text.decode("utf-8", "replace") for text in encoded("texts", texts)]
         learned = io.BytesIO()
         try:

@@ -1,12 +1,14 @@
 """Artefacts of this version, for later ones to load: models, a pipeline, an export.
 
 `python -m tests.conformance.make_golden VERSION` writes them into a folder of that
-name, once: what has been released does not change.
+name, once: what has been released does not change. With names behind it, such as
+`0.2.0.dev0 inflection`, it writes those alone: what no earlier version has.
 """
 
 import dataclasses
 import json
 import pathlib
+import shutil
 import sys
 import zipfile
 import zlib
@@ -34,16 +36,18 @@ SEARCH = {
     "min_length": 4,
     "max_length": 6,
 }
+CONFIGS = {"*.keras": "config.json", "*.keras_attention": "tokenizers.json"}
 # The largest beam of the export.
 BEAM = 4
 
 
-def write_models(folder):
+def write_models(folder, names):
     """Each model with random weights, so that no weight is left at 0 or 1."""
     models = {}
     for module in (attention_models, layer_models, sequence_models):
         models |= module.build()
-    for name, golden in models.items():
+    for name in models if names is None else names:
+        golden = models[name]
         random = np.random.default_rng(zlib.crc32(name.encode()))
         for variable in golden.model.weights:
             if keras.backend.is_float_dtype(variable.dtype):
@@ -63,28 +67,28 @@ def write_models(folder):
         print(f"{name}: {len(outputs)} outputs")
 
 
-def write_pipeline(made, folder):
-    made.save(folder / "text.keras_attention")
-    texts, targets = pipeline.TEXTS, pipeline.TARGETS
+def write_pipeline(made, folder, name):
+    case = pipeline.CASES[name]
+    made.save(folder / f"{name}.keras_attention")
     answers = [
-        {"options": options, "answers": recorded.predictions(made, texts, options)}
+        {"options": options, "answers": recorded.predictions(made, case.texts, options)}
         for options in pipeline.OPTIONS.values()
     ]
     document = {
-        "texts": texts,
+        "texts": case.texts,
         "predict": answers,
-        "target_texts": targets,
-        "score": recorded.scores(made, texts, targets),
+        "target_texts": case.targets,
+        "score": recorded.scores(made, case.texts, case.targets),
     }
-    recorded.write_json(folder / "text.json", document)
+    recorded.write_json(folder / f"{name}.json", document)
 
 
-def write_export(made, folder):
+def write_export(made, folder, name):
     """The export, and every signature with its defaults and with options by row."""
     import tensorflow as tf
 
-    path = made.export(folder / "text_exported", version=1, max_beam_size=BEAM)
-    loaded = tf.saved_model.load(path)
+    base = folder / f"{name}_exported"
+    loaded = tf.saved_model.load(made.export(base, version=1, max_beam_size=BEAM))
     calls = []
 
     def call(signature, inputs):
@@ -92,18 +96,19 @@ def write_export(made, folder):
         calls.append({"signature": signature, "inputs": inputs, "outputs": outputs})
         return outputs
 
-    texts = pipeline.TEXTS
-    call("serving_default", {"text": texts})
-    call("score", {"text": texts, "target_text": pipeline.TARGETS})
+    _, texts, targets, (first, second, third, fourth) = pipeline.CASES[name]
+    texts = texts if isinstance(texts, dict) else {"text": texts}
+    call("serving_default", texts)
+    call("score", texts | {"target_text": targets})
     chosen = {
         "beam_size": [1, 2, 3, 4, 4],
         "max_length": [4, 5, 6, 7, 8],
         "length_penalty": [0.6],
-        "banned_tokens": ["", "S T", "AA1", "", ""],
-        "prefix": ["T", "", "R S", "", "AA1"],
+        "banned_tokens": ["", f"{second} {first}", third, "", ""],
+        "prefix": [first, "", f"{fourth} {second}", "", third],
     }
     for signature in ("n_best", "align"):
-        call(signature, {"text": texts})
+        call(signature, texts)
     for signature in ("predict", "n_best", "align"):
         signature += "_with_options"
         names = loaded.signatures[signature].structured_input_signature[1]
@@ -113,14 +118,16 @@ def write_export(made, folder):
             if name in names
         }
         several = {"alternatives": [1, 2, 3, 4, 2]} if "alternatives" in names else {}
-        call(signature, {"text": texts} | defaults)
-        call(signature, {"text": texts} | defaults | chosen | several)
-    kept = call("encode", {"text": texts})
-    for token in ("<s>", "T"):
+        call(signature, texts | defaults)
+        call(signature, texts | defaults | chosen | several)
+    kept = call("encode", texts)
+    for token in ("<s>", first):
         taken = loaded.signatures["step"].structured_input_signature[1]
         given = {name: kept[name] for name in taken if name != "token"}
-        kept = kept | call("step", {"token": [token] * len(texts)} | given)
-    recorded.write_json(folder / "text_exported.json", calls)
+        kept = kept | call("step", {"token": [token] * len(targets)} | given)
+    recorded.write_json(base.with_suffix(".json"), calls)
+    shutil.make_archive(base, "zip", base)
+    shutil.rmtree(base)
 
 
 def _sent(option):
@@ -133,26 +140,27 @@ def _sent(option):
 def not_written(folder):
     """Registered classes that no artefact has."""
     configs = ""
-    for path in folder.glob("*.keras"):
-        with zipfile.ZipFile(path) as archive:
-            configs += archive.read("config.json").decode()
-    with zipfile.ZipFile(folder / "text.keras_attention") as archive:
-        configs += archive.read("tokenizers.json").decode()
+    for pattern, config in CONFIGS.items():
+        for path in folder.glob(pattern):
+            with zipfile.ZipFile(path) as archive:
+                configs += archive.read(config).decode()
     names = keras.saving.get_custom_objects()
     ours = [name for name in names if name.startswith("keras_attention>")]
     return [name for name in ours if json.dumps(name) not in configs]
 
 
-def main(version):
-    if version != ka.__version__:
+def main(version, *names):
+    if not names and version != ka.__version__:
         raise SystemExit(f"This is {ka.__version__}. Received: {version}")
     folder = HERE / version
-    folder.mkdir()
-    write_models(folder)
-    made = pipeline.build()
-    write_pipeline(made, folder)
-    write_export(made, folder)
-    missing = not_written(folder)
+    folder.mkdir(exist_ok=bool(names))
+    cases = [name for name in pipeline.CASES if not names or name in names]
+    write_models(folder, set(names) - set(cases) if names else None)
+    for name in cases:
+        made = pipeline.CASES[name].build()
+        write_pipeline(made, folder, name)
+        write_export(made, folder, name)
+    missing = [] if names else not_written(folder)
     if missing:
         raise SystemExit(f"In no artefact: {missing}")
 

@@ -1,10 +1,35 @@
-"""A pipeline with both tokenizers and a lexicon for unknown words."""
+"""Pipelines: of one text with a lexicon for unknown words, and of two named inputs."""
+
+import io
+from collections.abc import Callable
+from typing import NamedTuple
 
 import keras
 import numpy as np
+import sentencepiece
 
 import keras_attention as ka
-from keras_attention.text import CharacterTokenizer, WordTokenizer
+from keras_attention.text import (
+    CharacterTokenizer,
+    FeatureTokenizer,
+    SubwordTokenizer,
+    WordTokenizer,
+)
+
+
+class Case(NamedTuple):
+    """A pipeline and what it is asked: five texts.
+
+    Attributes:
+        texts: As `predict` takes them.
+        tokens: Four of the target vocabulary, for constraints.
+    """
+
+    build: Callable[[], ka.TextToText]
+    texts: list[str] | dict[str, list[str]]
+    targets: list[str]
+    tokens: tuple[str, str, str, str]
+
 
 TEXTS = ["star", "", "xz drawers", "e\u0301t\u00e9 STRESSED", "stressed desserts"]
 TARGETS = ["S T AA1 R", "", "D R AO1 R Z", "T", "S S T T"]
@@ -41,7 +66,7 @@ OPTIONS = {
 }
 
 
-def build():
+def pronunciation():
     """A `ka.TextToText` whose answers differ from text to text."""
     keras.utils.set_random_seed(3)
     letters = CharacterTokenizer.from_texts(
@@ -63,9 +88,60 @@ def build():
     return made
 
 
+def inflection():
+    """Subwords beside features, each with an encoder; random weights."""
+    keras.utils.set_random_seed(5)
+    lemmas = SubwordTokenizer(_subwords(["kitap kalem masa kapı"] * 9))
+    features = FeatureTokenizer(["k", "a", "\tN", "\tPL"])
+    letters = CharacterTokenizer(list("kitaplrmes"))
+    model = ka.Seq2Seq(
+        [ka.RecurrentEncoder(4), ka.RecurrentEncoder(3, "gru")],
+        ka.AttentionDecoder(
+            keras.layers.LSTMCell(8), ka.FlatAttention(ka.BahdanauAttention(7), 6)
+        ),
+        lemmas.vocabulary_size + features.vocabulary_size - 4,  # Special ids once.
+        letters.vocabulary_size,
+        embedding_dim=5,
+    )
+    random = np.random.default_rng(1)
+    for weight in model.trainable_variables:
+        weight.assign(random.normal(size=weight.shape))
+    tokenizers = {"lemma": lemmas, "features": features}
+    return ka.TextToText(model, tokenizers, letters)
+
+
+def _subwords(texts):
+    """A SentencePiece model without normalisation, the table of which is 240 kB."""
+    learned = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(texts),
+        model_writer=learned,
+        vocab_size=20,
+        model_type="bpe",
+        normalization_rule_name="identity",
+        **{"pad_id": 0, "bos_id": 1, "eos_id": 2, "unk_id": 3},
+        minloglevel=2,
+    )
+    return learned.getvalue()
+
+
 def _pairs():
     """Words of chance letters, spelled out."""
     random = np.random.default_rng(1)
     letters = list(PHONES)
     words = [random.choice(letters, size=random.integers(1, 9)) for _ in range(200)]
     return [("".join(word), " ".join(PHONES[x] for x in word)) for word in words]
+
+
+CASES = {
+    "text": Case(pronunciation, TEXTS, TARGETS, ("T", "S", "AA1", "R")),
+    "inflection": Case(
+        inflection,
+        {
+            "lemma": ["kitap", "", "kalem", "masa kapı", "xz"],
+            "features": ["k\tN;PL", "a\tN", "", "ka\tPL", "\t?"],
+        },
+        ["kitaplar", "", "kalemler", "k", "me"],
+        ("k", "a", "l", "e"),
+    ),
+}

@@ -78,6 +78,16 @@ def build():
         "shortlist": ka.Shortlist(
             np.random.default_rng(8).integers(3, V, size=(VS, 2)), np.array([7]), V
         ).restrict(ka.Ensemble([_plain(), _plain()], average="linear")),
+        "pointer_output": _model(
+            keras.layers.LSTMCell(6),
+            ka.BahdanauAttention(4),
+            model={"output": ka.PointerGenerator(V, [0, 1, 2, 3, 8, 7, 6, 5, 4, 3])},
+        ),
+        "marginal_output": _model(
+            keras.layers.LSTMCell(6),
+            None,
+            model={"output": ka.MarginalAttention(V, 6, order=1, monotonic=True)},
+        ),
     }
     found = {name: Golden(model, INPUTS) for name, model in models.items()}
     others = {name: OTHER_IDS[ids] for name, ids in INPUTS.items()}

@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import sys
 
 import keras
 import numpy as np
@@ -171,3 +172,9 @@ def test_too_little_to_learn_from_is_refused(texts, size):
         SubwordTokenizer.from_texts(texts, size)
     with pytest.raises(TypeError, match="list of strings"):
         SubwordTokenizer.from_texts("one string")
+
+
+def test_a_missing_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sentencepiece", None)
+    with pytest.raises(ImportError, match=r"sentencepiece.*seq2seq\[tensorflow\]"):
+        SubwordTokenizer.from_texts(["a b"])
