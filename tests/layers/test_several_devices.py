@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.tensorflow_only
+pytestmark = [pytest.mark.tensorflow_only, pytest.mark.slow]
 
 ROOT = Path(__file__).parents[2]
 # What Keras would clip before the replicas' gradients are added up.
@@ -73,7 +73,7 @@ def assert_equal(one, two):
     "optimizer",
     [
         CLIPPED,
-        pytest.param({"clipvalue": 0.01, "use_ema": True}, marks=pytest.mark.slow),
+        {"clipvalue": 0.01, "use_ema": True},
     ],
 )
 def test_mirrored_devices(optimizer):
@@ -88,7 +88,6 @@ def test_devices_of_jax():
     assert_equal(found["one"], found["two"])
 
 
-@pytest.mark.slow
 def test_two_workers():
     """Two processes that find each other by TF_CONFIG, as two machines do."""
     workers = [training("worker", CLIPPED, TF_CONFIG=each) for each in two_workers()]
@@ -98,7 +97,6 @@ def test_two_workers():
     assert_equal(alone, second)
 
 
-@pytest.mark.slow
 def test_the_documented_program(tmp_path):
     """The page's program says the same on one machine and on two, and saves once."""
     page = (ROOT / "docs" / "training.md").read_text("utf-8")
