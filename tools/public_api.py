@@ -24,7 +24,10 @@ ROOMS = (
     "alignment_report",
     "keras_attention",
     *(f"keras_attention.{name}" for name in ("alignments", "copying", "evaluate")),
-    *(f"keras_attention.{name}" for name in ("losses", "metrics", "readouts")),
+    *(
+        f"keras_attention.{name}"
+        for name in ("losses", "metrics", "migrate", "readouts")
+    ),
     *(f"keras_attention.{name}" for name in ("recipes", "schedules", "scores")),
     *(f"keras_attention.{name}" for name in ("text", "visualize")),
     "serving",

@@ -3,7 +3,8 @@
 | module | what |
 |---|---|
 | `from_step_function` | `ka.generate`: the way in with any step function |
-| `from_model` | the way in with a whole model, and its compiled graphs |
+| `from_model` | the way in with a whole model |
+| `compiled_graphs` | graphs of a model, dropped when it has changed |
 | `result` | `ka.Generation`, what comes back |
 | `options` | the table of options, `ka.GenerationOptions` and what derives from them |
 | `search` | greedy search, beam search, diverse groups and sampling |
